@@ -1,0 +1,45 @@
+"""A process that imports one framework, answers one request and says what that took.
+
+Before the clock it imports what every server does, `asyncio`, and no more: modules that the driver
+would bring along must not hide in a framework's figures.
+"""
+
+import asyncio
+import importlib
+import sys
+import time
+
+apps, started = sys.argv[1], float(sys.argv[2])  # `started` by the clock that processes share.
+
+before = time.perf_counter()
+module = importlib.import_module(f"apps.{apps}")
+imported = time.perf_counter()
+
+import json  # noqa: E402
+import re  # noqa: E402
+from pathlib import Path  # noqa: E402
+
+from driver import Client, Lifespan  # noqa: E402
+from scenarios import SCENARIOS  # noqa: E402
+
+
+def resident_bytes() -> int:
+    status = Path("/proc/self/status").read_text()
+    return int(re.search(r"VmRSS:\s*(\d+) kB", status)[1]) * 1024
+
+
+async def main() -> None:
+    lifespan = Lifespan(module.plain())
+    await lifespan.start()
+    await Client(lifespan.app, SCENARIOS["plaintext"], lifespan.state).check()
+    answered = time.clock_gettime(time.CLOCK_MONOTONIC)
+    figures = {
+        "import, ms": (imported - before) * 1e3,
+        "first answer, ms": (answered - started) * 1e3,
+        "memory, MB": resident_bytes() / 1e6,
+    }
+    await lifespan.stop()
+    print(json.dumps(figures))
+
+
+asyncio.run(main())

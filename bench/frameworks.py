@@ -1,0 +1,75 @@
+"""Who is measured, and the virtual environment of each under `.venvs/`."""
+
+import hashlib
+import subprocess
+import sys
+import venv
+from dataclasses import dataclass
+from pathlib import Path
+
+BENCH = Path(__file__).parent
+CHECKOUT = BENCH.parent
+ENVIRONMENTS = BENCH / ".venvs"
+
+
+@dataclass(frozen=True)
+class Framework:
+    """`name` is what the command line calls it, `apps` its file in `apps/`."""
+
+    name: str
+    title: str
+    apps: str
+    requirements: tuple[str, ...]
+    distribution: str | None = None
+
+    @property
+    def python(self) -> Path:
+        return ENVIRONMENTS / self.name / "bin" / "python"
+
+    def install(self, upgrade: bool = False) -> None:
+        """Make the environment unless one that fits is there; `upgrade` makes it anew."""
+        wanted = "\n".join((sys.version, *self.requirements, self._checkout_digest()))
+        stamp = ENVIRONMENTS / self.name / "bench-requirements.txt"
+        if not upgrade and stamp.exists() and stamp.read_text() == wanted:
+            return
+        print(
+            f"installing {self.title} into {ENVIRONMENTS / self.name}", file=sys.stderr, flush=True
+        )
+        venv.create(ENVIRONMENTS / self.name, clear=True, with_pip=True)
+        install = [str(self.python), "-m", "pip", "--disable-pip-version-check", "install", "-qq"]
+        subprocess.run([*install, "uvloop", *self.requirements], check=True, timeout=300)
+        stamp.write_text(wanted)
+
+    def _checkout_digest(self) -> str:
+        if self is not OURS:
+            return ""
+        return hashlib.sha256((CHECKOUT / "pyproject.toml").read_bytes()).hexdigest()
+
+
+RAW = Framework("raw", "raw ASGI", "raw", ())
+# Editable: what is measured is always the checkout as it stands.
+OURS = Framework("quart", "Quart (this checkout)", "quart", ("--editable", str(CHECKOUT)), "quart")
+
+FRAMEWORKS = {
+    framework.name: framework
+    for framework in (
+        RAW,
+        OURS,
+        Framework(
+            "blacksheep",
+            "BlackSheep",
+            "blacksheep",
+            ("blacksheep", "jinja2", "itsdangerous"),
+            "blacksheep",
+        ),
+        Framework("falcon", "Falcon", "falcon", ("falcon", "jinja2"), "falcon"),
+        Framework("starlette", "Starlette", "starlette", ("starlette[full]",), "starlette"),
+        Framework("fastapi", "FastAPI", "fastapi", ("fastapi", "starlette[full]"), "fastapi"),
+        Framework(
+            "litestar", "Litestar", "litestar", ("litestar[jinja,cryptography]",), "litestar"
+        ),
+        Framework("sanic", "Sanic (ASGI)", "sanic", ("sanic", "jinja2"), "sanic"),
+        Framework("emmett55", "Emmett55 (ASGI)", "emmett55", ("emmett55",), "emmett55"),
+        Framework("quart022", "PyPI's Quart", "quart", ("quart==0.22.0",), "quart"),
+    )
+}

@@ -1,0 +1,310 @@
+"""`Quart`, the public face: the application object that users make and servers call."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import weakref
+from collections.abc import Callable
+from datetime import timedelta
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, TypeVar, cast
+
+from aiofiles.base import AiofilesContextManager
+from flask.ctx import _AppCtxGlobals
+from flask.sansio.app import _make_timedelta
+from flask.sansio.scaffold import setupmethod
+from werkzeug.datastructures import Headers, ImmutableDict
+
+from .asgi import ASGIHTTPConnection, ASGILifespan, ASGIWebsocketConnection
+from .cli import AppGroup
+from .config import DEFAULT_CONFIG, Config, ConfigAttribute
+from .ctx import RequestContext
+from .globals import _cv_app, g, request, session
+from .helpers import get_debug_flag, get_flashed_messages
+from .json.provider import DefaultJSONProvider
+from .logging import create_logger
+from .registration import QuartScaffold, open_for_reading
+from .routing import QuartMap, QuartRule
+from .serving import Serving
+from .templating import Environment
+from .templating import update_template_context as _update_template_context
+from .testing import (
+    QuartClient,
+    QuartCliRunner,
+    TestApp,
+    make_test_body_with_headers,
+    make_test_headers_path_and_query_string,
+    make_test_scope,
+    no_op_push,
+    sentinel,
+)
+from .utils import file_path_to_path
+from .wrappers import Request, Response, Websocket
+
+if TYPE_CHECKING:
+    from .ctx import AppContext
+    from .typing import (
+        ASGIHTTPProtocol,
+        ASGILifespanProtocol,
+        ASGIWebsocketProtocol,
+        FilePath,
+        TestAppProtocol,
+        TestClientProtocol,
+    )
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+class Quart(QuartScaffold, Serving):
+    """An ASGI application with the Flask API: `app = Quart(__name__)`.
+
+    The arguments are those of `flask.Flask`. `await app(scope, receive, send)` is its ASGI
+    face, for "http", "websocket" and "lifespan" scopes; wrap `app.asgi_app` with middleware.
+    """
+
+    app_ctx_globals_class = _AppCtxGlobals
+    asgi_http_class: type[ASGIHTTPProtocol] = ASGIHTTPConnection
+    asgi_lifespan_class: type[ASGILifespanProtocol] = ASGILifespan
+    asgi_websocket_class: type[ASGIWebsocketProtocol] = ASGIWebsocketConnection
+    config_class = Config
+    event_class = asyncio.Event
+    jinja_environment = Environment
+    json_provider_class = DefaultJSONProvider
+    lock_class = asyncio.Lock
+    request_class = Request
+    response_class = Response
+    test_app_class: type[TestAppProtocol] = TestApp
+    test_client_class: type[TestClientProtocol] = QuartClient
+    test_cli_runner_class = QuartCliRunner
+    url_map_class = QuartMap
+    url_rule_class = QuartRule
+    websocket_class = Websocket
+
+    default_config = ImmutableDict(DEFAULT_CONFIG)
+    permanent_session_lifetime = ConfigAttribute[timedelta](
+        "PERMANENT_SESSION_LIFETIME", get_converter=_make_timedelta
+    )
+
+    def __init__(
+        self,
+        import_name: str,
+        static_url_path: str | None = None,
+        static_folder: str | os.PathLike[str] | None = "static",
+        static_host: str | None = None,
+        host_matching: bool = False,
+        subdomain_matching: bool = False,
+        template_folder: str | os.PathLike[str] | None = "templates",
+        instance_path: str | None = None,
+        instance_relative_config: bool = False,
+        root_path: str | None = None,
+    ) -> None:
+        super().__init__(
+            import_name,
+            static_url_path,
+            static_folder,
+            static_host,
+            host_matching,
+            subdomain_matching,
+            template_folder,
+            instance_path,
+            instance_relative_config,
+            root_path,
+        )
+        #: The commands of this application: `quart <command>`.
+        self.cli = AppGroup()
+        self.cli.name = self.name
+        if self.has_static_folder:
+            if bool(static_host) != host_matching:
+                raise AssertionError(
+                    "With 'host_matching' the static route needs a 'static_host', and only then;"
+                    " or pass 'static_folder=None'."
+                )
+            # A weak reference: the application's rules do not keep it alive.
+            app = weakref.ref(self)
+
+            async def send_static_file(filename: str) -> Response:
+                this = app()
+                assert this is not None
+                return await this.send_static_file(filename)
+
+            self.add_url_rule(
+                f"{self.static_url_path}/<path:filename>",
+                "static",
+                send_static_file,
+                host=static_host,
+            )
+
+    # The ASGI face
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        """The ASGI application, version 3: one connection, or the lifespan of the process."""
+        await self.asgi_app(scope, receive, send)
+
+    async def asgi_app(self, scope: Any, receive: Any, send: Any) -> None:
+        """The application within: replace it to wrap it with middleware.
+
+        Raises RuntimeError for a scope type that is not known.
+        """
+        kind = scope["type"]
+        if kind == "http":
+            await self.asgi_http_class(self, scope)(receive, send)
+        elif kind == "websocket":
+            await self.asgi_websocket_class(self, scope)(receive, send)
+        elif kind == "lifespan":
+            await self.asgi_lifespan_class(self, scope)(receive, send)
+        else:
+            raise RuntimeError(f"ASGI Scope type is unknown: {kind!r}")
+
+    def asgi2(self, scope: Any) -> Callable[[Any, Any], Any]:
+        """The ASGI application, version 2: called with the scope, then with receive and send."""
+
+        async def instance(receive: Any, send: Any) -> None:
+            await self(scope, receive, send)
+
+        return instance
+
+    def _check_setup_finished(self, f_name: str) -> None:
+        # Extensions register late, and it works: nothing is fixed by the first request.
+        pass
+
+    # Resources and templates
+
+    async def open_instance_resource(
+        self, path: FilePath, mode: str = "rb", encoding: str | None = "utf-8"
+    ) -> AiofilesContextManager[Any]:
+        """Open a file of the instance folder for reading, as `open_resource` does."""
+        return open_for_reading(file_path_to_path(self.instance_path, path), mode, encoding)
+
+    @cached_property
+    def jinja_env(self) -> Environment:  # type: ignore[override]
+        """The Jinja environment templates are loaded with, made when first used."""
+        return self.create_jinja_environment()
+
+    def create_jinja_environment(self) -> Environment:  # type: ignore[override]
+        """A Jinja environment with the application's options and the usual globals."""
+        options = dict(self.jinja_options)
+        options.setdefault("autoescape", self.select_jinja_autoescape)
+        if "auto_reload" not in options:
+            reload = self.config["TEMPLATES_AUTO_RELOAD"]
+            options["auto_reload"] = self.debug if reload is None else reload
+        environment = self.jinja_environment(self, **options)
+        environment.globals.update(
+            get_flashed_messages=get_flashed_messages,
+            url_for=self.url_for,
+            config=self.config,
+            g=g,
+            request=request,
+            session=session,
+        )
+        environment.policies["json.dumps_function"] = self.json.dumps
+        return environment
+
+    async def update_template_context(self, ctx: Any = None, context: Any = None) -> None:
+        """Add to a template's context what the context processors give; what it has stays."""
+        if context is None:
+            ctx, context = _cv_app.get(None), ctx
+        await _update_template_context(self, ctx, context)
+
+    def make_shell_context(self) -> dict[str, Any]:
+        """The names that `quart shell` starts with."""
+        context: dict[str, Any] = {"app": self, "g": g}
+        for processor in self.shell_context_processors:
+            context.update(processor())
+        return context
+
+    @cached_property
+    def logger(self) -> Any:
+        """The application's logger, named as the application; Flask's rules for its handler."""
+        return create_logger(self)
+
+    # Testing
+
+    def test_client(self, use_cookies: bool = True, **kwargs: Any) -> TestClientProtocol:
+        """A client that calls the application without a server."""
+        return self.test_client_class(self, use_cookies=use_cookies, **kwargs)
+
+    def test_cli_runner(self, **kwargs: Any) -> QuartCliRunner:
+        """A runner for the application's commands."""
+        return self.test_cli_runner_class(self, **kwargs)
+
+    def test_app(self) -> TestAppProtocol:
+        """The application with its lifespan: `async with app.test_app() as test_app:`."""
+        return self.test_app_class(self)
+
+    def test_request_context(
+        self,
+        path: str,
+        *,
+        method: str = "GET",
+        headers: dict[str, Any] | Headers | None = None,
+        query_string: dict[str, Any] | str | bytes | None = None,
+        scheme: str = "http",
+        send_push_promise: Callable[[str, Headers], Any] = no_op_push,
+        data: Any = None,
+        form: dict[str, Any] | None = None,
+        json: Any = sentinel,
+        root_path: str = "",
+        http_version: str = "1.1",
+        scope_base: dict[str, Any] | None = None,
+        auth: Any = None,
+        subdomain: str | None = None,
+        base_url: str | None = None,
+    ) -> RequestContext:
+        """The context of a made-up request, for use in tests and shells.
+
+        `async with app.test_request_context("/path"):`, or `with` outside an event loop. The
+        arguments are those of the test client's `open`.
+        """
+        headers, path, query = make_test_headers_path_and_query_string(
+            cast(Any, self), path, headers, query_string, auth, subdomain, base_url
+        )
+        body, body_headers = make_test_body_with_headers(
+            data=data, form=form, json=json, app=cast(Any, self)
+        )
+        headers.update(**body_headers)
+        scope = make_test_scope(
+            "http", path, method, headers, query, scheme, root_path, http_version, scope_base
+        )
+        made = self.request_class(
+            method,
+            scheme,
+            path,
+            query,
+            headers,
+            root_path,
+            http_version,
+            cast(Any, scope),
+            send_push_promise=send_push_promise,
+        )
+        made.body.set_result(body)
+        return self.request_context(made)
+
+    # Decorators that Flask 3.2 also takes without parentheses
+
+    @setupmethod
+    def template_filter(self, name: Any = None) -> Any:
+        """Register a Jinja filter under `name`, by default the function's."""
+        return _with_or_without_name(self.add_template_filter, name)
+
+    @setupmethod
+    def template_test(self, name: Any = None) -> Any:
+        """Register a Jinja test under `name`, by default the function's."""
+        return _with_or_without_name(self.add_template_test, name)
+
+    @setupmethod
+    def template_global(self, name: Any = None) -> Any:
+        """Register a Jinja global under `name`, by default the function's."""
+        return _with_or_without_name(self.add_template_global, name)
+
+
+def _with_or_without_name(add: Callable[..., None], name: Any) -> Any:
+    if callable(name):
+        add(name)
+        return name
+
+    def decorator(func: F) -> F:
+        add(func, name=name)
+        return func
+
+    return decorator

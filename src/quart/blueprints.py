@@ -1,0 +1,77 @@
+"""`Blueprint`: Flask's, with websockets, serving hooks and async file access."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from flask.sansio.app import App
+from flask.sansio.blueprints import Blueprint as SansIOBlueprint
+from flask.sansio.blueprints import BlueprintSetupState
+from flask.sansio.scaffold import setupmethod
+
+from .cli import AppGroup
+from .registration import QuartScaffold, T_after_websocket, T_before_websocket, T_teardown
+
+if TYPE_CHECKING:
+    from .typing import AfterServingCallable, BeforeServingCallable, WhileServingCallable
+
+__all__ = ("Blueprint", "BlueprintSetupState")
+
+T_after_serving = TypeVar("T_after_serving", bound="AfterServingCallable")
+T_before_serving = TypeVar("T_before_serving", bound="BeforeServingCallable")
+T_while_serving = TypeVar("T_while_serving", bound="WhileServingCallable")
+
+
+class Blueprint(QuartScaffold, SansIOBlueprint):
+    """Routes, websockets and hooks kept together, to be registered on an application.
+
+    The arguments are those of `flask.Blueprint`.
+    """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        #: The commands of this blueprint: `quart <name of the blueprint> <command>`.
+        self.cli = AppGroup()
+
+    def _merge_blueprint_funcs(self, app: App, name: str) -> None:
+        super()._merge_blueprint_funcs(app, name)
+        for kind in ("before", "after", "teardown"):
+            theirs = getattr(app, f"{kind}_websocket_funcs")
+            for key, funcs in getattr(self, f"{kind}_websocket_funcs").items():
+                theirs[name if key is None else f"{name}.{key}"].extend(funcs)
+
+    @setupmethod
+    def before_app_websocket(self, f: T_before_websocket) -> T_before_websocket:
+        """`before_websocket` for every websocket of the application."""
+        self.record_once(lambda state: state.app.before_websocket_funcs[None].append(f))  # type: ignore[attr-defined]
+        return f
+
+    @setupmethod
+    def after_app_websocket(self, f: T_after_websocket) -> T_after_websocket:
+        """`after_websocket` for every websocket of the application."""
+        self.record_once(lambda state: state.app.after_websocket_funcs[None].append(f))  # type: ignore[attr-defined]
+        return f
+
+    @setupmethod
+    def teardown_app_websocket(self, f: T_teardown) -> T_teardown:
+        """`teardown_websocket` for every websocket of the application."""
+        self.record_once(lambda state: state.app.teardown_websocket_funcs[None].append(f))  # type: ignore[attr-defined]
+        return f
+
+    @setupmethod
+    def before_app_serving(self, f: T_before_serving) -> T_before_serving:
+        """`Quart.before_serving`, from a blueprint."""
+        self.record_once(lambda state: state.app.before_serving(f))  # type: ignore[attr-defined]
+        return f
+
+    @setupmethod
+    def after_app_serving(self, f: T_after_serving) -> T_after_serving:
+        """`Quart.after_serving`, from a blueprint."""
+        self.record_once(lambda state: state.app.after_serving(f))  # type: ignore[attr-defined]
+        return f
+
+    @setupmethod
+    def while_app_serving(self, f: T_while_serving) -> T_while_serving:
+        """`Quart.while_serving`, from a blueprint."""
+        self.record_once(lambda state: state.app.while_serving(f))  # type: ignore[attr-defined]
+        return f

@@ -1,0 +1,790 @@
+"""The `quart` command: how it finds an application and its commands, and those it comes with."""
+
+from __future__ import annotations
+
+import ast
+import asyncio
+import inspect
+import os
+import platform
+import re
+import ssl
+import sys
+import traceback
+from code import InteractiveConsole
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import contextmanager
+from functools import update_wrapper
+from importlib import import_module
+from importlib.metadata import entry_points, version
+from importlib.util import find_spec
+from types import CodeType, FunctionType, ModuleType
+from typing import TYPE_CHECKING, Any, cast, overload
+
+import click
+import flask.cli
+from click.core import ParameterSource
+from flask.cli import prepare_import
+from werkzeug.utils import import_string
+
+from . import process
+from .globals import _cv_app, current_app
+from .helpers import get_debug_flag, get_load_dotenv
+from .process import load_dotenv, show_server_banner
+from .serving import Serving
+
+if TYPE_CHECKING:
+    from werkzeug.routing import Rule
+
+    from .app import Quart
+
+__all__ = (
+    "AppGroup",
+    "NoAppException",
+    "QuartGroup",
+    "ScriptInfo",
+    "cli",
+    "current_app",
+    "find_app_by_string",
+    "find_best_app",
+    "get_debug_flag",
+    "get_load_dotenv",
+    "get_version",
+    "load_dotenv",
+    "locate_app",
+    "main",
+    "pass_script_info",
+    "prepare_import",
+    "routes_command",
+    "run_command",
+    "shell_command",
+    "show_server_banner",
+    "version_option",
+    "with_appcontext",
+)
+
+#: The modules in the working directory that may hold the application, when none is named.
+APP_NAMES = ("app", "wsgi", "asgi")
+
+# In click's `meta`: the event loop that a command's context and its coroutines run in.
+_RUNNER = "quart.cli.runner"
+
+
+# Finding the application
+
+
+class NoAppException(click.UsageError):
+    """The application cannot be found or loaded: one line on the console, exit status 1."""
+
+    exit_code = 1
+
+    def show(self, file: Any = None) -> None:
+        click.echo(f"Error: {self.format_message()}", file=file, err=file is None)
+
+
+def find_best_app(module: ModuleType) -> Quart:
+    """The application in a module: `app` or `application`, else the only one there is, else what
+    `create_app()` or `make_app()` makes.
+
+    Raises NoAppException.
+    """
+    hint = f"Use '{module.__name__}:name' to specify the right one."
+    for name in ("app", "application"):
+        app = getattr(module, name, None)
+        if isinstance(app, Serving):
+            return cast("Quart", app)
+    apps = [value for value in vars(module).values() if isinstance(value, Serving)]
+    if len(apps) == 1:
+        return cast("Quart", apps[0])
+    if apps:
+        raise NoAppException(f"There are several Quart applications in {module.__name__!r}. {hint}")
+    for name in ("create_app", "make_app"):
+        factory = getattr(module, name, None)
+        if inspect.isfunction(factory):
+            _check_arguments(factory, f"{module.__name__}:{name}")
+            app = factory()
+            if isinstance(app, Serving):
+                return cast("Quart", app)
+    raise NoAppException(
+        f"There is no Quart application or factory in the module {module.__name__!r}. {hint}"
+    )
+
+
+def find_app_by_string(module: ModuleType, app_name: str) -> Quart:
+    """The application that an expression names in a module: `name` or `factory(literal, ...)`.
+
+    Raises NoAppException.
+    """
+    where = f"{module.__name__}:{app_name}"
+    try:
+        expression = ast.parse(app_name.strip(), mode="eval").body
+    except SyntaxError:
+        expression = None
+    call = expression if isinstance(expression, ast.Call) else None
+    name = call.func if call else expression
+    if not isinstance(name, ast.Name):
+        raise NoAppException(
+            f"{app_name!r} is neither a name nor a call of a function by its name."
+        )
+    try:
+        args = [ast.literal_eval(each) for each in call.args] if call else []
+        keywords = call.keywords if call else []
+        kwargs = {each.arg: ast.literal_eval(each.value) for each in keywords if each.arg}
+    except ValueError:
+        raise NoAppException(f"The arguments in {app_name!r} are not literal values.") from None
+    try:
+        app = getattr(module, name.id)
+    except AttributeError:
+        raise NoAppException(
+            f"There is no {name.id!r} in the module {module.__name__!r}."
+        ) from None
+    if inspect.isfunction(app):
+        _check_arguments(app, where, *args, **kwargs)
+        app = app(*args, **kwargs)
+    if isinstance(app, Serving):
+        return cast("Quart", app)
+    raise NoAppException(f"{where!r} is not a Quart application, nor a function that makes one.")
+
+
+def _check_arguments(factory: Callable[..., Any], where: str, *args: Any, **kwargs: Any) -> None:
+    try:
+        inspect.signature(factory).bind(*args, **kwargs)
+    except TypeError as error:
+        raise NoAppException(
+            f"The factory {where!r} cannot be called like this: {error}."
+            " Use 'module:factory(args)' to specify its arguments."
+        ) from None
+
+
+def locate_app(
+    module_name: str, app_name: str | None, raise_if_not_found: bool = True
+) -> Quart | None:
+    """Import a module and give the application in it: the best, or the one that is named.
+
+    Gives None where there is no such module and `raise_if_not_found` is off.
+    Raises NoAppException where the module cannot be imported.
+    """
+    try:
+        module = import_module(module_name)
+    except Exception as error:
+        missing = isinstance(error, ModuleNotFoundError) and error.name
+        if missing and f"{module_name}.".startswith(f"{missing}."):
+            if not raise_if_not_found:
+                return None
+            raise NoAppException(
+                f"Could not import {module_name!r}: there is no such module."
+            ) from None
+        if get_debug_flag():
+            traceback.print_exc()
+        raise NoAppException(
+            f"Could not import {module_name!r}: {type(error).__name__}: {error}{_place(error)}"
+        ) from error
+    return find_best_app(module) if app_name is None else find_app_by_string(module, app_name)
+
+
+def _place(error: Exception) -> str:
+    if isinstance(error, SyntaxError):
+        return ""  # says so itself
+    frame = traceback.extract_tb(error.__traceback__)[-1]
+    return f" ({frame.filename}, line {frame.lineno})"
+
+
+class ScriptInfo(flask.cli.ScriptInfo):
+    """What a command knows of the application: where it is to be found, and how to make it.
+
+    It is Flask's, so that commands of Flask's extensions find it.
+    """
+
+    app_import_path: str | None
+    create_app: Callable[..., Quart] | None  # type: ignore[assignment]  # not a Flask
+
+    def __init__(
+        self,
+        app_import_path: str | None = None,
+        create_app: Callable[..., Quart] | None = None,
+        set_debug_flag: bool = True,
+        load_dotenv_defaults: bool = True,
+    ) -> None:
+        super().__init__(app_import_path, None, set_debug_flag, load_dotenv_defaults)
+        self.create_app = create_app
+        self.load_dotenv_defaults = get_load_dotenv(load_dotenv_defaults)
+        self._app: Quart | None = None
+
+    def load_app(self) -> Quart:  # type: ignore[override]  # not a Flask
+        """The application, loaded at the first call. Raises NoAppException."""
+        if self._app is None:
+            app = self._locate()
+            if app is None:
+                raise NoAppException(
+                    "Could not locate a Quart application. Use the 'quart --app' option, the"
+                    " 'QUART_APP' environment variable, or an 'app.py' file in the current"
+                    " directory."
+                )
+            if self.set_debug_flag:
+                # By the property, which sets what depends on it too.
+                app.debug = get_debug_flag()
+            self._app = app
+        return self._app
+
+    def _locate(self) -> Quart | None:
+        if self.create_app is not None:
+            return self.create_app()
+        if self.app_import_path:
+            # Not the colon of a drive.
+            path, *name = re.split(r":(?![\\/])", self.app_import_path, maxsplit=1)
+            return locate_app(prepare_import(path), name[0] if name else None)
+        for name in APP_NAMES:
+            if os.path.isfile(f"{name}.py") or os.path.isdir(name):
+                app = locate_app(prepare_import(name), None, raise_if_not_found=False)
+                if app is not None:
+                    return app
+        return None
+
+
+pass_script_info = click.make_pass_decorator(ScriptInfo, ensure=True)
+
+
+# The context that commands run in
+
+
+@contextmanager
+def _app_context(app: Quart, meta: dict[str, Any]) -> Iterator[None]:
+    """An app context for a command, opened and closed in the loop that its coroutines run in."""
+    ctx = app.app_context()
+    with asyncio.Runner() as runner:
+        runner.run(ctx.push())
+        meta[_RUNNER] = runner
+        try:
+            with ctx.entered():
+                yield
+        finally:
+            del meta[_RUNNER]
+            runner.run(ctx.pop(sys.exc_info()[1]))
+
+
+def _push_app_context(ctx: click.Context) -> None:
+    current = _cv_app.get(None)
+    app = ctx.ensure_object(ScriptInfo).load_app()
+    if current is None or current.app is not app:
+        ctx.with_resource(_app_context(app, ctx.meta))
+
+
+def _run(coroutine: Coroutine[Any, Any, Any]) -> Any:
+    runner = click.get_current_context().meta.get(_RUNNER)
+    return asyncio.run(coroutine) if runner is None else runner.run(coroutine)
+
+
+def with_appcontext(fn: Callable[..., Any] | None = None) -> Callable[..., Any]:
+    """Decorate a command's function, sync or async, to run within the application's context."""
+    if fn is None:
+        return with_appcontext
+
+    @click.pass_context
+    def decorator(ctx: click.Context, /, *args: Any, **kwargs: Any) -> Any:
+        if _cv_app.get(None) is None:
+            _push_app_context(ctx)
+        result = ctx.invoke(fn, *args, **kwargs)
+        return _run(result) if inspect.iscoroutine(result) else result
+
+    return update_wrapper(decorator, fn)
+
+
+class AppGroup(click.Group):
+    """A group whose commands, sync or async, run within the application's context."""
+
+    @overload
+    def command(self, __func: Callable[..., Any]) -> click.Command: ...
+
+    @overload
+    def command(
+        self, *args: Any, **kwargs: Any
+    ) -> Callable[[Callable[..., Any]], click.Command]: ...
+
+    def command(self, *args: Any, **kwargs: Any) -> Any:
+        """As click's, with an app context around the function; `with_appcontext=False` leaves
+        it out."""
+        if args and callable(args[0]):
+            return self.command(*args[1:], **kwargs)(args[0])
+        wrap = kwargs.pop("with_appcontext", True)
+        super_command = super().command
+
+        def decorator(func: Callable[..., Any]) -> Any:
+            return super_command(*args, **kwargs)(with_appcontext(func) if wrap else func)
+
+        return decorator
+
+    @overload
+    def group(self, __func: Callable[..., Any]) -> click.Group: ...
+
+    @overload
+    def group(self, *args: Any, **kwargs: Any) -> Callable[[Callable[..., Any]], click.Group]: ...
+
+    def group(self, *args: Any, **kwargs: Any) -> Any:
+        """As click's, with groups of this class."""
+        if args and callable(args[0]):
+            return self.group(*args[1:], **kwargs)(args[0])
+        kwargs.setdefault("cls", AppGroup)
+        return super().group(*args, **kwargs)
+
+    def add_command(self, cmd: click.Command, name: str | None = None) -> None:
+        """As click's; a command whose function is async runs in an event loop."""
+        if inspect.iscoroutinefunction(cmd.callback):
+            cmd.callback = _in_loop(cmd.callback)
+        super().add_command(cmd, name)
+
+
+def _in_loop(func: Callable[..., Coroutine[Any, Any, Any]]) -> Callable[..., Any]:
+    def run(*args: Any, **kwargs: Any) -> Any:
+        return _run(func(*args, **kwargs))
+
+    return update_wrapper(run, func)
+
+
+# The options of the `quart` command itself
+
+
+def get_version(ctx: Any, param: Any, value: Any) -> None:
+    """Print the versions that matter, and end: the callback of `--version`."""
+    if not value or ctx.resilient_parsing:
+        return
+    click.echo(f"Python {platform.python_version()}", color=ctx.color)
+    for name in ("Quart", "Flask", "Werkzeug"):
+        click.echo(f"{name} {version(name.lower())}", color=ctx.color)
+    ctx.exit()
+
+
+version_option = click.Option(
+    ["--version"],
+    help="Show the Quart version.",
+    expose_value=False,
+    callback=get_version,
+    is_flag=True,
+    is_eager=True,
+)
+
+
+def _set_app(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
+    if value is not None:
+        ctx.ensure_object(ScriptInfo).app_import_path = value
+    return value
+
+
+# Eager, so that the application's commands are there for --help.
+_app_option = click.Option(
+    ["-A", "--app"],
+    metavar="IMPORT",
+    help=(
+        "The Quart application or factory function to load, in the form 'module:name'. Module can"
+        " be a dotted import or file path. Name is not required if it is 'app', 'application',"
+        " 'create_app', or 'make_app', and can be 'name(args)' to pass arguments."
+    ),
+    is_eager=True,
+    expose_value=False,
+    callback=_set_app,
+)
+
+
+def _set_debug(ctx: click.Context, param: click.Parameter, value: bool) -> bool | None:
+    source = ctx.get_parameter_source(param.name or "")
+    if source in (ParameterSource.DEFAULT, ParameterSource.DEFAULT_MAP):
+        return None
+    # In the environment, so that a factory and a reloader's child see it.
+    os.environ["QUART_DEBUG"] = "1" if value else "0"
+    return value
+
+
+_debug_option = click.Option(
+    ["--debug/--no-debug"], help="Set debug mode.", expose_value=False, callback=_set_debug
+)
+
+
+def _load_env_file(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
+    if value is not None and not _is_installed("dotenv"):
+        raise click.BadParameter(
+            "python-dotenv must be installed to load an env file.", ctx=ctx, param=param
+        )
+    defaults = ctx.ensure_object(ScriptInfo).load_dotenv_defaults
+    if value is not None or defaults:
+        load_dotenv(value, load_defaults=defaults)
+    return value
+
+
+# Eager and the first, because other options may be set in these files.
+_env_file_option = click.Option(
+    ["-e", "--env-file"],
+    type=click.Path(exists=True, dir_okay=False),
+    help=(
+        "Load environment variables from this file, which wins over '.env', '.quartenv' and"
+        " '.flaskenv'. What is set in the environment wins over all. python-dotenv must be"
+        " installed."
+    ),
+    is_eager=True,
+    expose_value=False,
+    callback=_load_env_file,
+)
+
+
+class QuartGroup(AppGroup):
+    """The `quart` command, or a command like it for one application: the commands are its own,
+    those of installed packages, and the application's.
+
+    :param add_default_commands: Add `run`, `shell` and `routes`.
+    :param create_app: A function that makes the application, instead of `--app`.
+    :param add_version_option: Add `--version`.
+    :param load_dotenv: Load `.env`, `.quartenv` and `.flaskenv`.
+    :param set_debug_flag: Set the application's debug flag as `QUART_DEBUG` and `--debug` say.
+    """
+
+    def __init__(
+        self,
+        add_default_commands: bool = True,
+        create_app: Callable[..., Quart] | None = None,
+        add_version_option: bool = True,
+        load_dotenv: bool = True,
+        set_debug_flag: bool = True,
+        **extra: Any,
+    ) -> None:
+        params = [*(extra.pop("params", None) or ()), _env_file_option, _app_option, _debug_option]
+        if add_version_option:
+            params.append(version_option)
+        extra.setdefault("context_settings", {}).setdefault("auto_envvar_prefix", "QUART")
+        super().__init__(params=params, **extra)
+        self.create_app = create_app
+        self.load_dotenv = load_dotenv
+        self.set_debug_flag = set_debug_flag
+        if add_default_commands:
+            for command in (run_command, shell_command, routes_command):
+                self.add_command(command)
+        self._plugins_loaded = False
+
+    def _load_plugin_commands(self) -> None:
+        if self._plugins_loaded:
+            return
+        self._plugins_loaded = True
+        # Flask's first, so that a plugin for Quart wins over one of the same name.
+        for group in ("flask.commands", "quart.commands"):
+            for entry in entry_points(group=group):
+                if group == "quart.commands" or entry.name not in self.commands:
+                    try:
+                        self.add_command(entry.load(), entry.name)
+                    except Exception as error:
+                        _complain(f"The command {entry.name!r} could not be loaded: {error!r}")
+
+    def get_command(  # pyright: ignore[reportIncompatibleMethodOverride]  # click's is cmd_name
+        self, ctx: click.Context, name: str
+    ) -> click.Command | None:
+        """A command by its name, with the application's context pushed for one of its own."""
+        self._load_plugin_commands()
+        command = super().get_command(ctx, name)
+        if command is not None:
+            return command
+        try:
+            app = ctx.ensure_object(ScriptInfo).load_app()
+        except NoAppException as error:
+            _complain(error.format_message())
+            return None
+        # Pushed here, so that the callbacks of parameters run within it too.
+        _push_app_context(ctx)
+        return app.cli.get_command(ctx, name)
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """The names of all commands, sorted; what keeps the application from loading is shown."""
+        self._load_plugin_commands()
+        names = set(super().list_commands(ctx))
+        try:
+            names.update(ctx.ensure_object(ScriptInfo).load_app().cli.list_commands(ctx))
+        except NoAppException as error:
+            _complain(error.format_message())
+        except Exception:
+            _complain(traceback.format_exc())
+        return sorted(names)
+
+    def make_context(
+        self,
+        info_name: str | None,
+        args: list[str],
+        parent: click.Context | None = None,
+        **extra: Any,
+    ) -> click.Context:
+        """As click's, with a `ScriptInfo`; until it is closed, `app.run()` does nothing."""
+        if "obj" not in extra and "obj" not in self.context_settings:
+            extra["obj"] = ScriptInfo(
+                create_app=self.create_app,
+                set_debug_flag=self.set_debug_flag,
+                load_dotenv_defaults=self.load_dotenv,
+            )
+        # Else a module that calls it when imported would keep the command from running.
+        os.environ["QUART_RUN_FROM_CLI"] = "true"
+        try:
+            ctx = super().make_context(info_name, args, parent=parent, **extra)
+        except BaseException:
+            _allow_run()
+            raise
+        ctx.call_on_close(_allow_run)
+        return ctx
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """As click's; for a help page, the files and the application are loaded before it."""
+        if (not args and self.no_args_is_help) or (
+            len(args) == 1 and args[0] in self.get_help_option_names(ctx)
+        ):
+            _env_file_option.handle_parse_result(ctx, {}, [])
+            _app_option.handle_parse_result(ctx, {}, [])
+        return super().parse_args(ctx, args)
+
+
+def _allow_run() -> None:
+    os.environ.pop("QUART_RUN_FROM_CLI", None)
+
+
+def _complain(message: str) -> None:
+    click.secho(f"Error: {message}\n", err=True, fg="red")
+
+
+def _is_installed(module: str) -> bool:
+    return find_spec(module) is not None
+
+
+# The commands that come with it
+
+
+def _import_certificate(
+    ctx: click.Context, param: click.Parameter, value: str | None
+) -> str | ssl.SSLContext | None:
+    """What `--certfile` says: "adhoc", a file, or what to import to get an `ssl.SSLContext`."""
+    if value is None or value == "adhoc" or os.path.isfile(value):
+        return value
+    context = import_string(value, silent=True)
+    return context if isinstance(context, ssl.SSLContext) else value
+
+
+def _split_paths(ctx: click.Context, param: click.Parameter, value: str | None) -> list[str]:
+    return value.split(os.pathsep) if value else []
+
+
+@click.command("run", short_help="Run a development server.")
+@click.option("--host", "-h", default="127.0.0.1", help="The interface to bind to.")
+@click.option("--port", "-p", default=5000, help="The port to bind to.")
+@click.option(
+    "--bind",
+    "-b",
+    multiple=True,
+    metavar="ADDRESS",
+    help="An address to bind to, instead of host and port: 'host:port', 'unix:path' or 'fd://n'."
+    " Can be given several times.",
+)
+@click.option(
+    "--insecure-bind",
+    multiple=True,
+    metavar="ADDRESS",
+    help="With a certificate, an address that is served without it. Can be given several times.",
+)
+@click.option(
+    "--quic-bind",
+    multiple=True,
+    metavar="ADDRESS",
+    help="An address to serve HTTP/3 at; needs a certificate and the 'h3' extra."
+    " Can be given several times.",
+)
+@click.option(
+    "--certfile",
+    "--cert",
+    callback=_import_certificate,
+    help="Specify a certificate file to use HTTPS; 'adhoc' makes one.",
+)
+@click.option(
+    "--keyfile",
+    "--key",
+    help="The key file to use when specifying a certificate.",
+)
+@click.option(
+    "--ca-certs",
+    help="A file of certificates to verify clients with.",
+)
+@click.option(
+    "--reload/--no-reload",
+    default=None,
+    help="Enable or disable the reloader. By default it is active if debug is enabled.",
+)
+@click.option(
+    "--debugger/--no-debugger",
+    default=None,
+    help="Enable or disable the page that shows an error's traceback. By default it is active if"
+    " debug is enabled.",
+)
+@click.option(
+    "--with-threads/--without-threads",
+    default=True,
+    help="Accepted for Flask's sake: sync code always runs in threads.",
+)
+@click.option(
+    "--extra-files",
+    callback=_split_paths,
+    help="Extra files that trigger a reload on change. Multiple paths are separated by"
+    f" {os.path.pathsep!r}.",
+)
+@click.option(
+    "--exclude-patterns",
+    callback=_split_paths,
+    help="Files matching these fnmatch patterns will not trigger a reload on change. Multiple"
+    f" patterns are separated by {os.path.pathsep!r}.",
+)
+@pass_script_info
+def run_command(
+    info: ScriptInfo,
+    /,
+    host: str,
+    port: int,
+    certfile: str | ssl.SSLContext | None,
+    keyfile: str | None,
+    ca_certs: str | None,
+    reload: bool | None,
+    debugger: bool | None,
+    with_threads: bool,
+    extra_files: list[str],
+    exclude_patterns: list[str],
+    **binds: tuple[str, ...],
+) -> None:
+    """Run a local development server.
+
+    The reloader and the page for errors are enabled by default with the '--debug' option.
+    """
+    if process.is_child():
+        # Before the application, whose modules may fail to load.
+        process.report_loaded_files()
+    app = info.load_app()
+    if reload is None:
+        reload = get_debug_flag()
+    if reload and not process.is_child():
+        show_server_banner(app.debug, info.app_import_path or app.name)
+        sys.exit(process.reload_on_change(extra_files, exclude_patterns))
+    if debugger is False and app.config["PROPAGATE_EXCEPTIONS"] is None:
+        app.config["PROPAGATE_EXCEPTIONS"] = False
+    options: dict[str, Any] = {name: list(value) for name, value in binds.items() if value}
+    if isinstance(certfile, ssl.SSLContext):
+        options["ssl_context"], certfile = certfile, None
+    _allow_run()
+    app.run(
+        host,
+        port,
+        app.debug,
+        use_reloader=False,
+        ca_certs=ca_certs,
+        certfile=certfile,
+        keyfile=keyfile,
+        **options,
+    )
+
+
+run_command.params.insert(0, _debug_option)
+
+
+@click.command("shell", short_help="Run a shell in the app context.")
+@with_appcontext
+def shell_command() -> None:
+    """Run an interactive Python shell in the context of the application, where 'await' works."""
+    app = _cv_app.get().app
+    names: dict[str, Any] = {}
+    startup = os.environ.get("PYTHONSTARTUP")
+    if startup and os.path.isfile(startup):
+        with open(startup, "rb") as file:
+            exec(compile(file.read(), startup, "exec"), names)
+    names.update(app.make_shell_context())
+    # Set by `site` to enable completion, which it offers for the module __main__.
+    hook = getattr(sys, "__interactivehook__", None)
+    if hook is not None:
+        try:
+            import readline
+            from rlcompleter import Completer
+        except ImportError:
+            pass
+        else:
+            readline.set_completer(Completer(names).complete)
+        hook()
+    _Console(names).interact(
+        f"Python {sys.version} on {sys.platform}\n"
+        f"App: {app.import_name}\n"
+        f"Instance: {app.instance_path}"
+    )
+
+
+class _Console(InteractiveConsole):
+    """Python's interactive console, with `await`; what is awaited runs in the context's loop."""
+
+    def __init__(self, names: dict[str, Any]) -> None:
+        super().__init__(names)
+        self.compile.compiler.flags |= ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
+
+    def runcode(self, code: CodeType) -> None:
+        if not code.co_flags & inspect.CO_COROUTINE:
+            super().runcode(code)
+            return
+        try:
+            _run(FunctionType(code, cast(Any, self.locals))())
+        except SystemExit:
+            raise
+        except BaseException:
+            self.showtraceback()
+
+
+@click.command("routes", short_help="Show the routes for the app.")
+@click.option(
+    "--sort",
+    "-s",
+    type=click.Choice(("endpoint", "methods", "domain", "rule", "match")),
+    default="endpoint",
+    help='Method to sort routes by. "match" is the order that Quart will match routes when'
+    " dispatching a request.",
+)
+@click.option("--all-methods", is_flag=True, help="Show HEAD and OPTIONS methods.")
+@with_appcontext
+def routes_command(sort: str, all_methods: bool) -> None:
+    """Show all registered routes with endpoints and methods; WEBSOCKET stands for a websocket's."""
+    url_map = current_app.url_map
+    rules = list(url_map.iter_rules())
+    if not rules:
+        click.echo("No routes were registered.")
+        return
+
+    def methods(rule: Rule) -> str:
+        if rule.websocket:
+            return "WEBSOCKET"
+        hidden = () if all_methods else ("HEAD", "OPTIONS")
+        return ", ".join(sorted(set(rule.methods or ()) - set(hidden)))
+
+    def domain(rule: Rule) -> str:
+        return (rule.host if url_map.host_matching else rule.subdomain) or ""
+
+    columns: dict[str, tuple[str, Callable[[Rule], str]]] = {
+        "endpoint": ("Endpoint", lambda rule: rule.endpoint),
+        "methods": ("Methods", methods),
+        "domain": ("Host" if url_map.host_matching else "Subdomain", domain),
+        "rule": ("Rule", lambda rule: rule.rule),
+    }
+    if not any(domain(rule) for rule in rules):
+        del columns["domain"]
+    if sort in columns:
+        rules.sort(key=columns[sort][1])
+    table = [[title, *map(show, rules)] for title, show in columns.values()]
+    widths = [max(map(len, column)) for column in table]
+    rows = list(zip(*table, strict=True))
+    rows.insert(1, tuple("-" * width for width in widths))
+    for row in rows:
+        line = "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True))
+        click.echo(line.rstrip())
+
+
+cli = QuartGroup(
+    name="quart",
+    help="""\
+A general utility script for Quart applications.
+
+An application to load must be given with the '--app' option, 'QUART_APP'
+environment variable, or with an 'app.py' file in the current directory.
+""",
+)
+
+
+def main() -> None:
+    """Run the `quart` command."""
+    cli.main()

@@ -1,0 +1,73 @@
+"""Configuration: the default of every key the framework reads, and the mapping of an app's own."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+from flask.config import Config as FlaskConfig
+from flask.config import ConfigAttribute
+
+__all__ = ("DEFAULT_CONFIG", "Config", "ConfigAttribute")
+
+#: Each key the framework reads, with its default. Times are seconds or timedeltas, sizes are bytes.
+DEFAULT_CONFIG: dict[str, Any] = {
+    "ACCESS_LOG": True,
+    "ACCESS_LOG_FORMAT": "%(h)s %(r)s %(s)s %(b)s %(D)s",
+    "APPLICATION_ROOT": "/",
+    "BACKGROUND_TASK_SHUTDOWN_TIMEOUT": 5,
+    "BODY_TIMEOUT": 60,
+    "CANCEL_ON_DISCONNECT": True,
+    "DEBUG": None,
+    "ENV": None,
+    "EXPLAIN_TEMPLATE_LOADING": False,
+    "JSON_REQUIRES_CONTENT_TYPE": False,
+    "MAX_CONTENT_LENGTH": 16 * 1024 * 1024,
+    "MAX_COOKIE_SIZE": 4093,
+    "MAX_FORM_MEMORY_SIZE": 500_000,
+    "MAX_FORM_PARTS": 1_000,
+    "PERMANENT_SESSION_LIFETIME": timedelta(days=31),
+    "PREFERRED_URL_SCHEME": "http",
+    "PREFER_SECURE_URLS": False,
+    "PRESERVE_CONTEXT_ON_EXCEPTION": None,
+    "PROPAGATE_EXCEPTIONS": None,
+    "PROVIDE_AUTOMATIC_OPTIONS": True,
+    "RESPONSE_TIMEOUT": 60,
+    "SECRET_KEY": None,
+    "SECRET_KEY_FALLBACKS": None,
+    "SEND_FILE_MAX_AGE_DEFAULT": timedelta(hours=12),
+    "SERVER_NAME": None,
+    "SESSION_COOKIE_DOMAIN": None,
+    "SESSION_COOKIE_HTTPONLY": True,
+    "SESSION_COOKIE_NAME": "session",
+    "SESSION_COOKIE_PARTITIONED": False,
+    "SESSION_COOKIE_PATH": None,
+    "SESSION_COOKIE_SAMESITE": None,
+    "SESSION_COOKIE_SECURE": False,
+    "SESSION_REFRESH_EACH_REQUEST": True,
+    "SHUTDOWN_ON_SIGNAL": True,
+    "SHUTDOWN_TIMEOUT": 5,
+    "STATIC_PRECOMPRESSED": False,
+    "TEMPLATES_AUTO_RELOAD": None,
+    "TESTING": False,
+    "TRAP_BAD_REQUEST_ERRORS": None,
+    "TRAP_HTTP_EXCEPTIONS": False,
+    "TRUSTED_HOSTS": None,
+    "USE_X_SENDFILE": False,
+}
+
+
+class Config(FlaskConfig):
+    """A dictionary that fills itself from objects, files and the environment, as Flask's does."""
+
+    def from_prefixed_env(
+        self, prefix: str = "QUART", *, loads: Callable[[str], Any] = json.loads
+    ) -> bool:
+        """Set each variable of the environment that starts with ``prefix`` and an underscore.
+
+        A value is decoded by ``loads`` and stays a string where that fails; a double underscore in
+        a name reaches into a nested dictionary. Returns True.
+        """
+        return super().from_prefixed_env(prefix, loads=loads)

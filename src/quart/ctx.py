@@ -1,0 +1,434 @@
+"""The context of one connection, or of the bare application, and the doors to it.
+
+A context is a plain record. It is opened and closed by the application (dispatch.py), in one
+place; `push`, `pop` and the `with` statements here only ask for that.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from contextvars import Token
+from functools import wraps
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
+
+from flask.ctx import _AppCtxGlobals
+from werkzeug.exceptions import HTTPException
+
+from . import routing
+from .globals import _cv_app, _cv_request, _cv_websocket
+from .kinds import REQUEST, WEBSOCKET, Kind
+from .sessions import SecureCookieSessionInterface
+
+if TYPE_CHECKING:
+    from werkzeug.routing import MapAdapter, Rule
+
+    from .app import Quart
+    from .sessions import SessionMixin
+    from .typing import AfterRequestCallable, AfterWebsocketCallable
+    from .wrappers import Request, Websocket
+
+P = ParamSpec("P")
+T = TypeVar("T")
+C = TypeVar("C", bound="AppContext")
+
+
+class _Lacking:
+    """An attribute that this kind of context does not have; one set on the instance wins."""
+
+    def __init__(self, word: str) -> None:
+        self.word = word
+
+    def __get__(self, ctx: object, owner: type | None = None) -> Any:
+        if ctx is None:
+            return self
+        raise RuntimeError(f"There is no {self.word} in this context.")
+
+
+class AppContext:
+    """What belongs to one connection while it is handled, or to a stretch of work without one.
+
+    `g`, the session and the URL adapter come to life when they are first touched.
+    """
+
+    kind: Kind | None = None
+
+    if TYPE_CHECKING:
+        request: Request
+        websocket: Websocket
+        request_websocket: Request | Websocket
+    else:
+        request = _Lacking("request")
+        websocket = _Lacking("websocket")
+        request_websocket = _Lacking("request or websocket")
+
+    # PERF: what most connections never touch is a class attribute until it is set.
+    _g: _AppCtxGlobals | None = None
+    _session: SessionMixin | None = None
+    _flashes: list[tuple[str, str]] | None = None
+    _after_functions: list[Callable[..., Any]] | None = None
+    _url_adapter: MapAdapter | None = None
+    _tokens: list[Token[AppContext]] | None = None
+    #: Kept open when the response is ready: its body still needs this context.
+    held = False
+    #: Kept open by the test client, which closes it itself.
+    preserved = False
+    #: The names hooks are kept under: None for the application, then blueprint by blueprint.
+    blueprint_names: tuple[str | None, ...] = (None,)
+
+    def __init__(
+        self,
+        app: Quart,
+        *,
+        request: Request | None = None,
+        websocket: Websocket | None = None,
+        session: SessionMixin | None = None,
+    ) -> None:
+        self.app = app
+        if request is not None:
+            self.kind = REQUEST
+            self.request = self.request_websocket = request
+        if websocket is not None:
+            self.kind = WEBSOCKET
+            self.websocket = self.request_websocket = websocket
+        if session is not None:
+            self._session = session
+
+    def __repr__(self) -> str:
+        about = f" {self.request_websocket!r}" if self.kind else ""
+        return f"<{type(self).__name__} of {self.app.name}{about}>"
+
+    @property
+    def has_request(self) -> bool:
+        return self.kind is REQUEST
+
+    @property
+    def has_websocket(self) -> bool:
+        return self.kind is WEBSOCKET
+
+    @property
+    def has_session(self) -> bool:
+        return self.kind is not None
+
+    @property
+    def g(self) -> _AppCtxGlobals:
+        """The namespace of this context."""
+        if self._g is None:
+            self._g = self.app.app_ctx_globals_class()
+        return self._g
+
+    @g.setter
+    def g(self, value: _AppCtxGlobals) -> None:
+        self._g = value
+
+    @property
+    def session(self) -> SessionMixin:
+        """The session of the connection, opened from its cookie when first touched."""
+        if self._session is None:
+            interface = self.app.session_interface
+            if not opens_on_touch(interface):
+                raise RuntimeError("The session is opened when the context is; it is not open yet.")
+            connection = self.request_websocket
+            opened = interface.load_session(self.app, connection)
+            self._session = interface.null_session_class() if opened is None else opened
+        return self._session
+
+    @session.setter
+    def session(self, value: SessionMixin) -> None:
+        self._session = value
+
+    async def open_session(self) -> None:
+        """Open the session now, for a session interface that has to be awaited."""
+        if self._session is None:
+            app, interface = self.app, self.app.session_interface
+            ensure_async: Any = app.ensure_async  # an interface may be sync or async
+            opened = await ensure_async(interface.open_session)(app, self.request_websocket)
+            if opened is None:
+                opened = await ensure_async(interface.make_null_session)(app)
+            self._session = opened
+
+    @property
+    def url_adapter(self) -> MapAdapter | None:
+        """The adapter that builds URLs here; None for a bare context without `SERVER_NAME`.
+
+        Raises BadRequest (or SecurityError) where the request's host is not acceptable.
+        """
+        if self._url_adapter is None:
+            self._url_adapter = self.app.create_url_adapter(
+                self.request_websocket if self.kind else None
+            )
+        return self._url_adapter
+
+    @url_adapter.setter
+    def url_adapter(self, value: MapAdapter | None) -> None:
+        self._url_adapter = value
+
+    @property
+    def flashes(self) -> list[tuple[str, str]] | None:
+        """The messages taken out of the session, once `get_flashed_messages` was called."""
+        return self._flashes
+
+    @flashes.setter
+    def flashes(self, value: list[tuple[str, str]] | None) -> None:
+        self._flashes = value
+
+    @property
+    def _after_request_functions(self) -> list[Callable[..., Any]]:
+        if self._after_functions is None:
+            self._after_functions = []
+        return self._after_functions
+
+    _after_websocket_functions = _after_request_functions
+
+    def match_request(self) -> None:
+        """Match the connection to a rule, once; leave rule or exception on the connection."""
+        connection = self.request_websocket
+        if connection.url_rule is None and connection.routing_exception is None:
+            try:
+                adapter = self.url_adapter
+                assert adapter is not None  # there is one for each connection
+                rule, view_args = routing.match(adapter)
+            except HTTPException as error:
+                connection.routing_exception = error
+            else:
+                self.take_rule(rule, view_args, routing.blueprint_names(rule.endpoint))
+
+    def take_rule(
+        self, rule: Rule, view_args: dict[str, Any], names: tuple[str | None, ...]
+    ) -> None:
+        """Leave a matched rule, its arguments and its options on the connection."""
+        connection = self.request_websocket
+        connection.url_rule = rule
+        connection.view_args = view_args
+        self.blueprint_names = names
+        for name, value in getattr(rule, "request_options", {}).items():
+            setattr(connection, name, value)
+
+    def copy(self: C) -> C:
+        """A context for the same connection and session, with a `g` of its own."""
+        if self.kind is None:
+            return type(self)(self.app)
+        copied = type(self)(self.app, self.request_websocket, self._session)  # type: ignore[misc]
+        copied.blueprint_names = self.blueprint_names
+        return copied
+
+    def hold(self) -> None:
+        """Keep this context until the response's body has been sent, and tear it down then."""
+        self.held = True
+
+    @contextmanager
+    def entered(self) -> Iterator[None]:
+        """Make this the current context for a stretch of code, without opening or closing it."""
+        token = _cv_app.set(self)
+        try:
+            yield
+        finally:
+            _cv_app.reset(token)
+
+    async def push(self) -> None:
+        """Make this the current context, as `async with` does."""
+        if self._tokens is None:
+            self._tokens = []
+        self._tokens.append(_cv_app.set(self))
+        if len(self._tokens) == 1:
+            await self.app.open_context(self)
+
+    async def pop(self, exc: BaseException | None = None) -> None:
+        """Leave this context; the last `pop` runs the teardown functions with `exc`.
+
+        Raises an exception group of what teardown functions raised, RuntimeError where the
+        context was not pushed.
+        """
+        if not self._tokens:
+            raise RuntimeError(f"{self!r} is not pushed, so it cannot be popped.")
+        token = self._tokens.pop()
+        try:
+            if not self._tokens:
+                await self.app.close_context(self, exc)
+        finally:
+            _reset(token)
+
+    async def auto_pop(self, exc: BaseException | None) -> None:
+        """Leave this context unless the test client keeps it."""
+        if not self.preserved:
+            await self.pop(exc)
+
+    async def __aenter__(self: C) -> C:
+        await self.push()
+        return self
+
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc_value: BaseException | None,
+        tb: TracebackType | None,
+    ) -> None:
+        await self.auto_pop(exc_value)
+
+    def __enter__(self: C) -> C:
+        _run_outside_loop(self.push)
+        # The loop ran in a copy of this thread's variables, so the context is set here again.
+        assert self._tokens is not None
+        self._tokens[-1] = _cv_app.set(self)
+        return self
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc_value: BaseException | None,
+        tb: TracebackType | None,
+    ) -> None:
+        assert self._tokens is not None
+        token = self._tokens[-1]
+        try:
+            _run_outside_loop(self.auto_pop, exc_value)
+        finally:
+            if not self.preserved:
+                _cv_app.reset(token)
+
+
+class RequestContext(AppContext):
+    """The context of one HTTP request."""
+
+    kind = REQUEST
+
+    def __init__(self, app: Quart, request: Request, session: SessionMixin | None = None) -> None:
+        self.app = app
+        self.request = self.request_websocket = request
+        if session is not None:
+            self._session = session
+
+
+class WebsocketContext(AppContext):
+    """The context of one websocket connection."""
+
+    kind = WEBSOCKET
+
+    def __init__(
+        self, app: Quart, websocket: Websocket, session: SessionMixin | None = None
+    ) -> None:
+        self.app = app
+        self.websocket = self.request_websocket = websocket
+        if session is not None:
+            self._session = session
+
+
+def opens_on_touch(interface: Any) -> bool:
+    """Whether a session interface is the cookie one, which never blocks."""
+    return type(interface).open_session is SecureCookieSessionInterface.open_session
+
+
+def _reset(token: Token[AppContext]) -> None:
+    try:
+        _cv_app.reset(token)
+    except ValueError:
+        pass  # pushed in another task: what this task sees is a copy that ends with it
+
+
+def _in_loop() -> bool:
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return False
+    return True
+
+
+def _run_outside_loop(func: Callable[..., Awaitable[T]], *args: Any) -> T:
+    """Run a coroutine function to its end from code without an event loop."""
+    if _in_loop():
+        raise RuntimeError("An event loop is running here: use 'async with' instead of 'with'.")
+
+    async def main() -> T:
+        return await func(*args)
+
+    return asyncio.run(main())
+
+
+def has_app_context() -> bool:
+    """Whether there is a context: within a request, a websocket or `app.app_context()`."""
+    return _cv_app.get(None) is not None
+
+
+def has_request_context() -> bool:
+    """Whether there is a request to be had from `quart.request`."""
+    return _cv_request.get(None) is not None
+
+
+def has_websocket_context() -> bool:
+    """Whether there is a websocket to be had from `quart.websocket`."""
+    return _cv_websocket.get(None) is not None
+
+
+def after_this_request(f: AfterRequestCallable) -> AfterRequestCallable:
+    """Call `f(response) -> response` after the view of this request, once.
+
+    Raises RuntimeError outside a request.
+    """
+    ctx = _cv_request.get(None)
+    if ctx is None:
+        raise RuntimeError(
+            "'after_this_request' can only be used in a request context, such as in a view function."
+        )
+    ctx._after_request_functions.append(f)
+    return f
+
+
+def after_this_websocket(f: AfterWebsocketCallable) -> AfterWebsocketCallable:
+    """Call `f(response | None) -> response | None` after the view of this websocket, once.
+
+    Raises RuntimeError outside a websocket.
+    """
+    ctx = _cv_websocket.get(None)
+    if ctx is None:
+        raise RuntimeError(
+            "'after_this_websocket' can only be used in a websocket context,"
+            " such as in a websocket view function."
+        )
+    ctx._after_request_functions.append(f)
+    return f
+
+
+def _copying(view: Any, name: str, what: str) -> Callable[[Callable[P, T]], Callable[P, T]]:
+    """A decorator that runs a function in a copy of the context it is decorated in."""
+
+    def copy_current_context(func: Callable[P, T]) -> Callable[P, T]:
+        ctx: AppContext | None = view.get(None)
+        if ctx is None:
+            raise RuntimeError(
+                f"'{name}' can only be used while there is {what} context,"
+                " such as in a view function."
+            )
+        if inspect.iscoroutinefunction(func):
+
+            @wraps(func)
+            async def async_wrapper(*args: P.args, **kwargs: P.kwargs) -> Any:
+                async with ctx.copy():
+                    return await func(*args, **kwargs)
+
+            return async_wrapper  # type: ignore[return-value]  # T is a coroutine here
+
+        @wraps(func)
+        def wrapper(*args: P.args, **kwargs: P.kwargs) -> T:
+            copied = ctx.copy()
+            # On the event loop nothing can be awaited, so there only the proxies are set up.
+            with copied.entered() if _in_loop() else copied:
+                return func(*args, **kwargs)
+
+        return wrapper
+
+    copy_current_context.__name__ = copy_current_context.__qualname__ = name
+    copy_current_context.__doc__ = (
+        f"Decorate a function, sync or async, to run in a copy of the current {what.split()[-1]}\n"
+        "    context: in a task, a thread or a callback.\n\n    Raises RuntimeError outside one."
+    )
+    return copy_current_context
+
+
+copy_current_app_context = _copying(_cv_app, "copy_current_app_context", "an app")
+copy_current_request_context = _copying(_cv_request, "copy_current_request_context", "a request")
+copy_current_websocket_context = _copying(
+    _cv_websocket, "copy_current_websocket_context", "a websocket"
+)

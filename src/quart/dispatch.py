@@ -1,0 +1,830 @@
+"""One connection, from a Request or Websocket to a Response: each stage once, in order.
+
+It speaks of Python objects; messages and bytes are asgi.py's. A stage is reached by its public
+name, so that a subclass or an extension can take its place. What differs between requests and
+websockets is looked up in kinds.py.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+from collections.abc import AsyncIterable, Awaitable, Callable, Iterable, Iterator, Mapping
+from functools import partial
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar, cast
+from urllib.parse import quote
+
+from flask.sansio.app import App
+from werkzeug.datastructures import Headers
+from werkzeug.exceptions import HTTPException, InternalServerError
+from werkzeug.routing import BuildError, RequestRedirect
+from werkzeug.routing.exceptions import RoutingException
+from werkzeug.sansio.response import Response as SansIOResponse
+
+from . import signals
+from .ctx import AppContext, RequestContext, WebsocketContext
+from .globals import _cv_app
+from .kinds import REQUEST, WEBSOCKET, Kind
+from .routing import QuartMap
+from .sessions import SecureCookieSessionInterface, SessionInterface
+from .utils import is_coroutine_callable, run_sync
+from .wrappers import BaseRequestWebsocket, Request, Response, Websocket
+
+if TYPE_CHECKING:
+    from werkzeug.routing import MapAdapter
+
+    from .typing import ResponseReturnValue
+
+T = TypeVar("T")
+
+# A session interface that has this needs no awaiting: the session is opened when first touched.
+_OPEN_ON_TOUCH = SecureCookieSessionInterface.open_session
+_SAVE_IF_TOUCHED = SecureCookieSessionInterface.save_session
+
+
+class Dispatch(App):
+    """The handling of one connection, on top of Flask's set-up code."""
+
+    request_class: type[Request]
+    websocket_class: type[Websocket]
+    response_class: type[Response]
+    session_interface: SessionInterface = SecureCookieSessionInterface()
+    url_map: QuartMap
+
+    #: Whether the map's short way may be asked first: not where a subclass makes its own adapters.
+    _matches_plainly = True
+    #: The contexts kept for a test client, newest last.
+    _preserved_context: AppContext | None = None
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        for name in _STAGES & cls.__dict__.keys():
+            setattr(cls, name, _context_first(cls.__dict__[name]))
+        if "create_url_adapter" in cls.__dict__:
+            cls._matches_plainly = False
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name in _STAGES:
+            value = _context_first(value, bound=True)
+        elif name == "create_url_adapter":
+            super().__setattr__("_matches_plainly", False)
+        super().__setattr__(name, value)
+
+    # The line
+
+    async def handle_request(self, request: Any) -> Any:
+        """Answer a request, or run a websocket: the whole line, from opening its context to
+        closing it.
+
+        Gives the Response; for a websocket None where the view gave none. Raises what the
+        application may not keep: a server's cancellation, and under `PROPAGATE_EXCEPTIONS` (or
+        debug, or testing) an unhandled error.
+        """
+        if isinstance(request, Websocket):
+            ctx: AppContext = self.websocket_context(request)
+        else:
+            ctx = self.request_context(request)
+        kind: Any = ctx.kind
+        token = _cv_app.set(ctx)
+        raised: BaseException | None = None
+        response: Response | None = None
+        try:
+            if (
+                signals.appcontext_pushed.receivers
+                or type(self.session_interface).open_session is not _OPEN_ON_TOUCH
+            ):
+                await self._announce(ctx)
+            found = None
+            if self._matches_plainly and request.routing_exception is None:
+                config = self.config
+                if config["TRUSTED_HOSTS"] is None and not self.subdomain_matching:
+                    found = self.url_map.find(request.path, request.method, kind is WEBSOCKET)
+            if found is None:
+                ctx.match_request()
+            elif found[0].request_options:
+                ctx.take_rule(*found)
+            else:
+                request.url_rule, request.view_args, ctx.blueprint_names = found
+            response = await getattr(self, kind.full_dispatch)(ctx)
+        except BaseException as error:
+            raised = error
+            if _ends_the_task(error):
+                raise
+            response = await getattr(self, kind.handle_exception)(ctx, error)
+        finally:
+            try:
+                if ctx.held or "_quart._preserve_context" in request.scope:
+                    await self._keep(ctx, raised, response)
+                else:
+                    await self.close_context(ctx, raised)
+            except BaseExceptionGroup as errors:
+                self._teardown_failed(ctx, errors)
+            finally:
+                _cv_app.reset(token)
+        return response
+
+    handle_websocket = handle_request
+
+    async def open_context(self, ctx: AppContext) -> None:
+        """The first stage, for a context that user code pushes: announce it, match its URL."""
+        await self._announce(ctx)
+        if ctx.kind is not None:
+            ctx.match_request()
+
+    async def _announce(self, ctx: AppContext) -> None:
+        """Send `appcontext_pushed`, and open a session that has to be awaited."""
+        if signals.appcontext_pushed.receivers:
+            await self._send_signal(signals.appcontext_pushed)
+        if ctx.kind is not None and type(self.session_interface).open_session is not _OPEN_ON_TOUCH:
+            await ctx.open_session()
+
+    async def full_dispatch_request(self, ctx: Any = None) -> Any:
+        """From the matched connection to its final response, errors handled on the way."""
+        ctx = ctx or _cv_app.get()
+        kind = ctx.kind
+        try:
+            if kind.started.receivers:
+                await self._send_signal(kind.started)
+            result = await getattr(self, kind.preprocess)(ctx)
+            if result is None:
+                result = await getattr(self, kind.dispatch)(ctx)
+        except Exception as error:
+            result = await self.handle_user_exception(ctx, error)
+        return await getattr(self, kind.finalize)(ctx, result)
+
+    full_dispatch_websocket = full_dispatch_request
+
+    async def preprocess_request(self, ctx: Any = None) -> Any:
+        """Call the `url_value_preprocessor` and `before_*` functions, application first.
+
+        The first value other than None ends it, and stands for the view's.
+        """
+        ctx = ctx or _cv_app.get()
+        names = ctx.blueprint_names
+        if self.url_value_preprocessors:
+            connection = ctx.request_websocket
+            for name in names:
+                for func in self.url_value_preprocessors.get(name, ()):
+                    func(connection.endpoint, connection.view_args)
+        hooks = getattr(self, ctx.kind.before_funcs)
+        if hooks:
+            for name in names:
+                if name in hooks:
+                    result = await self._first_value(hooks[name])
+                    if result is not None:
+                        return result
+        return None
+
+    preprocess_websocket = preprocess_request
+
+    async def dispatch_request(self, ctx: Any = None) -> Any:
+        """Call the view that matched and give its value as it is.
+
+        Raises the routing exception where none matched.
+        """
+        ctx = ctx or _cv_app.get()
+        connection = ctx.request_websocket
+        if connection.routing_exception is not None:
+            self.raise_routing_exception(connection)
+        rule = connection.url_rule
+        if connection.method == "OPTIONS" and getattr(rule, "provide_automatic_options", False):
+            return await self.make_default_options_response(ctx)
+        view = self.view_functions[rule.endpoint]
+        code = getattr(view, "__code__", None)
+        if code is None or not code.co_flags & inspect.CO_COROUTINE:  # PERF: most are async
+            view = self.ensure_async(view)
+        return await view(**connection.view_args)
+
+    dispatch_websocket = dispatch_request
+
+    async def finalize_request(
+        self,
+        ctx: Any = None,
+        result: Any = None,
+        from_error_handler: bool = False,
+        *,
+        request_context: AppContext | None = None,
+        websocket_context: AppContext | None = None,
+    ) -> Any:
+        """Make a response of a view's or error handler's value and run the `after_*` stage on it.
+
+        With `from_error_handler` an error in that stage is logged, and the response goes out.
+        """
+        if not isinstance(ctx, AppContext):
+            ctx, result = _in_order(ctx, result, request_context or websocket_context)
+        kind = ctx.kind
+        response = None
+        if result is not None or kind.word == "request":
+            response = await self.make_response(result)
+        try:
+            response = await getattr(self, kind.postprocess)(ctx, response)
+            if kind.finished.receivers:
+                await self._send_signal(kind.finished, response=response)
+        except Exception:
+            if not from_error_handler:
+                raise
+            self.logger.exception(f"{kind.word.capitalize()} finalizing failed with an error")
+        return response
+
+    finalize_websocket = finalize_request
+
+    async def process_response(
+        self,
+        ctx: Any = None,
+        response: Any = None,
+        *,
+        request_context: AppContext | None = None,
+        websocket_context: AppContext | None = None,
+    ) -> Any:
+        """Call the `after_this_*` and `after_*` functions, innermost blueprint first; save the session."""
+        if not isinstance(ctx, AppContext):
+            ctx, response = _in_order(ctx, response, request_context or websocket_context)
+        if ctx._after_functions:
+            response = await self._passed_through(ctx._after_functions, response)
+        hooks = getattr(self, ctx.kind.after_funcs)
+        if hooks:
+            for name in reversed(ctx.blueprint_names):
+                if name in hooks:
+                    response = await self._passed_through(reversed(hooks[name]), response)
+        # PERF: a cookie session that nobody can have is not asked for.
+        if (
+            ctx._session is not None
+            or self.config["SECRET_KEY"] is not None
+            or type(self.session_interface).save_session is not _SAVE_IF_TOUCHED
+        ):
+            await self._save_session(ctx, response)
+        return response
+
+    postprocess_websocket = process_response
+
+    async def _save_session(self, ctx: AppContext, response: Response | None) -> None:
+        interface = self.session_interface
+        if ctx._session is None and type(interface).save_session is _SAVE_IF_TOUCHED:
+            # Nobody touched it: it needs saving only where there is one to refresh.
+            cookies = ctx.request_websocket.headers.get("cookie", "")
+            if interface.get_cookie_name(self) not in cookies:
+                return
+        if not interface.is_null_session(ctx.session):
+            save: Any = self.ensure_async(interface.save_session)
+            await save(self, ctx.session, response)
+
+    async def close_context(self, ctx: AppContext, exc: BaseException | None = None) -> None:
+        """The last stage: run every teardown function, then announce that the context is gone.
+
+        Raises the errors of all of them in one group.
+        """
+        errors: list[BaseException] = []
+        try:
+            if ctx.kind is not None:
+                await getattr(self, ctx.kind.do_teardown)(ctx, exc)
+        except BaseException as error:
+            _keep_error(errors, error)
+        try:
+            await self.do_teardown_appcontext(ctx, exc)
+        except BaseException as error:
+            _keep_error(errors, error)
+        if signals.appcontext_popped.receivers:
+            await _collect(errors, self._send_signal(signals.appcontext_popped))
+        if errors:
+            raise BaseExceptionGroup(f"Errors in the teardown of {ctx!r}", errors)
+
+    async def do_teardown_request(
+        self,
+        ctx: Any = None,
+        exc: Any = None,
+        *,
+        request_context: AppContext | None = None,
+        websocket_context: AppContext | None = None,
+    ) -> None:
+        """Call the `teardown_*` functions with the unhandled error or None, and close uploads.
+
+        Every function is called, innermost blueprint first, last registered first.
+        Raises their errors in one group.
+        """
+        if not isinstance(ctx, AppContext):
+            ctx, exc = _in_order(ctx, exc, request_context or websocket_context)
+        kind = ctx.kind
+        errors: list[BaseException] = []
+        hooks = getattr(self, kind.teardown_funcs)
+        if hooks:
+            for name in reversed(ctx.blueprint_names):
+                if name in hooks:
+                    await self._call_all(errors, reversed(hooks[name]), exc)
+        if kind.tearing_down.receivers:
+            await _collect(errors, self._send_signal(kind.tearing_down, exc=exc))
+        if kind is REQUEST and ctx.request._files is not None:
+            await _collect(errors, ctx.request.close())
+        if errors:
+            raise BaseExceptionGroup(f"Errors in the teardown of a {kind.word}", errors)
+
+    do_teardown_websocket = do_teardown_request
+
+    async def do_teardown_appcontext(self, ctx: Any = None, exc: Any = None) -> None:
+        """Call the `teardown_appcontext` functions, last registered first, all of them.
+
+        Raises their errors in one group.
+        """
+        if not isinstance(ctx, AppContext):
+            ctx, exc = _in_order(ctx, exc, None)
+        errors: list[BaseException] = []
+        if self.teardown_appcontext_funcs:
+            await self._call_all(errors, reversed(self.teardown_appcontext_funcs), exc)
+        if signals.appcontext_tearing_down.receivers:
+            await _collect(errors, self._send_signal(signals.appcontext_tearing_down, exc=exc))
+        if errors:
+            raise BaseExceptionGroup("Errors in the teardown of the app context", errors)
+
+    async def _keep(
+        self, ctx: AppContext, exc: BaseException | None, response: Response | None
+    ) -> None:
+        """Leave a context open for the test client, or until the response's body is sent."""
+        if "_quart._preserve_context" in ctx.request_websocket.scope:
+            ctx.preserved = True
+            self._preserved_context = ctx
+        elif response is None or exc is not None:
+            await self.close_context(ctx, exc)
+        else:
+            response.call_on_close(partial(self._close_held, ctx))
+
+    async def _close_held(self, ctx: AppContext) -> None:
+        with ctx.entered():
+            try:
+                await self.close_context(ctx)
+            except BaseExceptionGroup as errors:
+                self._teardown_failed(ctx, errors)
+
+    def _teardown_failed(self, ctx: AppContext, errors: BaseExceptionGroup[Any]) -> None:
+        # A response that is made is not lost to a teardown function that fails.
+        if self.testing or self.config["PROPAGATE_EXCEPTIONS"]:
+            raise errors
+        self.log_exception(ctx, (type(errors), errors, errors.__traceback__))
+
+    # Errors
+
+    async def handle_user_exception(self, ctx: Any = None, error: Any = None) -> Any:
+        """The value of the handler registered for an error raised by user code.
+
+        An HTTPException without a handler is its own response; any other error without one
+        is raised on. An exception group stands for the one error in it that counts.
+        """
+        if not isinstance(ctx, AppContext):
+            ctx, error = _in_order(ctx, error, None)
+        names = ctx.blueprint_names[:0:-1]
+        handler = None
+        if isinstance(error, BaseExceptionGroup):
+            handler = self._find_error_handler(error, names)  # type: ignore[arg-type]
+            if handler is None:
+                error = _one_that_counts(error)
+        if isinstance(error, HTTPException) and not self.trap_http_exception(error):
+            return await self.handle_http_exception(ctx, error)
+        if handler is None:
+            handler = self._find_error_handler(error, names)
+        if handler is None:
+            raise error
+        return await self._call_handler(handler, error)
+
+    async def handle_http_exception(self, ctx: Any = None, error: Any = None) -> Any:
+        """The value of the handler registered for an HTTPException, else the exception itself.
+
+        Redirects made by routing, and exceptions without a code, are not handled.
+        """
+        if not isinstance(ctx, AppContext):
+            ctx, error = _in_order(ctx, error, None)
+        if error.code is None or isinstance(error, RoutingException):
+            return error
+        handler = self._find_error_handler(error, ctx.blueprint_names[:0:-1])
+        if handler is None:
+            return error
+        return await self._call_handler(handler, error)
+
+    async def handle_exception(self, ctx: Any = None, error: Any = None) -> Any:
+        """The response to an error that nothing handled: a logged 500, or the error raised on.
+
+        It is raised under `PROPAGATE_EXCEPTIONS`, or where that is None under debug or testing.
+        A handler for `InternalServerError` or 500 gets one with `original_exception`.
+        """
+        if not isinstance(ctx, AppContext):
+            ctx, error = _in_order(ctx, error, None)
+        kind: Kind = ctx.kind
+        exc_info = (type(error), error, error.__traceback__)
+        if kind.got_exception.receivers:
+            await self._send_signal(kind.got_exception, exception=error)
+        propagate = self.config["PROPAGATE_EXCEPTIONS"]
+        if propagate is None:
+            propagate = self.testing or self.debug
+        if propagate:
+            if not self.testing:
+                self.log_exception(ctx, exc_info)
+            raise error
+        self.log_exception(ctx, exc_info)
+        server_error: Any = InternalServerError(original_exception=error)
+        handler = self._find_error_handler(server_error, ctx.blueprint_names[:0:-1])
+        if handler is not None:
+            server_error = await self._call_handler(handler, server_error)
+        return await getattr(self, kind.finalize)(ctx, server_error, from_error_handler=True)
+
+    handle_websocket_exception = handle_exception
+
+    def log_exception(self, ctx: Any = None, exc_info: Any = None) -> None:
+        """Log an error with its traceback and the path and method it happened on."""
+        if not isinstance(ctx, AppContext):
+            ctx, exc_info = (exc_info or _cv_app.get(None)), ctx
+        where = "application"
+        if ctx is not None and ctx.kind is not None:
+            connection = ctx.request_websocket
+            where = f"{ctx.kind.word} {connection.path} [{connection.method}]"
+        self.logger.error(f"Exception on {where}", exc_info=exc_info)
+
+    def raise_routing_exception(self, request: BaseRequestWebsocket) -> NoReturn:
+        """Raise the exception that matching left on a request.
+
+        In debug, a redirect that would lose the body of a request names the URL to use.
+        """
+        error = request.routing_exception
+        assert error is not None
+        if (
+            self.debug
+            and isinstance(error, RequestRedirect)
+            and error.code not in {307, 308}
+            and request.method not in {"GET", "HEAD", "OPTIONS"}
+        ):
+            raise AssertionError(
+                f"A request was sent to {request.url!r}, which redirects to {error.new_url!r};"
+                " the browser would drop its body. Send it to the new URL."
+            ) from None
+        raise error
+
+    async def _call_handler(self, handler: Any, error: BaseException) -> Any:
+        if not is_coroutine_callable(handler):
+            handler = self.ensure_async(handler)
+        return await handler(error)
+
+    # Calling user code
+
+    def ensure_async(self, func: Callable[..., Any]) -> Callable[..., Awaitable[Any]]:
+        """The function itself where it is async, else one that runs it in a thread."""
+        if is_coroutine_callable(func):
+            return func
+        return self.sync_to_async(func)
+
+    def sync_to_async(self, func: Callable[..., Any]) -> Callable[..., Awaitable[Any]]:
+        """An async function that runs a sync one in a thread, with the caller's context."""
+        return run_sync(func)
+
+    async def _first_value(self, hooks: Iterable[Callable[[], Any]]) -> Any:
+        """Call hooks in order until one gives a value; sync neighbours share one thread hop."""
+        remaining = _Remaining(hooks)
+        for hook in remaining:
+            if is_coroutine_callable(hook):
+                result = await hook()
+            else:
+                result = await self.ensure_async(_values_of_sync)(hook, remaining)
+                if inspect.isawaitable(result):
+                    result = await result
+            if result is not None:
+                return result
+        return None
+
+    async def _passed_through(self, hooks: Iterable[Callable[[Any], Any]], value: T) -> T:
+        """Pass a value through hooks in order; sync neighbours share one thread hop."""
+        remaining = _Remaining(hooks)
+        for hook in remaining:
+            if is_coroutine_callable(hook):
+                value = await hook(value)
+            else:
+                value = await self.ensure_async(_through_sync)(hook, remaining, value)
+                if inspect.isawaitable(value):
+                    value = await value
+        return value
+
+    async def _call_all(
+        self, errors: list[BaseException], funcs: Iterable[Callable[..., Any]], *args: Any
+    ) -> None:
+        """Call every function, collecting what they raise."""
+        for func in funcs:
+            await _collect(errors, self.ensure_async(func)(*args))
+
+    async def _send_signal(self, signal: Any, **kwargs: Any) -> None:
+        await signal.send_async(self, _sync_wrapper=self.ensure_async, **kwargs)
+
+    # Responses
+
+    async def make_response(self, result: ResponseReturnValue | HTTPException | Any) -> Response:
+        """The response for a view's value.
+
+        A value is a str, bytes, dict, list, Response (ours, or any of Werkzeug's), HTTPException,
+        any iterator or async iterator (streamed), or a tuple (value, status), (value, headers) or
+        (value, status, headers). A status is an int or a str such as "201 CREATED"; headers are a
+        mapping or pairs. Raises TypeError, naming the endpoint, for anything else.
+        """
+        # PERF: the commonest kinds first, and tuples, which are tested faster than unions.
+        if isinstance(result, (str, bytes)):
+            return self.response_class(result)
+        if isinstance(result, (dict, list)):
+            return self.json.response(result)  # type: ignore[return-value]
+        if isinstance(result, Response):
+            return result
+        if isinstance(result, tuple):
+            return await self._response_from_tuple(result)
+        if isinstance(result, HTTPException):
+            return self.response_class.from_exception(result)
+        if isinstance(result, SansIOResponse):
+            return self.response_class.force_type(result)
+        if isinstance(result, (bytearray, Iterator, AsyncIterable)):
+            return self.response_class(result)
+        if result is None:
+            raise TypeError(
+                f"{_current_view()} did not return a valid response: it returned None or ended"
+                " without a return statement."
+            )
+        if inspect.iscoroutine(result):
+            result.close()
+            raise TypeError(
+                f"{_current_view()} returned a coroutine: an 'await' is missing before it."
+            )
+        raise TypeError(
+            f"{_current_view()} did not return a valid response: it returned a"
+            f" {type(result).__name__}. A view returns a str, bytes, dict, list, Response, iterator"
+            " or a tuple of one of these with a status, headers or both."
+        )
+
+    async def _response_from_tuple(self, result: tuple[Any, ...]) -> Response:
+        status = headers = None
+        if len(result) == 3:
+            result, status, headers = result
+        elif len(result) != 2:
+            raise TypeError(
+                f"{_current_view()} returned a tuple of {len(result)}; it may be"
+                " (body, status, headers), (body, status) or (body, headers)."
+            )
+        elif isinstance(result[1], (Headers, Mapping, tuple, list)):
+            result, headers = result
+        else:
+            result, status = result
+        response = await self.make_response(result)
+        if isinstance(status, bytes):
+            status = status.decode("latin-1")
+        if status is not None:
+            response.status = status
+        if headers:
+            response.headers.update(headers)
+        return response
+
+    async def make_default_options_response(self, ctx: Any = None) -> Response:
+        """The response to an OPTIONS request that no view answers: the methods allowed."""
+        ctx = ctx or _cv_app.get()
+        response = self.response_class("")
+        response.allow.update(ctx.url_adapter.allowed_methods())
+        return response
+
+    # Contexts and URLs
+
+    def app_context(self) -> AppContext:
+        """A context for work outside a request: `async with app.app_context():`."""
+        return AppContext(cast(Any, self))
+
+    def request_context(self, request: Request) -> RequestContext:
+        """The context of a request, not opened yet."""
+        return RequestContext(self, request)  # type: ignore[arg-type]  # a Dispatch is a Quart
+
+    def websocket_context(self, websocket: Websocket) -> WebsocketContext:
+        """The context of a websocket, not opened yet."""
+        return WebsocketContext(cast(Any, self), websocket)
+
+    def create_url_adapter(self, request: BaseRequestWebsocket | None) -> MapAdapter | None:
+        """The adapter that matches and builds URLs for a request, or, given None, for the
+        application: built from `SERVER_NAME`, None without one.
+
+        Raises SecurityError, a 400, for a host that is not among `TRUSTED_HOSTS`.
+        """
+        config = self.config
+        server_name = config["SERVER_NAME"]
+        if request is not None:
+            trusted_hosts = config["TRUSTED_HOSTS"]
+            if trusted_hosts is not None:
+                request.trusted_hosts = trusted_hosts
+            subdomain = None
+            if self.url_map.host_matching:
+                server_name = None
+            elif not self.subdomain_matching:
+                subdomain = self.url_map.default_subdomain or ""
+            return self.url_map.bind_to_request(request, subdomain, server_name)
+        if server_name is not None:
+            scheme = "https" if config["PREFER_SECURE_URLS"] else config["PREFERRED_URL_SCHEME"]
+            return self.url_map.bind(
+                server_name, script_name=config["APPLICATION_ROOT"], url_scheme=scheme
+            )
+        return None
+
+    def url_for(
+        self,
+        /,
+        endpoint: str,
+        *,
+        _anchor: str | None = None,
+        _method: str | None = None,
+        _scheme: str | None = None,
+        _external: bool | None = None,
+        **values: Any,
+    ) -> str:
+        """The URL of an endpoint, with the values of its variables; others become its query.
+
+        An endpoint that starts with "." is looked up in the current blueprint. Outside a request
+        or websocket the URL is external unless `_external` says otherwise, and `SERVER_NAME`
+        is needed. Raises BuildError where no rule fits, RuntimeError without a server name,
+        ValueError for a `_scheme` on a URL that is not external.
+        """
+        ctx = _cv_app.get(None)
+        if ctx is not None and ctx.kind is not None:
+            adapter = ctx.url_adapter
+            if endpoint[:1] == ".":
+                blueprint = ctx.request_websocket.blueprint
+                endpoint = f"{blueprint}{endpoint}" if blueprint else endpoint[1:]
+            if _external is None:
+                _external = _scheme is not None
+        else:
+            adapter = self.create_url_adapter(None) if ctx is None else ctx.url_adapter
+            if _external is None:
+                _external = True
+        if adapter is None:
+            raise RuntimeError(
+                "Unable to build URLs outside an active request without 'SERVER_NAME' configured."
+                " Also configure 'APPLICATION_ROOT' and 'PREFERRED_URL_SCHEME' as needed."
+            )
+        if _scheme is not None and not _external:
+            raise ValueError("When specifying '_scheme', '_external' must be True.")
+        self.inject_url_defaults(endpoint, values)
+        try:
+            url = adapter.build(
+                endpoint,
+                values,
+                method=_method,
+                url_scheme=_scheme,
+                force_external=_external,
+            )
+        except BuildError as error:
+            values.update(
+                _anchor=_anchor, _method=_method, _scheme=_scheme, _external=_external
+            )
+            return self.handle_url_build_error(error, endpoint, values)
+        if _anchor is not None:
+            url = f"{url}#{quote(_anchor, safe='%!#$&()*+,/:;=?@')}"
+        return url
+
+
+# The stages whose context is now the first argument, and used to be the last or not there.
+_STAGES = frozenset(
+    {
+        "do_teardown_appcontext",
+        "do_teardown_request",
+        "do_teardown_websocket",
+        "finalize_request",
+        "finalize_websocket",
+        "handle_exception",
+        "handle_http_exception",
+        "handle_user_exception",
+        "handle_websocket_exception",
+        "log_exception",
+        "postprocess_websocket",
+        "process_response",
+        "update_template_context",
+        "dispatch_request",
+        "dispatch_websocket",
+        "full_dispatch_request",
+        "full_dispatch_websocket",
+        "make_default_options_response",
+        "preprocess_request",
+        "preprocess_websocket",
+    }
+)
+
+_CONTEXT_NAMES = frozenset({"ctx", "app_ctx"})
+_OLD_CONTEXT_NAMES = frozenset({"request_context", "websocket_context"})
+
+
+def _context_first(func: Any, bound: bool = False) -> Any:
+    """A stage written by others, callable with the context as its first argument.
+
+    The signature tells the generation: the context first (Quart 0.23, Flask 3.2), last and
+    optional (Quart before that), or not there at all (Flask).
+    """
+    if not callable(func):
+        return func
+    names = list(inspect.signature(func).parameters.values())[0 if bound else 1 :]
+    if any(p.kind is p.VAR_POSITIONAL for p in names):
+        return func
+    first = names[0].name if names else ""
+    if first in _CONTEXT_NAMES or (first in _OLD_CONTEXT_NAMES and len(names) == 1):
+        return func
+    takes_context = any(p.name in _OLD_CONTEXT_NAMES for p in names)
+    takes_value = bool(names) and first not in _OLD_CONTEXT_NAMES
+
+    def in_old_order(*args: Any, **kwargs: Any) -> Any:
+        own, args = ((), args) if bound else (args[:1], args[1:])
+        ctx, value, rest = None, args[:1], args[1:]
+        if args and isinstance(args[0], AppContext):
+            ctx, value, rest = args[0], args[1:2], args[2:]
+        elif rest and isinstance(rest[0], AppContext | None):
+            ctx, rest = rest[0], rest[1:]
+        given = (*own, *(value if takes_value else ()))
+        if takes_context and not kwargs.keys() & _OLD_CONTEXT_NAMES:
+            given = (*given, ctx)
+        return func(*given, *rest, **kwargs)
+
+    in_old_order.__wrapped__ = func  # type: ignore[attr-defined]
+    return in_old_order
+
+
+def _in_order(first: Any, second: Any, named: AppContext | None) -> tuple[AppContext, Any]:
+    """The context and the other argument of a stage that was called in the older order."""
+    if isinstance(second, AppContext):
+        return second, first
+    return named or _cv_app.get(), second if first is None else first
+
+
+def _ends_the_task(error: BaseException) -> bool:
+    """Whether an error is not the application's to answer: a cancellation from outside it."""
+    if isinstance(error, asyncio.CancelledError):
+        task = asyncio.current_task()
+        return task is not None and task.cancelling() > 0
+    return isinstance(error, GeneratorExit | KeyboardInterrupt | SystemExit)
+
+
+def _one_that_counts(group: BaseExceptionGroup[Any]) -> BaseException:
+    """The only error in a group, or its only HTTPException; else the group itself."""
+    errors = list(_leaves(group))
+    if len(errors) > 1:
+        errors = [error for error in errors if isinstance(error, HTTPException)]
+    return errors[0] if len(errors) == 1 else group
+
+
+def _leaves(group: BaseExceptionGroup[Any]) -> Iterator[BaseException]:
+    for error in group.exceptions:
+        if isinstance(error, BaseExceptionGroup):
+            yield from _leaves(error)
+        else:
+            yield error
+
+
+async def _collect(errors: list[BaseException], work: Awaitable[Any]) -> None:
+    """Await one of several teardown functions, keeping what it raises for the end."""
+    try:
+        await work
+    except BaseException as error:
+        _keep_error(errors, error)
+
+
+def _keep_error(errors: list[BaseException], error: BaseException) -> None:
+    if isinstance(error, BaseExceptionGroup):
+        errors.extend(error.exceptions)
+    elif _ends_the_task(error):
+        raise error
+    else:
+        errors.append(error)
+
+
+def _current_view() -> str:
+    ctx = _cv_app.get(None)
+    endpoint = ctx.request_websocket.endpoint if ctx is not None and ctx.kind else None
+    return f"The view function for {endpoint!r}" if endpoint else "The view function"
+
+
+class _Remaining(Iterator[T]):
+    """An iterator with one item of look-ahead, so that a thread can take over the sync ones."""
+
+    def __init__(self, items: Iterable[T]) -> None:
+        self._items = iter(items)
+        self._next: list[T] = []
+
+    def __iter__(self) -> Iterator[T]:
+        return self
+
+    def __next__(self) -> T:
+        return self._next.pop() if self._next else next(self._items)
+
+    def while_sync(self) -> Iterator[Any]:
+        for item in self:
+            if is_coroutine_callable(item):
+                self._next.append(item)
+                return
+            yield item
+
+
+def _values_of_sync(hook: Callable[[], Any], remaining: _Remaining[Any]) -> Any:
+    result = hook()
+    if result is None:
+        for hook in remaining.while_sync():
+            result = hook()
+            if result is not None:
+                break
+    return result
+
+
+def _through_sync(hook: Callable[[Any], Any], remaining: _Remaining[Any], value: Any) -> Any:
+    value = hook(value)
+    if not inspect.isawaitable(value):
+        for hook in remaining.while_sync():
+            value = hook(value)
+            if inspect.isawaitable(value):
+                break
+    return value

@@ -1,0 +1,376 @@
+"""Form parsing: urlencoded and multipart bodies, whole or part by part, within their limits."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from contextlib import aclosing
+from io import BytesIO
+from math import inf
+from os import PathLike
+from tempfile import TemporaryFile
+from typing import IO, TYPE_CHECKING, Any, ClassVar, NoReturn
+from urllib.parse import parse_qsl
+
+from multipart import (  # type: ignore[import-untyped]
+    MultipartError,
+    MultipartSegment,
+    ParserLimitReached,
+    PushMultipartParser,
+)
+from werkzeug.datastructures import Headers, MultiDict
+from werkzeug.exceptions import BadRequest, RequestEntityTooLarge, UnsupportedMediaType
+from werkzeug.http import parse_options_header
+
+from .datastructures import FileStorage
+from .threads import off_loop
+
+if TYPE_CHECKING:
+    from werkzeug.sansio.multipart import File
+
+    from .wrappers.body import Body
+
+Form = tuple[MultiDict[str, Any], MultiDict[str, Any]]
+ParserFunc = Callable[["FormDataParser", "Body", str, int | None, dict[str, str]], Awaitable[Form]]
+StreamFactory = Callable[[int | None, str | None, str | None, int | None], IO[bytes]]
+
+#: Uploads up to this many bytes stay in memory, larger ones go to disk.
+SPOOL_SIZE = 1024 * 1024
+#: Text longer than this many bytes is parsed in a thread.
+LONG_TEXT = 32 * 1024
+#: Uploads go to disk this many bytes at a time.
+WRITE_SIZE = 256 * 1024
+
+
+def default_stream_factory(
+    total_content_length: int | None,
+    content_type: str | None,
+    filename: str | None,
+    content_length: int | None = None,
+) -> IO[bytes]:
+    """A temporary file for an upload that is too large for memory."""
+    return TemporaryFile("w+b")
+
+
+class Part:
+    """One part of a multipart body while it arrives, from `request.multipart()`.
+
+    `name` (str) is the field's, `filename` (str or None) the file's, `headers` the part's
+    `Headers`. Iterate over it for its chunks, once, or `read` or `save` it; what is left
+    unread when the next part is asked for is skipped.
+    """
+
+    def __init__(self, segment: MultipartSegment, events: AsyncIterator[Any]) -> None:
+        self.name: str = segment.name or ""
+        self.headers = Headers(segment.headerlist)
+        self.filename = segment.filename
+        if self.filename is None and "*" in (disposition := self.headers["Content-Disposition"]):
+            # RFC 5987 names, which some clients send in spite of RFC 7578 section 4.2.
+            self.filename = parse_options_header(disposition)[1].get("filename")
+        self._events = events
+        self._ended = False
+
+    @property
+    def content_type(self) -> str | None:
+        """The Content-Type of the part, None where it names none."""
+        return self.headers.get("Content-Type")
+
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        return self
+
+    async def __anext__(self) -> bytes:
+        if not self._ended:
+            event = await anext(self._events)
+            if event is not None:
+                chunk: bytes = event
+                return chunk
+            self._ended = True
+        raise StopAsyncIteration
+
+    async def read(self, max_size: int | None = 500_000) -> bytes:
+        """The rest of the part. Raises RequestEntityTooLarge for more than `max_size` bytes."""
+        chunks = []
+        size = 0
+        async for chunk in self:
+            size += len(chunk)
+            if max_size is not None and size > max_size:
+                raise RequestEntityTooLarge()
+            chunks.append(chunk)
+        return b"".join(chunks)
+
+    async def text(self, max_size: int | None = 500_000) -> str:
+        """The rest of the part as text, in its charset or else UTF-8."""
+        return (await self.read(max_size)).decode(_charset(self.headers), "replace")
+
+    async def save(self, destination: str | PathLike[str]) -> int:
+        """Write the rest of the part to a file at `destination`; the number of bytes written."""
+        size = 0
+        file = await off_loop(open, destination, "wb")
+        try:
+            async for chunk in self:
+                size += await off_loop(file.write, chunk)
+        finally:
+            await off_loop(file.close)
+        return size
+
+
+class MultiPartParser:
+    """Parses multipart/form-data, RFC 7578.
+
+    Text fields may have `max_form_memory_size` bytes each, the form `max_form_parts` parts;
+    more raises RequestEntityTooLarge, and what is malformed or has no end BadRequest.
+    """
+
+    def __init__(
+        self,
+        *,
+        buffer_size: int = 64 * 1024,
+        cls: type[MultiDict[str, Any]] = MultiDict,
+        file_storage_cls: type[FileStorage] = FileStorage,
+        max_content_length: int | None = None,
+        max_form_memory_size: int | None = None,
+        max_form_parts: int | None = None,
+        stream_factory: StreamFactory = default_stream_factory,
+    ) -> None:
+        self.buffer_size = buffer_size
+        self.cls = cls
+        self.file_storage_cls = file_storage_cls
+        self.max_content_length = max_content_length
+        self.max_form_memory_size = max_form_memory_size
+        self.max_form_parts = max_form_parts
+        self.stream_factory = stream_factory
+
+    def fail(self, message: str) -> NoReturn:
+        """Refuse the form: raises BadRequest."""
+        raise BadRequest(f"Malformed multipart form: {message}.")
+
+    def get_part_charset(self, headers: Headers) -> str:
+        """The charset of a text field: its own, if it is a common one, or UTF-8."""
+        return _charset(headers)
+
+    def start_file_streaming(
+        self, event: File | Part, total_content_length: int | None
+    ) -> IO[bytes]:
+        """The file object that an upload of more than SPOOL_SIZE bytes is written to."""
+        length = event.headers.get("Content-Length", type=int)
+        return self.stream_factory(
+            total_content_length, event.headers.get("Content-Type"), event.filename, length
+        )
+
+    async def parse(self, body: Body, boundary: bytes, content_length: int | None) -> Form:
+        """The fields and the files of the form."""
+        fields: list[tuple[str, str]] = []
+        files: list[tuple[str, FileStorage]] = []
+        try:
+            async with aclosing(self.parts(body, boundary)) as parts:
+                async for part in parts:
+                    if part.filename is None:
+                        data = await part.read(self.max_form_memory_size)
+                        charset = self.get_part_charset(part.headers)
+                        fields.append((part.name, data.decode(charset, "replace")))
+                    else:
+                        files.append((part.name, await self._receive_file(part, content_length)))
+        except BaseException:
+            for _, file in files:
+                file.close()
+            raise
+        return self.cls(fields), self.cls(files)
+
+    async def parts(self, body: Body, boundary: bytes) -> AsyncGenerator[Part, None]:
+        """The parts of the form as they arrive."""
+        async with aclosing(self._events(body, boundary)) as events:
+            async for segment in events:
+                part = Part(segment, events)
+                yield part
+                async for _ in part:
+                    pass
+
+    async def _events(self, body: Body, boundary: bytes) -> AsyncGenerator[Any, None]:
+        """Per part its MultipartSegment, the bytes of its content, and None at its end."""
+        limit = self.max_form_parts
+        received = False
+        try:
+            parser = PushMultipartParser(
+                boundary, max_segment_count=inf if limit is None else limit
+            )
+            async for chunk in body:
+                received = True
+                if not parser.closed:
+                    for event in parser.parse(chunk):
+                        yield event
+            # A form without fields may be sent as no bytes at all; any other has an end.
+            parser.close(check_complete=received)
+        except ParserLimitReached:
+            raise RequestEntityTooLarge() from None
+        except MultipartError as error:
+            self.fail(str(error.args[0]))
+
+    async def _receive_file(self, part: Part, content_length: int | None) -> FileStorage:
+        chunks: list[bytes] = []
+        size = 0
+        stream: IO[bytes] | None = None
+
+        def write() -> IO[bytes]:
+            target = self.start_file_streaming(part, content_length) if stream is None else stream
+            target.write(b"".join(chunks))
+            return target
+
+        try:
+            async for chunk in part:
+                chunks.append(chunk)
+                size += len(chunk)
+                if size > (SPOOL_SIZE if stream is None else WRITE_SIZE):
+                    stream = await off_loop(write)
+                    chunks.clear()
+                    size = 0
+            if stream is None and self.stream_factory is default_stream_factory:
+                # PERF: BytesIO shares the bytes it is made of, where a write would copy them.
+                stream = BytesIO(b"".join(chunks))
+            else:
+                stream = await off_loop(write)
+                stream.seek(0)
+        except BaseException:
+            if stream is not None:
+                stream.close()
+            raise
+        return self.file_storage_cls(stream, part.filename, part.name, headers=part.headers)
+
+
+class FormDataParser:
+    """Parses the body of a form by its content type: urlencoded or multipart/form-data.
+
+    `cls` is the type of both results. A urlencoded body may have `max_form_memory_size` bytes;
+    for multipart see `MultiPartParser`.
+    """
+
+    file_storage_class = FileStorage
+
+    def __init__(
+        self,
+        *,
+        cls: type[MultiDict[str, Any]] | None = MultiDict,
+        max_content_length: int | None = None,
+        max_form_memory_size: int | None = None,
+        max_form_parts: int | None = None,
+        silent: bool = True,
+        stream_factory: StreamFactory = default_stream_factory,
+    ) -> None:
+        self.cls = MultiDict if cls is None else cls
+        self.max_content_length = max_content_length
+        self.max_form_memory_size = max_form_memory_size
+        self.max_form_parts = max_form_parts
+        self.silent = silent
+        self.stream_factory = stream_factory
+
+    def get_parse_func(self, mimetype: str, options: dict[str, str]) -> ParserFunc | None:
+        """The function that parses a content type, None for what is no form."""
+        return self.parse_functions.get(mimetype)
+
+    async def parse(
+        self,
+        body: Body,
+        mimetype: str,
+        content_length: int | None,
+        options: dict[str, str] | None = None,
+    ) -> Form:
+        """The fields and the files of the form, both empty for another content type.
+
+        Raises BadRequest and RequestEntityTooLarge; ValueError from a parse function of
+        `parse_functions` gives an empty form if `silent`.
+        """
+        limit = self.max_content_length
+        if limit is not None and content_length is not None and content_length > limit:
+            raise RequestEntityTooLarge()
+        options = options or {}
+        func = self.get_parse_func(mimetype, options)
+        if func is not None:
+            try:
+                return await func(self, body, mimetype, content_length, options)
+            except ValueError:
+                if not self.silent:
+                    raise
+        return self.cls(), self.cls()
+
+    async def parts(
+        self, body: Body, mimetype: str, options: dict[str, str]
+    ) -> AsyncGenerator[Part, None]:
+        """The parts of a multipart body as they arrive."""
+        if mimetype != "multipart/form-data":
+            raise UnsupportedMediaType("The request's Content-Type is not 'multipart/form-data'.")
+        parts = self._multipart_parser().parts(body, _boundary(options))
+        async with aclosing(parts):
+            async for part in parts:
+                yield part
+
+    def _multipart_parser(self) -> MultiPartParser:
+        return MultiPartParser(
+            cls=self.cls,
+            file_storage_cls=self.file_storage_class,
+            max_content_length=self.max_content_length,
+            max_form_memory_size=self.max_form_memory_size,
+            max_form_parts=self.max_form_parts,
+            stream_factory=self.stream_factory,
+        )
+
+    async def _parse_multipart(
+        self, body: Body, mimetype: str, content_length: int | None, options: dict[str, str]
+    ) -> Form:
+        parser = self._multipart_parser()
+        return await parser.parse(body, _boundary(options), content_length)
+
+    async def _parse_urlencoded(
+        self, body: Body, mimetype: str, content_length: int | None, options: dict[str, str]
+    ) -> Form:
+        # The body keeps its data: signatures of web hooks are made of the bytes of a form.
+        data = await body.read(self.max_form_memory_size)
+        if len(data) < LONG_TEXT:
+            return self._parse_query(data), self.cls()
+        return await off_loop(self._parse_query, data), self.cls()
+
+    def _parse_query(self, data: bytes) -> MultiDict[str, Any]:
+        # What is no UTF-8 stays percent-encoded, as Werkzeug leaves it in the query string.
+        # PERF: by way of surrogates, for its error handler is called once for each byte.
+        try:
+            text = data.decode()
+        except UnicodeDecodeError:
+            text = _quote_non_ascii(data).decode()
+        pairs = parse_qsl(text, keep_blank_values=True, errors="surrogateescape")
+        return self.cls(
+            [(_quote_surrogates(name), _quote_surrogates(value)) for name, value in pairs]
+        )
+
+    parse_functions: ClassVar[dict[str, ParserFunc]] = {
+        "multipart/form-data": _parse_multipart,
+        "application/x-www-form-urlencoded": _parse_urlencoded,
+        "application/x-url-encoded": _parse_urlencoded,
+    }
+
+
+def _percent_encode(data: bytes) -> str:
+    return "%" + data.hex("%").upper()
+
+
+def _quote_non_ascii(data: bytes) -> bytes:
+    return re.sub(rb"[\x80-\xff]+", lambda match: _percent_encode(match[0]).encode(), data)
+
+
+def _quote_surrogates(text: str) -> str:
+    if text.isascii():
+        return text
+    return re.sub(
+        "[\udc80-\udcff]+",
+        lambda match: _percent_encode(match[0].encode("ascii", "surrogateescape")),
+        text,
+    )
+
+
+def _boundary(options: dict[str, str]) -> bytes:
+    try:
+        return options.get("boundary", "").encode("ascii")
+    except UnicodeEncodeError:
+        raise BadRequest("Malformed multipart form: Invalid characters in boundary.") from None
+
+
+def _charset(headers: Headers) -> str:
+    charset = parse_options_header(headers.get("Content-Type"))[1].get("charset", "").lower()
+    return charset if charset in {"ascii", "us-ascii", "utf-8", "iso-8859-1"} else "utf-8"

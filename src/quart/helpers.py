@@ -1,0 +1,332 @@
+"""Functions that views call: URLs, redirects, flashed messages, streams, hints to the client.
+
+Each finds the application or the connection by the current context. The async ones give a value
+instead of an awaitable where a sync view or hook calls them, in its thread.
+"""
+
+from __future__ import annotations
+
+import mimetypes
+import os
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Iterator
+from functools import wraps
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn, ParamSpec, TypeVar, overload
+
+from flask.helpers import get_root_path
+from flask.sansio.scaffold import find_package as flask_find_package
+from jinja2.runtime import Macro
+from werkzeug.exceptions import abort as werkzeug_abort
+from werkzeug.utils import redirect as werkzeug_redirect
+
+from . import wrappers
+from .files import send_file, send_from_directory
+from .globals import _cv_app, _cv_session, current_app, request_ctx
+from .signals import message_flashed
+from .utils import waits_in_threads
+
+if TYPE_CHECKING:
+    from werkzeug.wrappers import Response as WerkzeugResponse
+
+    from .ctx import AppContext
+    from .typing import ResponseTypes
+
+__all__ = (
+    "abort",
+    "find_package",
+    "flash",
+    "get_debug_flag",
+    "get_flashed_messages",
+    "get_load_dotenv",
+    "get_root_path",
+    "get_template_attribute",
+    "make_push_promise",
+    "make_response",
+    "redirect",
+    "send_early_hints",
+    "send_file",
+    "send_from_directory",
+    "stream_with_context",
+    "url_for",
+)
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+#: What preloading calls the kinds of files; a hint without it is ignored by browsers.
+_PRELOADED_AS = {
+    "application/javascript": "script",
+    "text/css": "style",
+    "text/javascript": "script",
+    "text/vtt": "track",
+}
+
+
+def get_debug_flag() -> bool:
+    """Whether QUART_DEBUG is set to anything but "0", "false" or "no"."""
+    return os.environ.get("QUART_DEBUG", "0").lower() not in {"", "0", "false", "no"}
+
+
+def get_load_dotenv(default: bool = True) -> bool:
+    """Whether to load .env files: QUART_SKIP_DOTENV says so, or ``default`` if it is unset."""
+    skip = os.environ.get("QUART_SKIP_DOTENV")
+    return skip.lower() in {"0", "false", "no"} if skip else default
+
+
+# Responses
+
+
+@waits_in_threads
+async def make_response(*args: Any) -> wrappers.Response:
+    """A response of what a view could return; several arguments stand for a tuple of them.
+
+    Raises TypeError for what cannot become a response.
+    """
+    app = current_app
+    if not args:
+        return app.response_class()
+    return await app.make_response(args[0] if len(args) == 1 else args)
+
+
+def redirect(
+    location: str, code: int = 302, Response: type[WerkzeugResponse] | None = None
+) -> ResponseTypes:
+    """A response, of the app's class unless another is given, that sends the client elsewhere."""
+    ctx = _cv_app.get(None)
+    if Response is None and ctx is not None:
+        return ctx.app.redirect(location, code)
+    return werkzeug_redirect(location, code, Response or wrappers.Response)  # type: ignore[arg-type]
+
+
+def abort(code: int | ResponseTypes, *args: Any, **kwargs: Any) -> NoReturn:
+    """Raise the HTTPException for a status code, or one that carries a response.
+
+    The other arguments are the exception's. Raises LookupError for a code that has none.
+    """
+    ctx = _cv_app.get(None)
+    if ctx is not None:
+        ctx.app.aborter(code, *args, **kwargs)
+    werkzeug_abort(code, *args, **kwargs)
+
+
+def url_for(
+    endpoint: str,
+    *,
+    _anchor: str | None = None,
+    _method: str | None = None,
+    _scheme: str | None = None,
+    _external: bool | None = None,
+    **values: Any,
+) -> str:
+    """The URL of an endpoint with these values, as ``current_app.url_for`` builds it.
+
+    A leading dot stands for the current blueprint; values that are no variable of the rule become
+    the query. ``_anchor`` is put behind it, ``_method`` chooses among rules, ``_scheme`` goes with
+    ``_external``, which is true by itself outside of a connection. Raises BuildError.
+    """
+    return current_app.url_for(
+        endpoint,
+        _anchor=_anchor,
+        _method=_method,
+        _scheme=_scheme,
+        _external=_external,
+        **values,
+    )
+
+
+# Flashed messages
+
+
+@waits_in_threads
+async def flash(message: str, category: str = "message") -> None:
+    """Keep a message in the session until ``get_flashed_messages`` takes it, most often in a page.
+
+    Raises RuntimeError outside of a connection, and without a secret key.
+    """
+    ctx = _cv_session.current()
+    flashes = ctx.session.get("_flashes", [])
+    flashes.append((category, message))
+    # Set anew, because a session only notes changes of its own items.
+    ctx.session["_flashes"] = flashes
+    if message_flashed.receivers:
+        await ctx.app._send_signal(message_flashed, message=message, category=category)
+
+
+def get_flashed_messages(
+    with_categories: bool = False, category_filter: Iterable[str] = ()
+) -> list[str] | list[tuple[str, str]]:
+    """Take the flashed messages out of the session, and give the same again to this connection.
+
+    They come as pairs of category and message if ``with_categories``; those of some categories
+    only if they are named. Raises RuntimeError outside of a connection.
+    """
+    ctx = _cv_session.current()
+    flashes = ctx.flashes
+    if flashes is None:
+        flashes = ctx.session.pop("_flashes") if "_flashes" in ctx.session else []
+        ctx.flashes = flashes
+    if category_filter:
+        flashes = [flash for flash in flashes if flash[0] in category_filter]
+    return flashes if with_categories else [message for _, message in flashes]
+
+
+# Streams
+
+
+class _AsyncStream(AsyncIterator[T]):
+    """An async iterator every step of which runs within a context."""
+
+    def __init__(self, ctx: AppContext, iterable: AsyncIterable[T]) -> None:
+        self._ctx = ctx
+        self._iterator = aiter(iterable)
+
+    async def __anext__(self) -> T:
+        with self._ctx.entered():
+            return await anext(self._iterator)
+
+    async def aclose(self) -> None:
+        close = getattr(self._iterator, "aclose", None)
+        if close is not None:
+            with self._ctx.entered():
+                await close()
+
+
+class _SyncStream(Iterator[T]):
+    """An iterator every step of which runs within a context."""
+
+    def __init__(self, ctx: AppContext, iterable: Iterable[T]) -> None:
+        self._ctx = ctx
+        self._iterator = iter(iterable)
+
+    def __next__(self) -> T:
+        with self._ctx.entered():
+            return next(self._iterator)
+
+    def close(self) -> None:
+        close = getattr(self._iterator, "close", None)
+        if close is not None:
+            with self._ctx.entered():
+                close()
+
+
+@overload
+def stream_with_context(func: AsyncIterable[T]) -> AsyncIterator[T]: ...
+@overload
+def stream_with_context(func: Iterable[T]) -> Iterator[T]: ...
+@overload
+def stream_with_context(func: Callable[P, AsyncIterable[T]]) -> Callable[P, AsyncIterator[T]]: ...
+@overload
+def stream_with_context(func: Callable[P, Iterable[T]]) -> Callable[P, Iterator[T]]: ...
+def stream_with_context(func: Any = None, *, generator_or_function: Any = None) -> Any:
+    """Let what makes a response's body run in the context of the connection, which stays open.
+
+    Takes a generator, any other iterator, or a function that returns one; sync or async. ``g``,
+    the session and the request are the very same, and torn down once, when the body was sent::
+
+        @app.get("/")
+        async def view():
+            @stream_with_context
+            async def generate():
+                yield "Hello "
+                yield request.args["name"]
+
+            return generate()
+
+    Raises RuntimeError outside of a context.
+    """
+    if func is None:
+        func = generator_or_function
+    ctx = _cv_app.get(None)
+    if ctx is not None:
+        ctx.hold()
+    if callable(func) and not isinstance(func, (AsyncIterable, Iterable)):
+
+        @wraps(func)
+        def wrapper(*args: Any, **kwargs: Any) -> Any:
+            return _stream_in(_cv_app.get(None) or ctx, func(*args, **kwargs))
+
+        return wrapper
+    return _stream_in(ctx, func)
+
+
+def _stream_in(ctx: AppContext | None, iterable: Any) -> Any:
+    if ctx is None:
+        raise RuntimeError(
+            "'stream_with_context' can only be used when a context is active, such as in a view"
+            " function."
+        )
+    ctx.hold()
+    if isinstance(iterable, AsyncIterable):
+        return _AsyncStream(ctx, iterable)
+    return _SyncStream(ctx, iterable)
+
+
+# Hints
+
+
+@waits_in_threads
+async def make_push_promise(path: str) -> None:
+    """Promise the client what is at a path, before it asks: HTTP/2 server push.
+
+    Where that is not to be had it is an early hint.
+    """
+    await request_ctx.request.send_push_promise(path)
+
+
+@waits_in_threads
+async def send_early_hints(*links: str) -> None:
+    """Tell the client what the response will need, in a 103 response before it.
+
+    A link is a URL, to be preloaded, or the whole value of a Link header, ``<url>; rel=...``. It
+    does nothing where the server cannot send it, or the response has started.
+    """
+    send = getattr(request_ctx.request, "_send_early_hints", None)
+    if send is not None:
+        await send([link if link.startswith("<") else _preload(link) for link in links])
+
+
+def _preload(url: str) -> str:
+    mimetype = mimetypes.guess_type(url.partition("?")[0])[0] or ""
+    kind = _PRELOADED_AS.get(mimetype, mimetype.partition("/")[0])
+    if kind == "font":
+        kind = "font; crossorigin"
+    known = kind in {"font; crossorigin", "image", "script", "style", "track"}
+    return f"<{url}>; rel=preload" + (f"; as={kind}" if known else "")
+
+
+# Templates and packages
+
+
+def get_template_attribute(template_name: str, attribute: str) -> Any:
+    """A macro or variable that a template defines at its top level.
+
+    What a macro returns is awaited, except in sync views and hooks. Raises AttributeError where
+    there is none of that name, RuntimeError where the template has to wait for something.
+    """
+    template = current_app.jinja_env.get_template(template_name)
+    making = template.make_module_async()
+    try:
+        making.send(None)
+    except StopIteration as made:
+        value: Any = getattr(made.value, attribute)
+        if isinstance(value, Macro):
+            invoke: Any = value  # which is async in an async environment, unlike its type
+            return waits_in_threads(invoke)
+        return value
+    making.close()
+    raise RuntimeError(f"The top level of template {template_name!r} awaits something.")
+
+
+def find_package(name: str) -> tuple[Path | None, Path]:
+    """Where a package is: the prefix it is installed under, if it is, and its import path."""
+    prefix, path = flask_find_package(name)
+    return Path(prefix) if prefix else None, Path(path)
+
+
+def _split_blueprint_path(name: str) -> list[str]:
+    """A blueprint's name and those of its parents, from the inside out."""
+    names = [name]
+    while "." in name:
+        name = name.rpartition(".")[0]
+        names.append(name)
+    return names

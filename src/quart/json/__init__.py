@@ -1,0 +1,81 @@
+"""JSON as the current application does it, and as the standard library does where there is none."""
+
+from __future__ import annotations
+
+import json as _json
+from typing import IO, TYPE_CHECKING, Any
+
+from flask.json.provider import _default
+
+from ..globals import _cv_app, current_app
+
+if TYPE_CHECKING:
+    from ..wrappers import Response
+
+__all__ = ("dump", "dumps", "jsonify", "load", "loads")
+
+
+def _argument(function: str, name: str, value: Any, kwargs: dict[str, Any]) -> Any:
+    """The argument of a function that Flask names otherwise."""
+    if value is not ...:
+        return value
+    try:
+        return kwargs.pop(name)
+    except KeyError:
+        raise TypeError(f"{function}() misses what it is to work on") from None
+
+
+def dumps(object_: Any = ..., **kwargs: Any) -> str:
+    """Serialize an object to JSON text with ``current_app.json``.
+
+    The object may also be named ``obj``. Keyword arguments go to the provider's ``dumps``. Raises
+    TypeError for what cannot be serialized.
+    """
+    object_ = _argument("dumps", "obj", object_, kwargs)
+    ctx = _cv_app.get(None)
+    if ctx is not None:
+        return ctx.app.json.dumps(object_, **kwargs)
+    kwargs.setdefault("default", _default)
+    return _json.dumps(object_, **kwargs)
+
+
+def dump(object_: Any = ..., fp: IO[str] = ..., **kwargs: Any) -> None:  # type: ignore[assignment]
+    """Serialize an object to JSON with ``current_app.json`` and write it to a text file.
+
+    The object may also be named ``obj``.
+    """
+    object_ = _argument("dump", "obj", object_, kwargs)
+    ctx = _cv_app.get(None)
+    if ctx is not None:
+        ctx.app.json.dump(object_, fp, **kwargs)
+    else:
+        kwargs.setdefault("default", _default)
+        _json.dump(object_, fp, **kwargs)
+
+
+def loads(object_: str | bytes = ..., **kwargs: Any) -> Any:  # type: ignore[assignment]
+    """Deserialize JSON from text or UTF-8 bytes with ``current_app.json``.
+
+    The text may also be named ``s``. Raises ValueError where it is not JSON.
+    """
+    object_ = _argument("loads", "s", object_, kwargs)
+    ctx = _cv_app.get(None)
+    if ctx is not None:
+        return ctx.app.json.loads(object_, **kwargs)
+    return _json.loads(object_, **kwargs)
+
+
+def load(fp: IO[Any], **kwargs: Any) -> Any:
+    """Deserialize JSON from a file of text or UTF-8 bytes with ``current_app.json``."""
+    ctx = _cv_app.get(None)
+    if ctx is not None:
+        return ctx.app.json.load(fp, **kwargs)
+    return _json.load(fp, **kwargs)
+
+
+def jsonify(*args: Any, **kwargs: Any) -> Response:
+    """A response of the arguments as JSON: one as it is, several as a list, named ones as a dict.
+
+    Raises TypeError for both kinds together, RuntimeError without an application context.
+    """
+    return current_app.json.response(*args, **kwargs)  # type: ignore[return-value]  # our own class

@@ -1,0 +1,72 @@
+"""Tagged JSON: the form in which a session cookie keeps tuples, dates, bytes and the like."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask.json.tag import (
+    JSONTag,
+    PassDict,
+    PassList,
+    TagBytes,
+    TagDateTime,
+    TagDict,
+    TagMarkup,
+    TagTuple,
+    TagUUID,
+)
+from flask.json.tag import TaggedJSONSerializer as FlaskTaggedJSONSerializer
+
+from . import dumps, loads
+
+__all__ = (
+    "JSONTag",
+    "PassDict",
+    "PassList",
+    "TagBytes",
+    "TagDateTime",
+    "TagDict",
+    "TagMarkup",
+    "TagTuple",
+    "TagUUID",
+    "TaggedJSONSerializer",
+)
+
+# What no standard tag changes.
+_PLAIN = frozenset({str, int, float, bool, type(None)})
+
+
+class TaggedJSONSerializer(FlaskTaggedJSONSerializer):
+    """Turns values into tagged JSON and back, through the current application's JSON provider."""
+
+    __slots__ = ("_only_standard_tags",)
+
+    def __init__(self) -> None:
+        self._only_standard_tags = True
+        super().__init__()
+
+    def register(
+        self, tag_class: type[JSONTag], force: bool = False, index: int | None = None
+    ) -> None:
+        """Add a tag, at the end of the order or at ``index``.
+
+        Raises KeyError where its key is taken, unless ``force`` is true.
+        """
+        super().register(tag_class, force, index)
+        if tag_class not in FlaskTaggedJSONSerializer.default_tags:
+            self._only_standard_tags = False
+
+    def tag(self, value: Any) -> Any:
+        """The value as plain JSON types, tagged where that is necessary."""
+        # PERF: the commonest values pass by the checks of eight tags.
+        if self._only_standard_tags and type(value) in _PLAIN:
+            return value
+        return super().tag(value)
+
+    def dumps(self, value: Any) -> str:
+        """Compact tagged JSON of a value."""
+        return dumps(self.tag(value), separators=(",", ":"))
+
+    def loads(self, value: str) -> Any:
+        """The value that tagged JSON stands for."""
+        return self._untag_scan(loads(value))

@@ -1,0 +1,137 @@
+"""What applications and blueprints have alike, beside Flask's `Scaffold`: websockets and files."""
+
+from __future__ import annotations
+
+import os
+from collections import defaultdict
+from collections.abc import Callable
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, TypeVar, cast
+
+import aiofiles
+from flask.sansio.scaffold import Scaffold, setupmethod
+
+from .globals import current_app
+from .helpers import send_from_directory
+from .utils import file_path_to_path
+
+if TYPE_CHECKING:
+    from aiofiles.base import AiofilesContextManager
+
+    from .wrappers import Response
+    from .typing import (
+        AfterWebsocketCallable,
+        BeforeWebsocketCallable,
+        FilePath,
+        TeardownCallable,
+        WebsocketCallable,
+    )
+
+T_websocket = TypeVar("T_websocket", bound="WebsocketCallable")
+T_before_websocket = TypeVar("T_before_websocket", bound="BeforeWebsocketCallable")
+T_after_websocket = TypeVar("T_after_websocket", bound="AfterWebsocketCallable")
+T_teardown = TypeVar("T_teardown", bound="TeardownCallable")
+
+
+class QuartScaffold(Scaffold):
+    """The registration of websocket views and their hooks, and access to the package's files."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        # By blueprint name, None for all: as Flask keeps those of requests.
+        self.before_websocket_funcs: dict[str | None, list[BeforeWebsocketCallable]] = defaultdict(
+            list
+        )
+        self.after_websocket_funcs: dict[str | None, list[AfterWebsocketCallable]] = defaultdict(
+            list
+        )
+        self.teardown_websocket_funcs: dict[str | None, list[TeardownCallable]] = defaultdict(list)
+
+    @setupmethod
+    def websocket(self, rule: str, **options: Any) -> Callable[[T_websocket], T_websocket]:
+        """Decorate a view to be called for websockets that match the rule.
+
+        The options are those of `route`.
+        """
+
+        def decorator(func: T_websocket) -> T_websocket:
+            endpoint = options.pop("endpoint", None)
+            self.add_websocket(rule, endpoint, func, **options)
+            return func
+
+        return decorator
+
+    @setupmethod
+    def add_websocket(
+        self,
+        rule: str,
+        endpoint: str | None = None,
+        view_func: WebsocketCallable | None = None,
+        **options: Any,
+    ) -> None:
+        """Add a rule for websockets, as `add_url_rule` does for requests."""
+        self.add_url_rule(
+            rule, endpoint, cast(Any, view_func), methods=["GET"], websocket=True, **options
+        )
+
+    @setupmethod
+    def before_websocket(self, f: T_before_websocket) -> T_before_websocket:
+        """Call a function without arguments before each websocket view.
+
+        A value other than None is taken for the view's, which is then not called.
+        """
+        self.before_websocket_funcs[None].append(f)
+        return f
+
+    @setupmethod
+    def after_websocket(self, f: T_after_websocket) -> T_after_websocket:
+        """Call a function with the response, or None, after each websocket view; it returns the
+        response to go on with."""
+        self.after_websocket_funcs[None].append(f)
+        return f
+
+    @setupmethod
+    def teardown_websocket(self, f: T_teardown) -> T_teardown:
+        """Call a function with the unhandled error, or None, when a websocket's context ends."""
+        self.teardown_websocket_funcs[None].append(f)
+        return f
+
+    def get_send_file_max_age(self, filename: str | None) -> int | None:
+        """How long a client may keep a static file, in seconds; None has it ask each time.
+
+        The answer is `SEND_FILE_MAX_AGE_DEFAULT`; override it to tell files apart.
+        """
+        value = current_app.config["SEND_FILE_MAX_AGE_DEFAULT"]
+        if isinstance(value, timedelta):
+            return int(value.total_seconds())
+        return cast("int | None", value)
+
+    async def send_static_file(self, filename: str) -> Response:
+        """A file from the static folder; the view behind the static route.
+
+        Raises NotFound where there is no such file, RuntimeError without a static folder.
+        """
+        if self.static_folder is None:
+            raise RuntimeError("'static_folder' must be set to serve static files.")
+        max_age = self.get_send_file_max_age(filename)
+        return await send_from_directory(self.static_folder, filename, max_age=max_age)
+
+    async def open_resource(
+        self, path: FilePath, mode: str = "rb", encoding: str | None = None
+    ) -> AiofilesContextManager[Any]:
+        """Open a file of this package for reading: `async with await app.open_resource(path):`.
+
+        `path` is relative to `root_path`. Raises ValueError for a mode other than "r", "rt" and
+        "rb".
+        """
+        return open_for_reading(file_path_to_path(self.root_path, path), mode, encoding)
+
+
+def open_for_reading(
+    path: os.PathLike[str], mode: str, encoding: str | None
+) -> AiofilesContextManager[Any]:
+    if mode not in {"r", "rt", "rb"}:
+        raise ValueError(f"Resources can only be opened for reading, not with mode {mode!r}.")
+    if mode == "rb":
+        return aiofiles.open(path, "rb")
+    return aiofiles.open(path, "r", encoding=encoding or "utf-8")

@@ -1,0 +1,432 @@
+"""The life of the process that serves an application: start-up, background tasks, shutdown, `run`.
+
+Who serves is not known here: another server's lifespan calls `startup` and `shutdown`, and so
+does ours (server.py), which `run` starts.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import os
+import sys
+import time
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Coroutine
+from contextlib import suppress
+from functools import partial
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar, cast
+from urllib.parse import urlsplit
+
+import click
+from flask.sansio.scaffold import setupmethod
+from werkzeug.exceptions import HTTPException
+
+from . import process, signals
+from .ctx import AppContext
+from .dispatch import Dispatch
+from .globals import _cv_app
+from .helpers import get_debug_flag, get_load_dotenv
+from .utils import wait_in_thread
+
+if TYPE_CHECKING:
+    from .app import Quart
+    from .typing import (
+        AfterServingCallable,
+        BeforeServingCallable,
+        Event,
+        WhileServingCallable,
+    )
+
+T = TypeVar("T")
+T_after_serving = TypeVar("T_after_serving", bound="AfterServingCallable")
+T_before_serving = TypeVar("T_before_serving", bound="BeforeServingCallable")
+T_while_serving = TypeVar("T_while_serving", bound="WhileServingCallable")
+
+
+class Connection(Protocol):
+    """What can be told, at shutdown, to end: an open stream or websocket."""
+
+    def shut_down(self) -> None: ...
+
+
+class WhileServing(AsyncIterator[None]):
+    """A `while_serving` function: the first `anext` runs it to its `yield`, the second to its end.
+
+    After that it can start again.
+    """
+
+    def __init__(self, func: WhileServingCallable) -> None:
+        self.func = func
+        self._generator: AsyncGenerator[None, None] | None = None
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.func!r}>"
+
+    async def __anext__(self) -> None:
+        starts = self._generator is None
+        generator = self._generator = self._generator or self.func()
+        try:
+            await anext(generator)
+        except BaseException as error:
+            self._generator = None
+            if starts and isinstance(error, StopAsyncIteration):
+                raise RuntimeError(f"{self.func!r} did not yield.") from None
+            raise
+        if not starts:
+            self._generator = None
+            await generator.aclose()
+
+
+class BackgroundContext(AppContext):
+    """The context of a background task: its own, with what it was started for still in reach."""
+
+    def __init__(self, app: Quart, origin: AppContext) -> None:
+        self.app = app
+        self.request_websocket = origin.request_websocket
+        if origin.has_request:
+            self.request = origin.request
+        else:
+            self.websocket = origin.websocket
+        self._session = origin._session
+        with suppress(HTTPException):  # a request with a host that is not acceptable
+            self._url_adapter = origin.url_adapter
+
+    @property
+    def has_request(self) -> bool:
+        return "request" in self.__dict__
+
+    @property
+    def has_websocket(self) -> bool:
+        return "websocket" in self.__dict__
+
+    @property
+    def has_session(self) -> bool:
+        return True
+
+
+class Serving(Dispatch):
+    """An application in a process that starts, serves, and ends."""
+
+    event_class: type[Event] = asyncio.Event
+
+    #: Set when the shutdown begins. Each start makes a new one.
+    shutdown_event: Event
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.before_serving_funcs: list[Callable[[], Any]] = []
+        self.after_serving_funcs: list[Callable[[], Any]] = []
+        #: One for each `while_serving` function, that starts and ends with `anext`.
+        self.while_serving_gens: list[AsyncIterator[None]] = []
+        self.background_tasks: set[asyncio.Task[Any]] = set()
+        self.shutdown_event = self.event_class()
+        #: The connections to be told of the shutdown; asgi.py adds and discards them.
+        self._connections: set[Connection] = set()
+        self._started: list[AsyncIterator[None]] = []
+        self._shutdown_began = 0.0
+        self._unfollow_signals: Callable[[], None] = lambda: None
+
+    # Registration
+
+    @setupmethod
+    def before_serving(self, func: T_before_serving) -> T_before_serving:
+        """Call a function, sync or async, before the first connection is taken."""
+        self.before_serving_funcs.append(func)
+        return func
+
+    @setupmethod
+    def while_serving(self, func: T_while_serving) -> T_while_serving:
+        """Run an async generator function to its `yield` at start-up, to its end at shutdown."""
+        self.while_serving_gens.append(WhileServing(func))
+        return func
+
+    @setupmethod
+    def after_serving(self, func: T_after_serving) -> T_after_serving:
+        """Call a function, sync or async, after the last connection has ended."""
+        self.after_serving_funcs.append(func)
+        return func
+
+    # Start-up and shutdown
+
+    async def startup(self) -> None:
+        """Call the `before_serving` functions, then start the `while_serving` ones, in order.
+
+        When one fails, what had started is ended as at a shutdown, and the error is raised.
+        """
+        self.shutdown_event = self.event_class()
+        async with self.app_context() as ctx:
+            anything_started = False
+            try:
+                for func in self.before_serving_funcs:
+                    await self.ensure_async(func)()
+                    anything_started = True
+                for generator in self.while_serving_gens:
+                    await anext(generator)
+                    self._started.append(generator)
+                    anything_started = True
+            except BaseException as error:
+                await self._serving_failed(ctx, error)
+                if anything_started:
+                    await self._end_serving(ctx)
+                raise
+        self._follow_signals()
+
+    async def shutdown(self) -> None:
+        """End what `startup` started, whatever fails on the way.
+
+        Streams and websockets are ended; requests have `SHUTDOWN_TIMEOUT` seconds to finish,
+        then background tasks have `BACKGROUND_TASK_SHUTDOWN_TIMEOUT` seconds before they are
+        cancelled. Then the `while_serving` functions run to their ends, last started first, and
+        the `after_serving` functions are called.
+
+        Raises the error of one that failed, or a group of them.
+        """
+        self._unfollow_signals()
+        self.begin_shutdown()
+        await self._wait_for_connections()
+        await self._end_background_tasks()
+        async with self.app_context() as ctx:
+            errors = await self._end_serving(ctx)
+        if len(errors) == 1:
+            raise errors[0]
+        if errors:
+            raise BaseExceptionGroup("Errors at shutdown", errors)
+
+    def begin_shutdown(self) -> None:
+        """Set `shutdown_event`, and tell open streams and websockets to end.
+
+        A server calls it as soon as it is asked to end, before it waits for its connections.
+        """
+        if not self.shutdown_event.is_set():
+            self.shutdown_event.set()
+            self._shutdown_began = time.monotonic()
+            for connection in tuple(self._connections):
+                connection.shut_down()
+
+    def _follow_signals(self) -> None:
+        """Begin the shutdown at the signal that ends the server.
+
+        Servers end the lifespan last, after all connections; some wait for those without a limit.
+        """
+        loop = asyncio.get_running_loop()
+
+        def notice() -> None:
+            if not loop.is_closed():
+                loop.call_soon_threadsafe(self.begin_shutdown)
+
+        if self.config.get("SHUTDOWN_ON_SIGNAL", True):
+            self._unfollow_signals = process.follow_stop_signals(notice)
+
+    async def _wait_for_connections(self) -> None:
+        seconds = self.config["SHUTDOWN_TIMEOUT"]
+        left = None if seconds is None else seconds - time.monotonic() + self._shutdown_began
+        try:
+            async with asyncio.timeout(left):
+                while self._connections:
+                    await asyncio.sleep(0.02)
+        except TimeoutError:
+            self.logger.warning(
+                "%d connections were still open %s seconds after the shutdown began",
+                len(self._connections),
+                seconds,
+            )
+
+    async def _end_background_tasks(self) -> None:
+        seconds = self.config["BACKGROUND_TASK_SHUTDOWN_TIMEOUT"]
+        for task in await process.end_tasks(self.background_tasks, seconds):
+            self.logger.error("The background task %r ignores its cancellation", task.get_name())
+
+    async def _end_serving(self, ctx: AppContext) -> list[BaseException]:
+        errors: list[BaseException] = []
+        started, self._started = self._started, []
+        await self._call_all(errors, [partial(_finish, each) for each in reversed(started)])
+        await self._call_all(errors, self.after_serving_funcs)
+        for error in errors:
+            await self._serving_failed(ctx, error)
+        return errors
+
+    async def _serving_failed(self, ctx: AppContext, error: BaseException) -> None:
+        if signals.got_serving_exception.receivers:
+            await self._send_signal(signals.got_serving_exception, exception=error)
+        self.log_exception(ctx, (type(error), error, error.__traceback__))
+
+    # Background tasks
+
+    def add_background_task(
+        self, func: Callable[..., Any], *args: Any, **kwargs: Any
+    ) -> asyncio.Task[Any]:
+        """Run a function beside the connections, in an app context of its own, and give its task.
+
+        A sync function runs in a thread. The connection that starts the task stays in reach of
+        `request`, `websocket` and `session`. `name=` names the task, unless the function takes an
+        argument of that name. An error goes to `handle_background_exception`, and stays in the
+        task. A shutdown waits for the task, see there.
+
+        Raises RuntimeError outside of an event loop and the threads it waits for.
+        """
+        name = _name(func)
+        if "name" in kwargs and not _takes_name(func):
+            name = kwargs.pop("name")
+
+        def start() -> asyncio.Task[Any]:
+            work = self._run_in_background(func, args, kwargs)
+            task = asyncio.create_task(work, name=name)
+            self.background_tasks.add(task)
+            task.add_done_callback(self.background_tasks.discard)
+            return task
+
+        async def start_on_loop() -> asyncio.Task[Any]:
+            return start()
+
+        try:
+            asyncio.get_running_loop()
+        except RuntimeError:
+            started = wait_in_thread(start_on_loop())
+            if isinstance(started, asyncio.Task):
+                return started
+            started.close()
+            raise RuntimeError("A background task needs an event loop that is running.") from None
+        return start()
+
+    async def _run_in_background(
+        self, func: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> Any:
+        task = asyncio.current_task()
+        assert task is not None
+        origin = _cv_app.get(None)
+        if origin is not None and (origin.has_request or origin.has_websocket):
+            ctx: AppContext = BackgroundContext(cast(Any, self), origin)
+        else:
+            ctx = self.app_context()
+        async with ctx:
+            try:
+                result: Any = await self.ensure_async(func)(*args, **kwargs)
+                return await result if inspect.isawaitable(result) else result
+            except Exception as error:
+                error.add_note(f"Raised in the background task {task.get_name()!r}.")
+                await self.handle_background_exception(error)
+                # It is reported: asyncio need not complain if nobody asks the task for it.
+                task.add_done_callback(lambda task: task.cancelled() or task.exception())
+                raise
+
+    async def handle_background_exception(self, error: Exception) -> None:
+        """Send `got_background_exception` and log an error raised in a background task."""
+        if signals.got_background_exception.receivers:
+            await self._send_signal(signals.got_background_exception, exception=error)
+        ctx = _cv_app.get(None) or self.app_context()
+        self.log_exception(ctx, (type(error), error, error.__traceback__))
+
+    # The server for development
+
+    def run(
+        self,
+        host: str | None = None,
+        port: int | None = None,
+        debug: bool | None = None,
+        use_reloader: bool = True,
+        loop: asyncio.AbstractEventLoop | None = None,
+        ca_certs: str | None = None,
+        certfile: str | None = None,
+        keyfile: str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        """Serve the application on Hypercorn until Ctrl-C, or another signal to end.
+
+        Requests then have `SHUTDOWN_TIMEOUT` seconds to finish; a second Ctrl-C ends the process
+        at once. What keeps the server from starting is said in one line, with exit status 1.
+
+        :param host: Where to listen: a name, an address, `unix:<path>` or `fd://<number>`.
+            Default: the host of `SERVER_NAME`, else 127.0.0.1.
+        :param port: Default: the port of `SERVER_NAME`, else 5000. With 0 the system chooses.
+        :param debug: Turn debug on or off; it comes before `QUART_DEBUG`.
+        :param use_reloader: With debug, start anew when a loaded file changes.
+        :param loop: The event loop to run on, which is left open.
+        :param ca_certs: A file of certificates to verify clients with.
+        :param certfile: A certificate file, or "adhoc", to serve HTTPS and HTTP/2.
+        :param keyfile: Its key, where that is not in the same file.
+        :param kwargs: `load_dotenv` (default True) reads `.env`, `.quartenv` and `.flaskenv`;
+            `extra_files` and `exclude_patterns` are the reloader's; `ssl_context` is Flask's;
+            others are settings of Hypercorn's: `bind` (a list), `quic_bind` (HTTP/3), ...
+        """
+        if os.environ.get("QUART_RUN_FROM_CLI") == "true":
+            if not process.is_child():
+                click.secho(
+                    " * Ignoring a call to 'app.run()' that would block the 'quart' command.\n"
+                    "   Only call 'app.run()' in an 'if __name__ == \"__main__\"' guard.",
+                    fg="red",
+                )
+            return
+        if asyncio._get_running_loop() is not None:
+            raise RuntimeError(
+                "app.run() starts an event loop, but one is running here already:"
+                " use 'await app.run_task()'."
+            )
+        if get_load_dotenv(kwargs.pop("load_dotenv", True)):
+            process.load_dotenv()
+            if "QUART_DEBUG" in os.environ:
+                self.debug = get_debug_flag()
+        if debug is not None:
+            self.debug = debug
+        process.show_server_banner(self.debug, self.name)
+        watched = kwargs.pop("extra_files", None) or (), kwargs.pop("exclude_patterns", None) or ()
+        if self.debug and use_reloader:
+            if not process.is_child():
+                sys.exit(process.reload_on_change(*watched))
+            process.report_loaded_files()
+
+        # PERF: a server is loaded when one is started.
+        from . import server
+
+        own = urlsplit(f"//{self.config['SERVER_NAME'] or ''}")
+        host = host or own.hostname or "127.0.0.1"
+        if port is None:
+            port = own.port or 5000
+        app = cast("Quart", self)
+        try:
+            config = server.configure(app, host, port, ca_certs, certfile, keyfile, kwargs)
+            server.run(app, config, loop)
+        except server.START_ERRORS as error:
+            sys.exit(f"Error: {error}")
+
+    def run_task(
+        self,
+        host: str = "127.0.0.1",
+        port: int = 5000,
+        debug: bool | None = None,
+        ca_certs: str | None = None,
+        certfile: str | None = None,
+        keyfile: str | None = None,
+        shutdown_trigger: Callable[..., Awaitable[None]] | None = None,
+        **kwargs: Any,
+    ) -> Coroutine[None, None, None]:
+        """Serve the application within an event loop: `await app.run_task()`.
+
+        It ends when `shutdown_trigger()` returns, or without one at a signal to end. The
+        other arguments are those of `run`. Raises OSError where it cannot listen.
+        """
+        from . import server
+
+        if debug is not None:
+            self.debug = debug
+        app = cast("Quart", self)
+        config = server.configure(app, host, port, ca_certs, certfile, keyfile, kwargs)
+        return server.serve(app, config, shutdown_trigger)
+
+
+async def _finish(generator: AsyncIterator[None]) -> None:
+    with suppress(StopAsyncIteration):
+        await anext(generator)
+
+
+def _name(func: Callable[..., Any]) -> str:
+    return getattr(func, "__qualname__", None) or repr(func)
+
+
+def _takes_name(func: Callable[..., Any]) -> bool:
+    try:
+        parameters = inspect.signature(func).parameters
+    except (TypeError, ValueError):
+        return False
+    return "name" in parameters or any(
+        each.kind is inspect.Parameter.VAR_KEYWORD for each in parameters.values()
+    )

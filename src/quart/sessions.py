@@ -1,0 +1,341 @@
+"""Sessions: the interface that opens and saves them, and the default one, Flask's signed cookie."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, ClassVar
+from weakref import WeakKeyDictionary
+
+from flask.sessions import NullSession as FlaskNullSession
+from flask.sessions import SecureCookieSession as FlaskSecureCookieSession
+from flask.sessions import SessionMixin
+from itsdangerous import BadSignature, TimestampSigner, URLSafeTimedSerializer
+
+from .json.tag import TaggedJSONSerializer
+
+if TYPE_CHECKING:
+    from .app import Quart
+    from .typing import ResponseTypes
+    from .wrappers import BaseRequestWebsocket
+
+__all__ = (
+    "NullSession",
+    "SecureCookieSession",
+    "SecureCookieSessionInterface",
+    "SessionInterface",
+    "SessionMixin",
+    "session_json_serializer",
+)
+
+
+def _reading(method: Callable[..., Any]) -> Any:
+    """A method of dict that also notes that the session was read."""
+
+    def read(self: SecureCookieSession, *args: Any) -> Any:
+        self.accessed = True
+        return method(self, *args)
+
+    read.__name__ = method.__name__
+    return read
+
+
+def _note_change(session: SecureCookieSession) -> None:
+    session.accessed = session.modified = True
+
+
+class SecureCookieSession(FlaskSecureCookieSession):
+    """A dictionary that notes whether it was read, ``accessed``, and whether it was ``modified``.
+
+    Only its own items are watched: after a change inside of a value set ``modified`` to True.
+    """
+
+    # Which Flask release is installed does not decide what counts as read: a response that may
+    # depend on the cookie has to say so in ``Vary``.
+    accessed = False
+
+    def __init__(self, initial: Mapping[str, Any] | None = None) -> None:
+        super().__init__(initial)
+        self.on_update = _note_change
+
+    __contains__ = _reading(dict.__contains__)
+    __eq__ = _reading(dict.__eq__)
+    __getitem__ = _reading(dict.__getitem__)
+    __iter__ = _reading(dict.__iter__)
+    __len__ = _reading(dict.__len__)
+    __ne__ = _reading(dict.__ne__)
+    __or__ = _reading(dict.__or__)
+    __repr__ = _reading(dict.__repr__)
+    __reversed__ = _reading(dict.__reversed__)
+    __ror__ = _reading(dict.__ror__)
+    copy = _reading(dict.copy)
+    get = _reading(dict.get)
+    items = _reading(dict.items)
+    keys = _reading(dict.keys)
+    values = _reading(dict.values)
+
+
+class NullSession(SecureCookieSession, FlaskNullSession):
+    """The session where none is to be had: it is empty, and changing it raises RuntimeError."""
+
+    def __ior__(self, other: Any) -> Any:  # type: ignore[misc]  # unlike `|`, it fails
+        return self.update(other)  # raises as every other change does
+
+
+class SessionInterface:
+    """How sessions are opened and saved; assign one to ``app.session_interface``.
+
+    ``open_session`` and ``save_session`` have to be overridden, with plain or with async methods.
+    Requests of one client are handled side by side, so a store may have to guard itself.
+    """
+
+    #: What stands for the session that ``open_session`` did not give.
+    null_session_class: type[NullSession] = NullSession
+    #: Whether values are pickled; read by extensions.
+    pickle_based = False
+
+    async def make_null_session(self, app: Quart) -> NullSession:
+        """The session used where ``open_session`` gives None."""
+        return self.null_session_class()
+
+    def is_null_session(self, instance: object = None, *, obj: object = None) -> bool:
+        """Whether an object, ``obj`` as Flask names it, is a null session, which is never saved."""
+        return isinstance(obj if instance is None else instance, self.null_session_class)
+
+    def get_cookie_name(self, app: Quart) -> str:
+        """The name of the cookie: SESSION_COOKIE_NAME."""
+        name: str = app.config["SESSION_COOKIE_NAME"]
+        return name
+
+    def get_cookie_domain(self, app: Quart) -> str | None:
+        """The domain of the cookie: SESSION_COOKIE_DOMAIN; None is the host that set it."""
+        domain: str | None = app.config["SESSION_COOKIE_DOMAIN"]
+        return domain
+
+    def get_cookie_path(self, app: Quart) -> str:
+        """The path of the cookie: SESSION_COOKIE_PATH, or APPLICATION_ROOT."""
+        path: str = app.config["SESSION_COOKIE_PATH"] or app.config["APPLICATION_ROOT"]
+        return path
+
+    def get_cookie_httponly(self, app: Quart) -> bool:
+        """Whether scripts in a page may not read the cookie: SESSION_COOKIE_HTTPONLY."""
+        httponly: bool = app.config["SESSION_COOKIE_HTTPONLY"]
+        return httponly
+
+    def get_cookie_secure(self, app: Quart) -> bool:
+        """Whether the cookie goes over TLS only: SESSION_COOKIE_SECURE."""
+        secure: bool = app.config["SESSION_COOKIE_SECURE"]
+        return secure
+
+    def get_cookie_samesite(self, app: Quart) -> str | None:
+        """The cookie's SameSite, "Strict", "Lax", "None" or None: SESSION_COOKIE_SAMESITE."""
+        samesite: str | None = app.config["SESSION_COOKIE_SAMESITE"]
+        return samesite
+
+    def get_cookie_partitioned(self, app: Quart) -> bool:
+        """Whether the cookie is kept apart for each embedding site: SESSION_COOKIE_PARTITIONED."""
+        partitioned: bool = app.config["SESSION_COOKIE_PARTITIONED"]
+        return partitioned
+
+    def get_expiration_time(self, app: Quart, session: SessionMixin) -> datetime | None:
+        """When the cookie ends: PERMANENT_SESSION_LIFETIME from now; None is with the browser."""
+        if session.permanent:
+            return datetime.now(UTC) + app.permanent_session_lifetime
+        return None
+
+    def should_set_cookie(self, app: Quart, session: SessionMixin) -> bool:
+        """Whether the response has to set the cookie.
+
+        It has to if the session was modified, and for a permanent session each time, unless
+        SESSION_REFRESH_EACH_REQUEST is false.
+        """
+        return session.modified or (
+            session.permanent and bool(app.config["SESSION_REFRESH_EACH_REQUEST"])
+        )
+
+    async def open_session(self, app: Quart, request: BaseRequestWebsocket) -> SessionMixin | None:
+        """The session of a request or websocket; None where there is none to be had."""
+        raise NotImplementedError
+
+    async def save_session(
+        self, app: Quart, session: SessionMixin, response: ResponseTypes | None
+    ) -> None:
+        """Save a session, before the response is sent.
+
+        The response is None for a websocket that was accepted, where no cookie can be set.
+        """
+        raise NotImplementedError
+
+
+session_json_serializer = TaggedJSONSerializer()
+
+
+def _lazy_sha1(string: bytes = b"") -> Any:
+    """SHA-1, looked up when it is used: a FIPS build may lack it."""
+    return hashlib.sha1(string)
+
+
+class _Signer(TimestampSigner):
+    """A signer that derives the key for each secret key once."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._derived: dict[str | bytes | None, bytes] = {}
+
+    def derive_key(self, secret_key: str | bytes | None = None) -> bytes:
+        key = self._derived.get(secret_key)
+        if key is None:
+            key = self._derived[secret_key] = super().derive_key(secret_key)
+        return key
+
+
+class _Serializer(URLSafeTimedSerializer):
+    """A serializer that makes its signer once."""
+
+    _signer: _Signer | None = None
+
+    def make_signer(self, salt: str | bytes | None = None) -> Any:
+        if salt is not None:
+            return super().make_signer(salt)
+        if self._signer is None:
+            self._signer = super().make_signer()  # type: ignore[assignment]
+        return self._signer
+
+
+class SecureCookieSessionInterface(SessionInterface):
+    """Keeps the session in a signed cookie, the very same that Flask's sets.
+
+    Clients can read it but not change it. SECRET_KEY signs; SECRET_KEY_FALLBACKS, oldest first,
+    are still accepted.
+    """
+
+    #: Mixed with the secret key for the signature of sessions.
+    salt = "cookie-session"
+    digest_method = staticmethod(_lazy_sha1)
+    #: How itsdangerous derives a key from the secret key and the salt.
+    key_derivation = "hmac"
+    #: Turns the session's dictionary into text and back.
+    serializer = session_json_serializer
+    session_class: type[SecureCookieSession] = SecureCookieSession
+
+    # PERF: a serializer is made once for an app and its keys, not for each session. It lives as
+    # long as the app; new keys replace it.
+    _serializers: ClassVar[
+        WeakKeyDictionary[Quart, tuple[tuple[Any, ...], URLSafeTimedSerializer]]
+    ] = WeakKeyDictionary()
+
+    def get_signing_serializer(self, app: Quart) -> URLSafeTimedSerializer | None:
+        """What signs the sessions of an app; None where it has no secret key."""
+        secret_key = app.secret_key
+        if not secret_key:
+            return None
+        # The key in use comes last, as itsdangerous expects it.
+        keys = [*(app.config["SECRET_KEY_FALLBACKS"] or ()), secret_key]
+        made_of = (keys, self.salt, self.serializer, self.key_derivation, self.digest_method)
+        kept = self._serializers.get(app)
+        if kept is None or kept[0] != made_of:
+            serializer = _Serializer(
+                keys,
+                salt=self.salt,
+                serializer=self.serializer,
+                signer=_Signer,
+                signer_kwargs={
+                    "key_derivation": self.key_derivation,
+                    "digest_method": self.digest_method,
+                },
+            )
+            kept = self._serializers[app] = made_of, serializer
+        return kept[1]
+
+    def load_session(self, app: Quart, request: BaseRequestWebsocket) -> SecureCookieSession | None:
+        """The session in the cookie; a new one where there is none, or it is forged or too old.
+
+        None where the app has no secret key.
+        """
+        serializer = self.get_signing_serializer(app)
+        if serializer is None:
+            return None
+        cookie = request.cookies.get(self.get_cookie_name(app))
+        if not cookie:
+            return self.session_class()
+        max_age = int(app.permanent_session_lifetime.total_seconds())
+        try:
+            return self.session_class(serializer.loads(cookie, max_age=max_age))
+        except BadSignature:
+            return self.session_class()
+
+    async def open_session(
+        self, app: Quart, request: BaseRequestWebsocket
+    ) -> SecureCookieSession | None:
+        """The session in the cookie, as ``load_session`` gives it."""
+        return self.load_session(app, request)
+
+    def needs_refresh(self, app: Quart, request: BaseRequestWebsocket) -> bool:
+        """Whether an untouched session may have to be saved, to live on if it is permanent."""
+        return (
+            bool(app.config["SESSION_REFRESH_EACH_REQUEST"])
+            and self.get_cookie_name(app) in request.cookies
+        )
+
+    async def save_session(
+        self, app: Quart, session: SessionMixin, response: ResponseTypes | None
+    ) -> None:
+        """Set the cookie if the session was modified or has to live on; delete it if emptied.
+
+        ``Vary: Cookie`` says that the response depends on the session, as soon as that was read.
+        """
+        if response is None:
+            if session.modified:
+                app.logger.error(
+                    "A session was modified in a websocket after it was accepted, where no cookie"
+                    " can be set: the changes are lost."
+                )
+            return
+
+        if session.accessed:
+            _vary_on_cookie(response)
+        name = self.get_cookie_name(app)
+        domain = self.get_cookie_domain(app)
+        path = self.get_cookie_path(app)
+        httponly = self.get_cookie_httponly(app)
+        secure = self.get_cookie_secure(app)
+        samesite = self.get_cookie_samesite(app)
+        partitioned = self.get_cookie_partitioned(app)
+        if session:
+            if not self.should_set_cookie(app, session):
+                return
+            serializer = self.get_signing_serializer(app)
+            assert serializer is not None  # or the session would be a null session
+            response.set_cookie(
+                name,
+                serializer.dumps(dict(session)),
+                expires=self.get_expiration_time(app, session),
+                httponly=httponly,
+                domain=domain,
+                path=path,
+                secure=secure,
+                samesite=samesite,
+                partitioned=partitioned,
+            )
+        elif session.modified:
+            response.delete_cookie(
+                name,
+                domain=domain,
+                path=path,
+                secure=secure,
+                samesite=samesite,
+                httponly=httponly,
+                partitioned=partitioned,
+            )
+        else:
+            return
+        _vary_on_cookie(response)
+
+
+def _vary_on_cookie(response: ResponseTypes) -> None:
+    # PERF: ``response.vary`` parses and formats a set of headers, for one that is mostly not there.
+    if "Vary" in response.headers:
+        response.vary.add("Cookie")
+    else:
+        response.headers["Vary"] = "Cookie"

@@ -1,0 +1,151 @@
+"""Templates: Jinja's environment for an application, and rendering, whole or as a stream."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from typing import TYPE_CHECKING, Any
+
+from flask.templating import DispatchingJinjaLoader
+from flask.templating import _default_template_ctx_processor as _flask_default_processor
+from jinja2 import Environment as BaseEnvironment
+from jinja2 import Template
+
+from .globals import _cv_app, current_app
+from .helpers import get_template_attribute, stream_with_context
+from .signals import before_render_template, template_rendered
+from .utils import is_coroutine_callable, waits_in_threads
+
+if TYPE_CHECKING:
+    from .app import Quart
+    from .ctx import AppContext
+
+__all__ = (
+    "DispatchingJinjaLoader",
+    "Environment",
+    "get_template_attribute",
+    "render_template",
+    "render_template_string",
+    "stream_template",
+    "stream_template_string",
+)
+
+
+class Environment(BaseEnvironment):
+    """Jinja's environment, async, that finds the templates of an app and its blueprints."""
+
+    def __init__(self, app: Quart, **options: Any) -> None:
+        if "loader" not in options:
+            options["loader"] = app.create_global_jinja_loader()
+        options.setdefault("enable_async", True)
+        super().__init__(**options)
+        self.app = app
+
+
+async def update_template_context(
+    app: Quart, ctx: AppContext | None, context: dict[str, Any]
+) -> None:
+    """Add what every template sees to a template's own values, which come first.
+
+    That is ``g``, ``request`` or ``websocket``, and what the context processors give: the app's,
+    then those of the blueprints from the outermost in.
+    """
+    own = context.copy()
+    names: tuple[str | None, ...] = (None,)
+    if ctx is not None:
+        names = ctx.blueprint_names
+        context["g"] = ctx.g
+        if ctx.has_request:
+            context["request"] = ctx.request
+        elif ctx.has_websocket:
+            context["websocket"] = ctx.websocket
+    processors = app.template_context_processors
+    # What Flask's own processor gives is there already.
+    functions: list[Callable[[], Any]] = [
+        function
+        for name in names
+        for function in processors.get(name, ())
+        if function is not _flask_default_processor
+    ]
+    while functions:
+        # PERF: sync neighbours share one thread.
+        sync = 0
+        while sync < len(functions) and not is_coroutine_callable(functions[sync]):
+            sync += 1
+        if sync:
+            values = await app.ensure_async(_values_of)(functions[:sync])
+        else:
+            sync, values = 1, [await functions[0]()]
+        for value in values:
+            context.update(value)
+        del functions[:sync]
+    context.update(own)
+
+
+def _values_of(functions: list[Callable[[], Any]]) -> list[Any]:
+    return [function() for function in functions]
+
+
+async def _prepare(app: Quart, template: Template, context: dict[str, Any]) -> None:
+    await app.update_template_context(_cv_app.get(None), context)
+    if before_render_template.receivers:
+        await app._send_signal(before_render_template, template=template, context=context)
+
+
+async def _render(app: Quart, template: Template, context: dict[str, Any]) -> str:
+    await _prepare(app, template, context)
+    rendered = await template.render_async(context)
+    if template_rendered.receivers:
+        await app._send_signal(template_rendered, template=template, context=context)
+    return rendered
+
+
+async def _stream(app: Quart, template: Template, context: dict[str, Any]) -> AsyncIterator[str]:
+    await _prepare(app, template, context)
+
+    async def generate() -> AsyncIterator[str]:
+        async for part in template.generate_async(context):
+            yield part
+        if template_rendered.receivers:
+            await app._send_signal(template_rendered, template=template, context=context)
+
+    return stream_with_context(generate())
+
+
+@waits_in_threads
+async def render_template(
+    template_name_or_list: str | Template | list[str | Template], **context: Any
+) -> str:
+    """Render a template by its name, or the first of several that exists, with these values.
+
+    Raises jinja2.TemplateNotFound, and RuntimeError without an application context.
+    """
+    app = current_app._get_current_object()  # type: ignore[attr-defined]  # it is a proxy
+    template = app.jinja_env.get_or_select_template(template_name_or_list)
+    return await _render(app, template, context)
+
+
+@waits_in_threads
+async def render_template_string(source: str, **context: Any) -> str:
+    """Render a template from its source, with these values. Values are escaped as in HTML."""
+    app = current_app._get_current_object()  # type: ignore[attr-defined]  # it is a proxy
+    return await _render(app, app.jinja_env.from_string(source), context)
+
+
+@waits_in_threads
+async def stream_template(
+    template_name_or_list: str | Template | list[str | Template], **context: Any
+) -> AsyncIterator[str]:
+    """Render a template as ``render_template`` does, in parts: a view may return the iterator.
+
+    The context stays open until the last part was sent.
+    """
+    app = current_app._get_current_object()  # type: ignore[attr-defined]  # it is a proxy
+    template = app.jinja_env.get_or_select_template(template_name_or_list)
+    return await _stream(app, template, context)
+
+
+@waits_in_threads
+async def stream_template_string(source: str, **context: Any) -> AsyncIterator[str]:
+    """Render a template from its source, in parts, as ``stream_template`` does."""
+    app = current_app._get_current_object()  # type: ignore[attr-defined]  # it is a proxy
+    return await _stream(app, app.jinja_env.from_string(source), context)

@@ -1,0 +1,416 @@
+"""The client a test asks the application through: requests, redirects, cookies, sessions."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Callable, Coroutine, Generator
+from contextlib import asynccontextmanager
+from copy import copy
+from functools import partial, wraps
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, ParamSpec, Self, TypeVar
+from urllib.parse import urlsplit
+
+from werkzeug.datastructures import Headers
+from werkzeug.http import dump_cookie
+from werkzeug.test import ClientRedirectError
+
+from ..datastructures import FileStorage
+from ..sessions import SessionMixin
+from ..typing import TestHTTPConnectionProtocol, TestWebsocketConnectionProtocol
+from ..wrappers import Response
+from .connections import (
+    TestHTTPConnection,
+    TestResponse,
+    TestWebsocketConnection,
+    close_preserved_context,
+)
+from .cookies import Cookie, CookieJar, is_within
+from .utils import (
+    RequestBuilder,
+    make_test_body_with_headers,
+    make_test_headers_path_and_query_string,
+    make_test_scope,
+    sentinel,
+)
+
+if TYPE_CHECKING:
+    from ..app import Quart
+
+__all__ = (
+    "ClientRedirectError",
+    "Cookie",
+    "CookieJar",
+    "FileStorage",
+    "QuartClient",
+    "Response",
+    "SessionMixin",
+    "TestHTTPConnection",
+    "TestHTTPConnectionProtocol",
+    "TestWebsocketConnection",
+    "TestWebsocketConnectionProtocol",
+    "make_test_body_with_headers",
+    "make_test_headers_path_and_query_string",
+    "make_test_scope",
+    "sentinel",
+)
+
+P = ParamSpec("P")
+T = TypeVar("T", covariant=True)
+C = TypeVar("C", TestHTTPConnectionProtocol, TestWebsocketConnectionProtocol)
+
+#: As many as browsers follow.
+MAX_REDIRECTS = 20
+
+
+class _Awaitable(Coroutine[Any, Any, T]):
+    """The coroutine of a client's method, which says so where it is taken for the response."""
+
+    def __init__(self, coroutine: Coroutine[Any, Any, T], method: str) -> None:
+        self._coroutine = coroutine
+        self._call = f"client.{method}(...)"
+
+    def __await__(self) -> Generator[Any, Any, T]:
+        return self._coroutine.__await__()
+
+    def send(self, value: Any) -> Any:
+        return self._coroutine.send(value)
+
+    def throw(self, *args: Any) -> Any:
+        return self._coroutine.throw(*args)
+
+    def close(self) -> None:
+        self._coroutine.close()
+
+    def __getattr__(self, name: str) -> Any:
+        if hasattr(self._coroutine, name):
+            return getattr(self._coroutine, name)
+        raise AttributeError(
+            f"{self._call} gives its response only when awaited: write (await {self._call}).{name}"
+        )
+
+
+def _to_be_awaited(
+    method: Callable[P, Coroutine[Any, Any, T]],
+) -> Callable[P, Coroutine[Any, Any, T]]:
+    """Have a forgotten `await` named when the result of an async method is used."""
+
+    @wraps(method)
+    def wrapper(*args: P.args, **kwargs: P.kwargs) -> Coroutine[Any, Any, T]:
+        return _Awaitable(method(*args, **kwargs), method.__name__)
+
+    return wrapper
+
+
+class QuartClient:
+    """Asks an application as a client would, without a server::
+
+        client = app.test_client()
+        response = await client.get("/")
+        assert "hello" == response.text
+
+    Requests are described in the words of `RequestBuilder`, which are Quart's and Flask's. Cookies
+    are kept and sent by the rules of browsers, unless `use_cookies` is False. Within
+    `async with client:` the context of the last request stays open, so that `request`, `g` and
+    `session` can be looked at; the next request, or the end of the block, tears it down.
+    """
+
+    http_connection_class: type[TestHTTPConnectionProtocol] = TestHTTPConnection
+    websocket_connection_class: type[TestWebsocketConnectionProtocol] = TestWebsocketConnection
+
+    def __init__(
+        self, app: Quart, use_cookies: bool = True, allow_subdomain_redirects: bool = False
+    ) -> None:
+        self.app = app
+        self.cookie_jar = CookieJar() if use_cookies else None
+        self.allow_subdomain_redirects = allow_subdomain_redirects
+        #: What every request has, in the words of WSGI: see `RequestBuilder`.
+        self.environ_base: dict[str, Any] = {}
+        self.preserve_context = False
+        self.push_promises: list[tuple[str, Headers]] = []
+        #: What the start of the application has left for `scope["state"]`.
+        self.state: dict[str, Any] | None = None
+
+    @property
+    def application(self) -> Quart:
+        """The application, under the name it has in Flask."""
+        return self.app
+
+    # Requests
+
+    @_to_be_awaited
+    async def open(
+        self, *args: Any, follow_redirects: bool = False, buffered: bool = True, **kwargs: Any
+    ) -> Response:
+        """Make a request and give the response, read to its end whatever `buffered` says.
+
+        The other arguments are those of `RequestBuilder`. With `follow_redirects` the response is
+        the last one, and its `history` has those before. Raises what the application lets pass
+        (under `TESTING`, any unhandled error), HTTPDisconnectError where it ends without a whole
+        response, ClientRedirectError for too many redirects, RuntimeError for one to another host.
+        """
+        request = self._build(args, kwargs)
+        history: list[Response] = []
+        while True:
+            response = await self._ask(request)
+            if isinstance(response, TestResponse):
+                response.history = tuple(history)
+            location = response.headers.get("Location")
+            if (
+                not follow_redirects
+                or response.status_code not in {301, 302, 303, 305, 307, 308}
+                or not location
+            ):
+                return response
+            history.append(response)
+            if len(history) > MAX_REDIRECTS:
+                raise ClientRedirectError(
+                    f"More than {MAX_REDIRECTS} redirects, the last to {location!r}."
+                )
+            before, request = request, request.redirected(location, response.status_code)
+            self._raise_if_foreign(request, before)
+
+    @_to_be_awaited
+    async def delete(self, *args: Any, **kwargs: Any) -> Response:
+        """Make a DELETE request: see `open`."""
+        return await self.open(*args, **{**kwargs, "method": "DELETE"})
+
+    @_to_be_awaited
+    async def get(self, *args: Any, **kwargs: Any) -> Response:
+        """Make a GET request: see `open`."""
+        return await self.open(*args, **{**kwargs, "method": "GET"})
+
+    @_to_be_awaited
+    async def head(self, *args: Any, **kwargs: Any) -> Response:
+        """Make a HEAD request, whose response has no body: see `open`."""
+        return await self.open(*args, **{**kwargs, "method": "HEAD"})
+
+    @_to_be_awaited
+    async def options(self, *args: Any, **kwargs: Any) -> Response:
+        """Make an OPTIONS request: see `open`."""
+        return await self.open(*args, **{**kwargs, "method": "OPTIONS"})
+
+    @_to_be_awaited
+    async def patch(self, *args: Any, **kwargs: Any) -> Response:
+        """Make a PATCH request: see `open`."""
+        return await self.open(*args, **{**kwargs, "method": "PATCH"})
+
+    @_to_be_awaited
+    async def post(self, *args: Any, **kwargs: Any) -> Response:
+        """Make a POST request: see `open`."""
+        return await self.open(*args, **{**kwargs, "method": "POST"})
+
+    @_to_be_awaited
+    async def put(self, *args: Any, **kwargs: Any) -> Response:
+        """Make a PUT request: see `open`."""
+        return await self.open(*args, **{**kwargs, "method": "PUT"})
+
+    @_to_be_awaited
+    async def trace(self, *args: Any, **kwargs: Any) -> Response:
+        """Make a TRACE request: see `open`."""
+        return await self.open(*args, **{**kwargs, "method": "TRACE"})
+
+    def request(self, *args: Any, **kwargs: Any) -> TestHTTPConnectionProtocol:
+        """Open a request to be sent and read piece by piece: see `TestHTTPConnection`.
+
+        The arguments are those of `RequestBuilder`, without those for a body.
+        """
+        request = self._with_cookies(self._build(args, kwargs))
+        return self._listen(self._connect(request), request)
+
+    def websocket(
+        self, *args: Any, subprotocols: list[str] | None = None, **kwargs: Any
+    ) -> TestWebsocketConnectionProtocol:
+        """Open a websocket, which offers these sub-protocols: see `TestWebsocketConnection`.
+
+        The other arguments are those of `RequestBuilder`, without those for a body.
+        """
+        request = self._build(args, kwargs)
+        request.scheme = {"http": "ws", "https": "wss"}.get(request.scheme, request.scheme)
+        if subprotocols:
+            request.headers["Sec-WebSocket-Protocol"] = ", ".join(subprotocols)
+        request = self._with_cookies(request)
+        scope = self._scope(request, "websocket")
+        scope.setdefault("subprotocols", list(subprotocols or ()))
+        return self._listen(self.websocket_connection_class(self.app, scope), request)
+
+    def _build(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> RequestBuilder:
+        environ_base = {**self.environ_base, **(kwargs.pop("environ_base", None) or {})}
+        return RequestBuilder(self.app, *args, environ_base=environ_base, **kwargs)
+
+    def _scope(self, request: RequestBuilder, type_: str, **kwargs: Any) -> dict[str, Any]:
+        scope = request.scope(type_, **kwargs)
+        if self.state is not None:
+            scope.setdefault("state", dict(self.state))
+        return scope
+
+    def _connect(self, request: RequestBuilder) -> TestHTTPConnectionProtocol:
+        scope = self._scope(request, "http", preserve_context=self.preserve_context)
+        return self.http_connection_class(self.app, scope, _preserve_context=self.preserve_context)
+
+    def _listen(self, connection: C, request: RequestBuilder) -> C:
+        """Have a connection that a test holds open tell of the cookies it gets."""
+        if isinstance(connection, TestHTTPConnection | TestWebsocketConnection):
+            connection.on_headers = partial(self._keep_cookies, request)
+        return connection
+
+    async def _ask(self, request: RequestBuilder) -> Response:
+        request = self._with_cookies(request)
+        async with self._connect(request) as connection:
+            if request.body:
+                await connection.send(request.body)
+            await connection.send_complete()
+        response = await connection.as_response()
+        self.push_promises += connection.push_promises
+        self._keep_cookies(request, response.headers)
+        if isinstance(response, TestResponse):
+            response.request = request.request()
+        return response
+
+    def _raise_if_foreign(self, request: RequestBuilder, before: RequestBuilder) -> None:
+        """Refuse to follow a redirect to a host that is not the application's."""
+        host, known = _hostname(request), _hostname(before)
+        if not (
+            host == known
+            or is_within(host, self._own_host())
+            or (self.allow_subdomain_redirects and is_within(host, known))
+            or self.app.url_map.host_matching
+        ):
+            raise RuntimeError(
+                f"The redirect to {request.url} leaves the application, so it is not followed."
+            )
+
+    def _own_host(self) -> str:
+        return urlsplit(f"//{self.app.config['SERVER_NAME'] or 'localhost'}").hostname or ""
+
+    # Cookies
+
+    def get_cookie(self, key: str, domain: str | None = None, path: str = "/") -> Cookie | None:
+        """The cookie that was set for exactly this domain, by default the own one, and path."""
+        return self._jar().find(key, domain or self._own_host(), path)
+
+    def set_cookie(self, *args: Any, **kwargs: Any) -> None:
+        """Set a cookie to be sent with later requests, in Flask's words or Quart's::
+
+            client.set_cookie(key, value="", *, domain=None, origin_only=True, path="/", ...)
+            client.set_cookie(server_name, key, value, max_age, expires, path, domain, secure,
+                              httponly, samesite)
+
+        Two values in a row are `key` and `value`, unless the first is the application's host.
+        """
+        names: tuple[str, ...] = ("key", "value")
+        if _begins_with_server(args, kwargs, names) or (
+            len(args) == 2 and args[0] in {"localhost", self._own_host()}
+        ):
+            names = _QUARTS_COOKIE
+        options = {**dict(zip(names, args, strict=False)), **kwargs}
+        host, domain = options.pop("server_name", None), options.pop("domain", None)
+        origin_only = options.pop("origin_only", True)
+        if host is None:
+            host = domain or self._own_host()
+            domain = None if origin_only else host
+        self._jar().keep(f"https://{host}/", dump_cookie(domain=domain, **options))
+
+    def delete_cookie(self, *args: str, **kwargs: Any) -> None:
+        """Delete a cookie, if it is there, in Flask's words or Quart's::
+
+        client.delete_cookie(key, *, domain=None, path="/")
+        client.delete_cookie(server_name, key, path="/", domain=None)
+        """
+        names: tuple[str, ...] = ("server_name", "key", "path", "domain")
+        if not _begins_with_server(args, kwargs, ("key",)):
+            names = names[1:]
+        options = {"path": "/", **dict(zip(names, args, strict=False)), **kwargs}
+        domain = options.get("domain") or options.get("server_name") or self._own_host()
+        self._jar().remove(options["key"], domain, options["path"])
+
+    def _jar(self) -> CookieJar:
+        if self.cookie_jar is None:
+            raise TypeError("Cookies are disabled. Create a client with 'use_cookies=True'.")
+        return self.cookie_jar
+
+    def _with_cookies(self, request: RequestBuilder) -> RequestBuilder:
+        """The request with the cookies that go there, after those it has by itself."""
+        cookies = [] if self.cookie_jar is None else [self.cookie_jar.header_for(request.url)]
+        cookies = [cookie for cookie in request.headers.getlist("Cookie") + cookies if cookie]
+        if cookies:
+            request = copy(request)
+            request.headers = request.headers.copy()
+            request.headers["Cookie"] = "; ".join(cookies)
+        return request
+
+    def _keep_cookies(self, request: RequestBuilder, headers: Headers) -> None:
+        if self.cookie_jar is not None:
+            for header in headers.getlist("Set-Cookie"):
+                self.cookie_jar.keep(request.url, header)
+
+    # Sessions and contexts
+
+    @asynccontextmanager
+    async def session_transaction(
+        self, *args: Any, **kwargs: Any
+    ) -> AsyncGenerator[SessionMixin, None]:
+        """Open the session of this client, to be looked at and changed; save it after the block::
+
+            async with client.session_transaction() as session:
+                session["user_id"] = 1
+
+        It is the session that a request would have; the arguments are those of `RequestBuilder`.
+        Raises RuntimeError where the application opens no session or the client has no cookies.
+        """
+        if self.cookie_jar is None:
+            raise RuntimeError("Session transactions only make sense with cookies enabled.")
+        made = self._with_cookies(self._build(args, kwargs))
+        app, interface = self.app, self.app.session_interface
+        async with app.request_context(made.request()) as ctx:
+            session = ctx.session
+            if interface.is_null_session(session):
+                raise RuntimeError("The session could not be opened: is the 'secret_key' set?")
+            yield session
+            response = app.response_class(b"")
+            save: Any = app.ensure_async(interface.save_session)  # an interface may be sync
+            await save(app, session, response)
+        self._keep_cookies(made, response.headers)
+
+    async def __aenter__(self) -> Self:
+        if self.preserve_context:
+            raise RuntimeError("Cannot nest client invocations")
+        self.preserve_context = True
+        return self
+
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc_value: BaseException | None,
+        tb: TracebackType | None,
+    ) -> None:
+        self.preserve_context = False
+        await close_preserved_context(self.app)
+
+
+_QUARTS_COOKIE = (
+    "server_name",
+    "key",
+    "value",
+    "max_age",
+    "expires",
+    "path",
+    "domain",
+    "secure",
+    "httponly",
+    "samesite",
+)
+
+
+def _begins_with_server(
+    args: tuple[Any, ...], kwargs: dict[str, Any], flasks: tuple[str, ...]
+) -> bool:
+    """Whether arguments are Quart's and begin with `server_name`: Flask's names do not fit."""
+    return (
+        "server_name" in kwargs
+        or len(args) > len(flasks)
+        or not kwargs.keys().isdisjoint(flasks[: len(args)])
+    )
+
+
+def _hostname(request: RequestBuilder) -> str:
+    return urlsplit(request.url).hostname or ""

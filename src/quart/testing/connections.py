@@ -1,0 +1,409 @@
+"""A request or websocket that a test holds open: the application in a task, as under a server."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+from functools import lru_cache
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
+
+from werkzeug.datastructures import Headers
+
+from ..globals import _cv_app
+from ..json import dumps, loads
+from ..typing import HTTPScope, WebsocketScope
+from ..utils import decode_headers
+from ..wrappers import Request, Response
+from ..wrappers.body import DataBody
+
+if TYPE_CHECKING:
+    from ..app import Quart
+
+__all__ = (
+    "HTTPDisconnectError",
+    "Response",
+    "TestHTTPConnection",
+    "TestResponse",
+    "TestWebsocketConnection",
+    "WebsocketDisconnectError",
+    "WebsocketResponseError",
+    "decode_headers",
+    "dumps",
+    "loads",
+)
+
+Item = TypeVar("Item", bytes, str | bytes)
+
+#: How long an application that has closed a websocket may take to return, in seconds.
+_LAST_WORDS = 0.1
+
+
+class HTTPDisconnectError(Exception):
+    """The response ended early: the test has disconnected, or the application gave it up."""
+
+
+class WebsocketDisconnectError(Exception):
+    """The websocket is closed, by either side, with `code` (RFC 6455, section 7.4) and `reason`."""
+
+    def __init__(self, code: int, reason: str = "") -> None:
+        super().__init__(code)
+        self.code = code
+        self.reason = reason
+
+
+class WebsocketResponseError(Exception):
+    """The application answered the handshake with `response` in place of accepting it."""
+
+    def __init__(self, response: Response) -> None:
+        super().__init__(response)
+        self.response = response
+
+
+class TestResponse(Response):
+    """A response to a test, read to its end: of the application's `response_class` too."""
+
+    __test__ = False
+    automatically_set_content_length = False
+    default_mimetype = None  # type: ignore[assignment]  # the headers are what was sent
+
+    #: The request this answers.
+    request: Request
+    #: The redirects that led here, first to last.
+    history: tuple[Response, ...] = ()
+
+    @property
+    def text(self) -> str:
+        """The body decoded as UTF-8, without `await`."""
+        assert isinstance(self.response, DataBody)
+        return self.response.data.decode()
+
+
+@lru_cache(maxsize=32)
+def _test_response_class(response_class: type[Response]) -> type[TestResponse]:
+    if issubclass(TestResponse, response_class):
+        return TestResponse
+    if issubclass(response_class, TestResponse):
+        return response_class
+    return type(response_class.__name__, (TestResponse, response_class), {})
+
+
+async def close_preserved_context(app: Quart) -> None:
+    """Tear down the context that was kept open for a test to look at, if there is one."""
+    ctx, app._preserved_context = app._preserved_context, None
+    if ctx is not None:
+        await ctx.pop()
+
+
+class _TestConnection(Generic[Item]):
+    """What requests and websockets have in common: the task, and a queue in each direction."""
+
+    __test__ = False
+
+    def __init__(self, app: Quart, scope: Mapping[str, Any]) -> None:
+        self.app = app
+        self.scope = scope
+        self.status_code: int | None = None
+        self.headers: Headers | None = None
+        self.response_data = bytearray()
+        #: Called with the headers as soon as the application has sent them.
+        self.on_headers: Callable[[Headers], None] | None = None
+        self._events: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
+        # None says that nothing follows.
+        self._sent: asyncio.Queue[Item | None] = asyncio.Queue()
+        self._task: asyncio.Task[None] | None = None
+        #: What left the application and has not been raised in the test.
+        self._error: BaseException | None = None
+
+    async def __aenter__(self) -> Self:
+        self._task = asyncio.create_task(self._run())
+        return self
+
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc_value: BaseException | None,
+        tb: TracebackType | None,
+    ) -> None:
+        assert self._task is not None
+        if exc_value is None:
+            self._leave()
+        else:
+            self._task.cancel()
+        try:
+            await asyncio.wait([self._task])
+        except asyncio.CancelledError:
+            self._task.cancel()
+            await asyncio.wait([self._task])
+            raise
+        if exc_value is None:
+            self._raise_error()
+
+    async def _run(self) -> None:
+        try:
+            await self.app(self.scope, self._events.get, self._send)
+        except BaseException as error:
+            self._error = error
+        finally:
+            self._sent.put_nowait(None)
+
+    async def _next(self) -> Item | None:
+        """The next piece, or None where there is no more; raises what left the application."""
+        item = await self._sent.get()
+        if item is None:
+            self._sent.put_nowait(None)
+            self._raise_error()
+        return item
+
+    def _raise_error(self) -> None:
+        error, self._error = self._error, None
+        # A cancellation that ends the application's task is none of the test's.
+        if error is not None and not isinstance(error, asyncio.CancelledError):
+            raise error
+
+    def _leave(self) -> None:
+        """Do what a client does at the end of an `async with` block."""
+        raise NotImplementedError
+
+    async def _send(self, message: dict[str, Any]) -> None:
+        """Take one message from the application."""
+        raise NotImplementedError
+
+    def _take_headers(self, message: dict[str, Any]) -> None:
+        self.headers = decode_headers(message.get("headers", ()))
+        if self.on_headers is not None:
+            self.on_headers(self.headers)
+
+    def _make_response(self) -> TestResponse:
+        response_class = _test_response_class(self.app.response_class)
+        response = response_class(bytes(self.response_data), self.status_code, self.headers)
+        response.json_module = self.app.json  # type: ignore[assignment]  # has what is used of it
+        return response
+
+
+class TestHTTPConnection(_TestConnection[bytes]):
+    """A request that a test sends, and whose response it reads, piece by piece::
+
+        async with client.request("/", method="POST") as connection:
+            await connection.send(b"first")
+            await connection.send_complete()
+            assert b"answer" == await connection.receive()
+
+    The block ends when the application has: the body is completed, and what is left of the response
+    can be had from `as_response`. `disconnect` is for responses without an end.
+    """
+
+    def __init__(self, app: Quart, scope: HTTPScope, _preserve_context: bool = False) -> None:
+        super().__init__(app, scope)
+        self.push_promises: list[tuple[str, Headers]] = []
+        #: The `Link` values of the 103 responses that came before.
+        self.early_hints: list[str] = []
+        self.trailers: Headers | None = None
+        self._preserve_context = _preserve_context
+        self._request_sent = False
+        self._disconnected = False
+        self._complete = False
+
+    async def __aenter__(self) -> Self:
+        if self._preserve_context:
+            await close_preserved_context(self.app)
+        return await super().__aenter__()
+
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc_value: BaseException | None,
+        tb: TracebackType | None,
+    ) -> None:
+        try:
+            await super().__aexit__(exc_type, exc_value, tb)
+        finally:
+            ctx = self.app._preserved_context if self._preserve_context else None
+            if ctx is not None:
+                ctx._tokens = [_cv_app.set(ctx)]  # as if it was pushed here, so that pop ends it
+
+    async def send(self, data: bytes) -> None:
+        """Send a piece of the request's body."""
+        self._events.put_nowait({"type": "http.request", "body": data, "more_body": True})
+
+    async def send_complete(self) -> None:
+        """End the request's body."""
+        self._request_sent = True
+        self._events.put_nowait({"type": "http.request", "body": b"", "more_body": False})
+
+    async def disconnect(self) -> None:
+        """Go away, before the response's end or after."""
+        self._disconnected = True
+        self._events.put_nowait({"type": "http.disconnect"})
+
+    async def receive(self) -> bytes:
+        """Wait for the next piece of the response's body; b"" is its end.
+
+        Raises HTTPDisconnectError where the response ended early, and what left the application.
+        """
+        data = await self._next()
+        if data is None:
+            if not self._complete:
+                raise HTTPDisconnectError("The response ended early.")
+            return b""
+        return data
+
+    async def as_response(self) -> Response:
+        """Wait for the response; its body is what `receive` has not returned before.
+
+        Raises HTTPDisconnectError where it ended early, unless the test has disconnected.
+        """
+        while (data := await self._next()) is not None:
+            self.response_data += data
+        if self.status_code is None or not (self._complete or self._disconnected):
+            raise HTTPDisconnectError("The response ended early.")
+        response = self._make_response()
+        response.trailers = self.trailers
+        return response
+
+    def _leave(self) -> None:
+        if not (self._request_sent or self._disconnected):
+            self._events.put_nowait({"type": "http.request", "body": b"", "more_body": False})
+
+    async def _send(self, message: dict[str, Any]) -> None:
+        match message["type"]:
+            case "http.response.start":
+                self.status_code = message["status"]
+                self._take_headers(message)
+            case "http.response.body":
+                data = message.get("body", b"")
+                if data and self.scope["method"] != "HEAD":
+                    self._sent.put_nowait(data)
+                if message.get("more_body", False):
+                    # A stream without an end gives way to the test that reads it.
+                    await asyncio.sleep(0)
+                else:
+                    self._complete = True
+                    self._sent.put_nowait(None)
+                    self._events.put_nowait({"type": "http.disconnect"})
+            case "http.response.trailers":
+                self.trailers = decode_headers(message["headers"])
+            case "http.response.push":
+                self.push_promises.append((message["path"], decode_headers(message["headers"])))
+            case "http.response.early_hint":
+                self.early_hints += [link.decode("latin-1") for link in message["links"]]
+            case other:
+                raise RuntimeError(f"The application sent {other!r} in answer to a request.")
+
+
+class TestWebsocketConnection(_TestConnection[str | bytes]):
+    """A websocket that a test speaks through::
+
+        async with client.websocket("/ws") as websocket:
+            await websocket.send("hello")
+            assert "hello" == await websocket.receive()
+
+    The end of the block closes it, with code 1000 unless `close` or `disconnect` said otherwise.
+    """
+
+    def __init__(self, app: Quart, scope: WebsocketScope) -> None:
+        super().__init__(app, scope)
+        self.accepted = False
+        #: The sub-protocol the application chose.
+        self.subprotocol: str | None = None
+        self._answered = asyncio.Event()
+        self._end: WebsocketDisconnectError | WebsocketResponseError | None = None
+
+    async def __aenter__(self) -> Self:
+        self._events.put_nowait({"type": "websocket.connect"})
+        return await super().__aenter__()
+
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc_value: BaseException | None,
+        tb: TracebackType | None,
+    ) -> None:
+        await super().__aexit__(exc_type, exc_value, tb)
+        if exc_value is None and isinstance(self._end, WebsocketResponseError):
+            raise self._end
+
+    async def receive(self) -> str | bytes:
+        """Wait for the next message.
+
+        Raises WebsocketDisconnectError where the websocket is closed, WebsocketResponseError where
+        the application refused it with a response, and what left the application.
+        """
+        data = await self._next()
+        if data is None:
+            # An error that made the application close is more to the point.
+            assert self._task is not None
+            await asyncio.wait([self._task], timeout=_LAST_WORDS)
+            self._raise_error()
+            raise self._end or WebsocketDisconnectError(1006)
+        return data
+
+    async def receive_json(self) -> Any:
+        """Wait for the next message and parse it."""
+        return loads(await self.receive())
+
+    async def send(self, data: str | bytes) -> None:
+        """Send a message, once the application has accepted.
+
+        Raises as `receive` does where it did not accept.
+        """
+        await self._answered.wait()
+        if not self.accepted:
+            await self.receive()
+        key = "text" if isinstance(data, str) else "bytes"
+        self._events.put_nowait({"type": "websocket.receive", key: data})
+
+    async def send_json(self, data: Any) -> None:
+        """Send a value as JSON."""
+        await self.send(dumps(data))
+
+    async def close(self, code: int = 1000, reason: str = "") -> None:
+        """Close as a client does, with a close frame."""
+        self._disconnect(code, reason)
+
+    async def disconnect(self) -> None:
+        """Go away without a close frame, as when the network fails: code 1006."""
+        self._disconnect(1006, "")
+
+    def _disconnect(self, code: int, reason: str) -> None:
+        if self._end is None:
+            self._end = WebsocketDisconnectError(code, reason)
+            self._events.put_nowait(
+                {"type": "websocket.disconnect", "code": code, "reason": reason}
+            )
+            self._close()
+
+    def _leave(self) -> None:
+        self._disconnect(1000, "")
+
+    def _close(self) -> None:
+        self._answered.set()
+        self._sent.put_nowait(None)
+
+    async def _run(self) -> None:
+        await super()._run()
+        self._answered.set()
+
+    async def _send(self, message: dict[str, Any]) -> None:
+        match message["type"]:
+            case "websocket.accept":
+                self.accepted = True
+                self.subprotocol = message.get("subprotocol")
+                self._take_headers(message)
+                self._answered.set()
+            case "websocket.send":
+                text = message.get("text")
+                self._sent.put_nowait(message["bytes"] if text is None else text)
+                await asyncio.sleep(0)  # a flood gives way to the test that reads it
+            case "websocket.close":
+                self._disconnect(message.get("code", 1000), message.get("reason") or "")
+            case "websocket.http.response.start":
+                self.status_code = message["status"]
+                self._take_headers(message)
+            case "websocket.http.response.body":
+                self.response_data += message.get("body", b"")
+                if not message.get("more_body", False):
+                    self._end = WebsocketResponseError(self._make_response())
+                    self._close()
+            case other:
+                raise RuntimeError(f"The application sent {other!r} to a websocket.")

@@ -1,0 +1,456 @@
+"""What a test asks for, in Quart's words or Flask's, made into headers, a body and a scope."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from copy import copy
+from io import BytesIO
+from mimetypes import guess_type
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any, Self
+from urllib.parse import quote, unquote, urlencode, urljoin, urlsplit
+
+from werkzeug.datastructures import Authorization, Headers, MultiDict
+from werkzeug.datastructures import FileStorage as WerkzeugFileStorage
+from werkzeug.http import parse_options_header
+from werkzeug.utils import get_content_type
+
+from ..datastructures import FileStorage
+from ..json import dumps
+from ..typing import Scope
+from ..utils import encode_headers
+
+if TYPE_CHECKING:
+    from ..app import Quart
+    from ..wrappers import Request
+
+__all__ = (
+    "FileStorage",
+    "RequestBuilder",
+    "Scope",
+    "dumps",
+    "encode_headers",
+    "make_test_body_with_headers",
+    "make_test_headers_path_and_query_string",
+    "make_test_scope",
+    "no_op_push",
+    "sentinel",
+)
+
+#: Stands for a `json` that is not given, because None can be sent as JSON.
+sentinel = object()
+
+_BOUNDARY = "----QuartBoundary"
+_MULTIPART = "multipart/form-data"
+_URLENCODED = "application/x-www-form-urlencoded"
+# A path's own characters, and those of a URL that may be quoted already.
+_SAFE_IN_PATH = "/:@!$&'()*+,;=~"
+_SAFE_IN_URL = _SAFE_IN_PATH + "%?[]"
+_QUOTED = str.maketrans({'"': "%22", "\r": "%0D", "\n": "%0A"})
+
+# Name, filename where it is a file's, headers and content.
+_Part = tuple[str, str | None, Headers, bytes]
+
+
+class RequestBuilder:
+    """One request as a test describes it, in Quart's words, Flask's or both.
+
+    - `path`: with a query string or without; or a whole URL.
+    - `base_url`: scheme, host and root path in one. `path` is below this root path.
+    - `subdomain`: a name to put before `SERVER_NAME`.
+    - `scheme` or `url_scheme`: by default the URL's, else `PREFERRED_URL_SCHEME`.
+    - `root_path`: the prefix the application is mounted at. `path` includes it.
+    - `query_string`: a mapping or pairs, a str, or bytes as they are.
+    - `headers`: a mapping or pairs. `auth`: an `Authorization`, or a name and password.
+    - `data`: a str, bytes, an open file, or a mapping of form fields and files, as in Flask.
+    - `form`: a mapping of form fields, where a list or tuple is several values of one field.
+    - `files`: a mapping to a `FileStorage`, an open file, a tuple (file or path, filename, content
+      type), or a list of these.
+    - `json`: anything that can be JSON. `input_stream`: a body to be read from an open file.
+    - `content_type`, `mimetype`, `content_length`: win over what the body tells by itself.
+    - `environ_base`, `environ_overrides`: what WSGI names `REMOTE_ADDR`, `HTTP_...` and
+      `wsgi.url_scheme`, as defaults and as overrides; other entries are put in the scope.
+    - `scope_base`: entries of the ASGI scope.
+
+    Raises ValueError where these contradict one another, TypeError for what cannot be sent.
+    """
+
+    def __init__(
+        self,
+        app: Quart,
+        path: str = "/",
+        base_url: str | None = None,
+        subdomain: str | None = None,
+        url_scheme: str | None = None,
+        query_string: Any = None,
+        *,
+        method: str = "GET",
+        headers: Any = None,
+        data: Any = None,
+        form: Any = None,
+        files: Any = None,
+        json: Any = sentinel,
+        scheme: str | None = None,
+        root_path: str = "",
+        http_version: str = "1.1",
+        scope_base: Mapping[str, Any] | None = None,
+        auth: Authorization | tuple[str, str] | None = None,
+        content_type: str | None = None,
+        mimetype: str | None = None,
+        content_length: int | None = None,
+        input_stream: IO[bytes] | None = None,
+        environ_base: Mapping[str, Any] | None = None,
+        environ_overrides: Mapping[str, Any] | None = None,
+    ) -> None:
+        if base_url is not None and (subdomain or url_scheme):
+            raise ValueError("Cannot pass 'subdomain' or 'url_scheme' with 'base_url'.")
+        if input_stream is not None and data is not None:
+            raise ValueError("Cannot pass 'input_stream' with 'data'.")
+        base = urlsplit(base_url or "")
+        if base.query or base.fragment:
+            raise ValueError("A 'base_url' has no query string and no fragment.")
+        default_headers, defaults = _from_environ(environ_base or {})
+        fixed_headers, fixed = _from_environ(environ_overrides or {})
+        default_headers.update(Headers(headers))
+        default_headers.update(fixed_headers)
+
+        self.app = app
+        self.method = method.upper()
+        self.http_version = http_version
+        self.headers, path_below, self.query_string = make_test_headers_path_and_query_string(
+            app, path, default_headers, query_string, auth, subdomain, base_url
+        )
+        url_scheme_given, _, raw_path, _ = _split(path)
+        prefix = base.path.rstrip("/")
+        #: The path as it is written in the request, and as it is read from there.
+        self.raw_path = quote(prefix + raw_path, safe=_SAFE_IN_URL)
+        self.path = unquote(prefix) + path_below
+        self.root_path = unquote(prefix) or root_path
+        self.scheme: str = (
+            fixed.pop("scheme", None)
+            or scheme
+            or url_scheme
+            or url_scheme_given
+            or base.scheme
+            or defaults.pop("scheme", None)
+            or app.config["PREFERRED_URL_SCHEME"]
+        )
+        self.scope_base = {**defaults, **(scope_base or {}), **fixed}
+
+        if mimetype is not None:
+            content_type = get_content_type(mimetype, "utf-8")
+        self.body, body_headers = make_test_body_with_headers(
+            data=data if input_stream is None else input_stream,
+            form=form,
+            files=files,
+            json=json,
+            app=app,
+            content_type=content_type or self.headers.get("Content-Type"),
+        )
+        self.headers.update(body_headers)
+        if content_length is not None:
+            self.headers["Content-Length"] = str(content_length)
+        elif self.body and "Transfer-Encoding" not in self.headers:
+            self.headers.setdefault("Content-Length", str(len(self.body)))
+
+    @property
+    def url(self) -> str:
+        """The whole URL, quoted."""
+        query = f"?{self.query_string.decode('latin-1')}" if self.query_string else ""
+        return f"{self.scheme}://{self.headers['Host']}{self.raw_path}{query}"
+
+    def redirected(self, location: str, status_code: int) -> Self:
+        """The request that follows a redirect (RFC 9110, section 15.4).
+
+        It keeps method and body after 307 and 308; after others it is a GET, or a HEAD, without.
+        """
+        url = urlsplit(urljoin(self.url, location))
+        after = copy(self)
+        after.headers = self.headers.copy()
+        after.headers["Host"] = url.netloc
+        after.scheme = url.scheme
+        after.raw_path = quote(url.path or "/", safe=_SAFE_IN_URL)
+        after.path = unquote(after.raw_path)
+        after.query_string = quote(url.query, safe=_SAFE_IN_URL).encode()
+        if status_code not in {307, 308}:
+            after.method = "HEAD" if self.method == "HEAD" else "GET"
+            after.body = b""
+            for name in ("Content-Type", "Content-Length", "Transfer-Encoding"):
+                after.headers.pop(name, None)
+        return after
+
+    def scope(self, type_: str = "http", *, preserve_context: bool = False) -> dict[str, Any]:
+        """The ASGI scope of the request, or of the handshake of a websocket."""
+        return make_test_scope(
+            type_,
+            self.path,
+            self.method,
+            self.headers,
+            self.query_string,
+            self.scheme,
+            self.root_path,
+            self.http_version,
+            {"raw_path": self.raw_path.encode(), **self.scope_base},
+            _preserve_context=preserve_context,
+        )
+
+    def request(self, **kwargs: Any) -> Request:
+        """The request as the application sees it, of its `request_class`, body and all."""
+        path = self.path
+        if path == self.root_path or path.startswith(f"{self.root_path}/"):
+            path = path.removeprefix(self.root_path)
+        request = self.app.request_class(
+            self.method,
+            self.scheme,
+            path,
+            self.query_string,
+            self.headers,
+            self.root_path,
+            self.http_version,
+            self.scope(),
+            **kwargs,
+        )
+        request.body.set_result(self.body)
+        return request
+
+
+def make_test_headers_path_and_query_string(
+    app: Quart,
+    path: str,
+    headers: Any = None,
+    query_string: Any = None,
+    auth: Authorization | tuple[str, str] | None = None,
+    subdomain: str | None = None,
+    base_url: str | None = None,
+) -> tuple[Headers, str, bytes]:
+    """The headers with `Host` and `User-Agent`, the path unquoted, and the query string.
+
+    Raises ValueError for two query strings.
+    """
+    _, host, raw_path, query = _split(path)
+    if query is not None and query_string is not None:
+        raise ValueError("Query string is defined in the path and as an argument")
+    if isinstance(query_string, bytes):
+        query_bytes = query_string
+    else:
+        if query_string is None or isinstance(query_string, str):
+            query = quote(query_string or query or "", safe=_SAFE_IN_URL)
+        else:
+            query = urlencode(_pairs(query_string, (list, tuple)))
+        query_bytes = query.encode()
+
+    headers = Headers(headers)
+    if auth is not None:
+        if isinstance(auth, tuple):
+            auth = Authorization("basic", {"username": auth[0], "password": auth[1]})
+        headers["Authorization"] = auth.to_header()
+    headers.setdefault("User-Agent", "Quart")
+    host = host or urlsplit(base_url or "").netloc or app.config["SERVER_NAME"] or "localhost"
+    headers.setdefault("Host", f"{subdomain}.{host}" if subdomain else host)
+    return headers, unquote(raw_path), query_bytes
+
+
+def make_test_body_with_headers(
+    *,
+    data: Any = None,
+    form: Any = None,
+    files: Any = None,
+    json: Any = sentinel,
+    app: Quart | None = None,
+    content_type: str | None = None,
+) -> tuple[bytes, Headers]:
+    """The body, and a `Content-Type` where there is one to tell: `content_type` or the body's own.
+
+    Raises ValueError for more than one of `json`, `form` and `data`, or for `files` with `json` or
+    plain `data`; TypeError for `data` that cannot be sent.
+    """
+    if [json is not sentinel, form is not None, data is not None].count(True) > 1:
+        raise ValueError("Quart test args 'json', 'form', and 'data' are mutually exclusive")
+    if files and (json is not sentinel or not isinstance(data, Mapping | None)):
+        raise ValueError("Quart test arg 'files' goes with 'form', not with 'json' or 'data'")
+
+    parts = [_file_part(name, value) for name, value in _pairs(files or {}, list)]
+    fields = _pairs(form or {}, (list, tuple))
+    if isinstance(data, Mapping):
+        for name, value in _pairs(data, list):
+            if isinstance(value, tuple) or hasattr(value, "read"):
+                parts.append(_file_part(name, value, as_flask=True))
+            else:
+                fields.append((name, value))
+        data = None
+
+    mimetype, parameters = parse_options_header(content_type)
+    if json is not sentinel:
+        body = (dumps if app is None else app.json.dumps)(json).encode()
+        own_type = "application/json"
+    elif parts or (fields and mimetype == _MULTIPART):
+        boundary = parameters.get("boundary")
+        if boundary is None:
+            boundary = _BOUNDARY
+            content_type = f"{content_type or _MULTIPART}; boundary={boundary}"
+        parts += [(name, None, Headers(), _text(value)) for name, value in fields]
+        body = _encode_multipart(parts, boundary)
+        own_type = _MULTIPART
+    elif form is not None or fields:
+        body = urlencode(fields).encode()
+        own_type = _URLENCODED
+    else:
+        body = _as_bytes(data)
+        own_type = ""
+    content_type = content_type or own_type
+    return body, Headers({"Content-Type": content_type} if content_type else None)
+
+
+def make_test_scope(
+    type_: str,
+    path: str,
+    method: str,
+    headers: Headers,
+    query_string: bytes,
+    scheme: str,
+    root_path: str,
+    http_version: str,
+    scope_base: Mapping[str, Any] | None,
+    *,
+    _preserve_context: bool = False,
+) -> dict[str, Any]:
+    """The ASGI scope of an "http" or "websocket" connection, as a server would make it.
+
+    `path` is unquoted and includes `root_path`; the entries of `scope_base` win.
+    """
+    scope: dict[str, Any] = {
+        "type": type_,
+        "http_version": http_version,
+        "asgi": {"version": "3.0", "spec_version": "2.3"},
+        "method": method,
+        "scheme": scheme,
+        "path": path,
+        "raw_path": quote(path, safe=_SAFE_IN_PATH).encode(),
+        "query_string": query_string,
+        "root_path": root_path,
+        "headers": encode_headers(headers),
+        "extensions": _extensions(type_, http_version),
+    }
+    if _preserve_context:
+        scope["_quart._preserve_context"] = True
+    scope.update(scope_base or {})
+    return scope
+
+
+async def no_op_push(path: str, headers: Headers) -> None:
+    """A `send_push_promise` for requests that no client has made."""
+
+
+def _extensions(type_: str, http_version: str) -> dict[str, dict[str, Any]]:
+    if type_ == "websocket":
+        return {"websocket.http.response": {}}
+    extensions: dict[str, dict[str, Any]] = {"http.response.early_hint": {}}
+    if http_version >= "2":
+        extensions["http.response.push"] = {}
+        extensions["http.response.trailers"] = {}
+    return extensions
+
+
+def _split(path: str) -> tuple[str, str, str, str | None]:
+    """Scheme and host, if any, path, and query, None without "?"; a fragment is never sent."""
+    path, question_mark, query = path.partition("#")[0].partition("?")
+    scheme, colon, rest = path.partition("://")
+    if not colon:
+        scheme, host = "", ""
+    else:
+        host, _, path = rest.partition("/")
+    return scheme, host, f"/{path.removeprefix('/')}", query if question_mark else None
+
+
+def _from_environ(environ: Mapping[str, Any]) -> tuple[Headers, dict[str, Any]]:
+    """The headers in a WSGI environment, and scheme, client and whatever else there is."""
+    headers, rest = Headers(), dict(environ)
+    for key in environ:
+        if key.startswith("HTTP_") or key in {"CONTENT_TYPE", "CONTENT_LENGTH"}:
+            headers[key.removeprefix("HTTP_").replace("_", "-").title()] = str(rest.pop(key))
+    if "wsgi.url_scheme" in rest:
+        rest["scheme"] = rest.pop("wsgi.url_scheme")
+    if "REMOTE_ADDR" in rest:
+        rest["client"] = (rest.pop("REMOTE_ADDR"), int(rest.pop("REMOTE_PORT", 0)))
+    return headers, rest
+
+
+def _pairs(values: Any, several: Any) -> list[tuple[str, Any]]:
+    """The pairs of a mapping; values of the types `several` are many values, None is no value."""
+    if isinstance(values, MultiDict):
+        pairs = list(values.items(multi=True))
+    elif isinstance(values, Mapping):
+        pairs = [
+            (key, single)
+            for key, value in values.items()
+            for single in (value if isinstance(value, several) else [value])
+        ]
+    else:
+        pairs = list(values)
+    return [(key, value) for key, value in pairs if value is not None]
+
+
+def _text(value: Any) -> bytes:
+    return value if isinstance(value, bytes) else str(value).encode()
+
+
+def _as_bytes(data: Any) -> bytes:
+    if data is None:
+        return b""
+    if hasattr(data, "read"):
+        data = data.read()
+    if isinstance(data, str):
+        return data.encode()
+    if isinstance(data, bytes | bytearray | memoryview):
+        return bytes(data)
+    raise TypeError(
+        "The 'data' of a test request is a str, bytes, an open file or a mapping,"
+        f" not {type(data).__name__}; see 'json' for other values."
+    )
+
+
+def _file_part(name: str, value: Any, as_flask: bool = False) -> _Part:
+    """A file to upload, as a part of a multipart body.
+
+    As in Flask, or where it is no `FileStorage`, its content type is guessed; in Flask a file
+    without a name is an ordinary field.
+    """
+    if isinstance(value, WerkzeugFileStorage):
+        file = value
+        guesses = as_flask
+    else:
+        file = _open(*value) if isinstance(value, tuple) else _open(value)
+        guesses = True
+    filename = file.filename
+    headers = Headers(file.headers)
+    if guesses and "Content-Type" not in headers:
+        headers["Content-Type"] = guess_type(filename or "")[0] or "application/octet-stream"
+    if filename is None and not as_flask:
+        filename = name
+    return name, filename, headers, _as_bytes(file.stream)
+
+
+def _open(
+    file: Any, filename: str | None = None, content_type: str | None = None
+) -> WerkzeugFileStorage:
+    if isinstance(file, str | os.PathLike):
+        return FileStorage(
+            BytesIO(Path(file).read_bytes()), filename or os.fspath(file), None, content_type
+        )
+    if isinstance(file, bytes):
+        file = BytesIO(file)
+    return FileStorage(file, filename, None, content_type)
+
+
+def _encode_multipart(parts: list[_Part], boundary: str) -> bytes:
+    """A body of parts as browsers write it (RFC 7578, and the HTML standard for the quoting)."""
+    body = bytearray()
+    for name, filename, headers, data in parts:
+        disposition = f'form-data; name="{name.translate(_QUOTED)}"'
+        if filename is not None:
+            disposition += f'; filename="{filename.translate(_QUOTED)}"'
+        lines = ["", f"--{boundary}", f"Content-Disposition: {disposition}"]
+        lines += [f"{key}: {value}" for key, value in headers]
+        body += "\r\n".join([*lines, "", ""]).encode() + data
+    return bytes(body + f"\r\n--{boundary}--\r\n".encode())

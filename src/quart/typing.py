@@ -1,0 +1,333 @@
+"""The types that signatures speak of: what views return, what hooks look like, what ASGI passes.
+
+Aliases and protocols only. Nothing here runs on a request, and nothing here imports a server.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import (
+    AsyncGenerator,
+    AsyncIterable,
+    Awaitable,
+    Callable,
+    Iterator,
+    Mapping,
+    Sequence,
+)
+from contextlib import AbstractAsyncContextManager
+from typing import TYPE_CHECKING, Any, AnyStr, Protocol, Union
+
+from .datastructures import FileStorage
+
+if TYPE_CHECKING:
+    from http.cookiejar import CookieJar
+    from types import TracebackType
+
+    from werkzeug.datastructures import Headers
+    from werkzeug.sansio.response import Response as WerkzeugResponse
+
+    from .app import Quart
+    from .sessions import SessionMixin
+    from .wrappers import Response
+
+__all__ = (
+    "ASGIApp",
+    "ASGIHTTPProtocol",
+    "ASGILifespanProtocol",
+    "ASGIReceiveCallable",
+    "ASGISendCallable",
+    "ASGIWebsocketProtocol",
+    "AfterRequestCallable",
+    "AfterServingCallable",
+    "AfterWebsocketCallable",
+    "AppOrBlueprintKey",
+    "BeforeRequestCallable",
+    "BeforeServingCallable",
+    "BeforeWebsocketCallable",
+    "ErrorHandlerCallable",
+    "Event",
+    "FilePath",
+    "FileStorage",
+    "HTTPScope",
+    "HeaderName",
+    "HeaderValue",
+    "HeadersValue",
+    "LifespanScope",
+    "Message",
+    "ResponseReturnValue",
+    "ResponseTypes",
+    "ResponseValue",
+    "RouteCallable",
+    "Scope",
+    "ShellContextProcessorCallable",
+    "StatusCode",
+    "TeardownCallable",
+    "TemplateContextProcessorCallable",
+    "TemplateFilterCallable",
+    "TemplateGlobalCallable",
+    "TemplateTestCallable",
+    "TestAppProtocol",
+    "TestClientProtocol",
+    "TestHTTPConnectionProtocol",
+    "TestWebsocketConnectionProtocol",
+    "URLDefaultCallable",
+    "URLValuePreprocessorCallable",
+    "WWWScope",
+    "WebsocketCallable",
+    "WebsocketScope",
+    "WhileServingCallable",
+)
+
+# Values
+
+FilePath = bytes | str | os.PathLike  # type: ignore[type-arg]  # of str or of bytes
+
+HeaderName = str
+HeaderValue = str | list[str] | tuple[str, ...]
+HeadersValue = Union[
+    "Headers",
+    Mapping[HeaderName, HeaderValue],
+    Sequence[tuple[HeaderName, HeaderValue]],
+]
+#: A number, or a status line such as ``"201 CREATED"``.
+StatusCode = int | str
+
+#: Any response object; what the framework itself hands out is always :class:`quart.Response`.
+ResponseTypes = Union["Response", "WerkzeugResponse"]
+
+#: What can become a response. A mapping is a dict in truth, but that would shut out TypedDict.
+ResponseValue = (
+    ResponseTypes
+    | bytes
+    | str
+    | Mapping[str, Any]
+    | list[Any]
+    | Iterator[bytes]
+    | Iterator[str]
+    | AsyncIterable[bytes]
+    | AsyncIterable[str]
+)
+
+#: What a view may return: a value, or a tuple of a value with a status, headers, or both.
+ResponseReturnValue = (
+    ResponseValue
+    | tuple[ResponseValue, HeadersValue]
+    | tuple[ResponseValue, StatusCode]
+    | tuple[ResponseValue, StatusCode, HeadersValue]
+)
+
+# Functions that users register. A plain one runs in a thread. Where a parameter is Any, it is the
+# app's own response class, or the exception class the handler is for.
+
+#: The key of registries: None for the app, or the name of a blueprint.
+AppOrBlueprintKey = str | None
+
+AfterRequestCallable = Callable[[Any], ResponseTypes] | Callable[[Any], Awaitable[ResponseTypes]]
+AfterServingCallable = Callable[[], None] | Callable[[], Awaitable[None]]
+AfterWebsocketCallable = (
+    Callable[[Any], ResponseTypes | None] | Callable[[Any], Awaitable[ResponseTypes | None]]
+)
+BeforeRequestCallable = (
+    Callable[[], ResponseReturnValue | None] | Callable[[], Awaitable[ResponseReturnValue | None]]
+)
+BeforeServingCallable = Callable[[], None] | Callable[[], Awaitable[None]]
+BeforeWebsocketCallable = BeforeRequestCallable
+ErrorHandlerCallable = (
+    Callable[[Any], ResponseReturnValue] | Callable[[Any], Awaitable[ResponseReturnValue]]
+)
+RouteCallable = Callable[..., ResponseReturnValue] | Callable[..., Awaitable[ResponseReturnValue]]
+ShellContextProcessorCallable = Callable[[], dict[str, Any]]
+TeardownCallable = (
+    Callable[[BaseException | None], None] | Callable[[BaseException | None], Awaitable[None]]
+)
+TemplateContextProcessorCallable = (
+    Callable[[], dict[str, Any]] | Callable[[], Awaitable[dict[str, Any]]]
+)
+TemplateFilterCallable = Callable[..., Any]
+TemplateGlobalCallable = Callable[..., Any]
+TemplateTestCallable = Callable[..., Any]
+URLDefaultCallable = Callable[[str, dict[str, Any]], None]
+URLValuePreprocessorCallable = Callable[[str | None, dict[str, Any] | None], None]
+WebsocketCallable = (
+    Callable[..., ResponseReturnValue | None] | Callable[..., Awaitable[ResponseReturnValue | None]]
+)
+WhileServingCallable = Callable[[], AsyncGenerator[None, None]]
+
+# ASGI. Mappings that are read, because servers name them by typed dictionaries of their own.
+
+Scope = Mapping[str, Any]
+HTTPScope = Scope
+WebsocketScope = Scope
+WWWScope = Scope
+LifespanScope = Scope
+Message = Mapping[str, Any]
+ASGIReceiveCallable = Callable[[], Awaitable[Message]]
+#: Takes a message; Any, because each server's own type for it is narrower than a dictionary.
+ASGISendCallable = Callable[[Any], Awaitable[None]]
+ASGIApp = Callable[[Any, ASGIReceiveCallable, ASGISendCallable], Awaitable[None]]
+
+
+class ASGIHTTPProtocol(Protocol):
+    """What ``app.asgi_http_class`` makes for each request."""
+
+    def __init__(self, app: Quart, scope: HTTPScope) -> None: ...
+
+    async def __call__(self, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None: ...
+
+
+class ASGILifespanProtocol(Protocol):
+    """What ``app.asgi_lifespan_class`` makes for the lifespan."""
+
+    def __init__(self, app: Quart, scope: LifespanScope) -> None: ...
+
+    async def __call__(self, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None: ...
+
+
+class ASGIWebsocketProtocol(Protocol):
+    """What ``app.asgi_websocket_class`` makes for each websocket."""
+
+    def __init__(self, app: Quart, scope: WebsocketScope) -> None: ...
+
+    async def __call__(self, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None: ...
+
+
+class Event(Protocol):
+    """What ``app.event_class`` makes: :class:`asyncio.Event`, or another loop's equal of it."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None: ...
+
+    async def wait(self) -> Any: ...
+
+    def is_set(self) -> bool: ...
+
+    def set(self) -> None: ...
+
+
+# Testing. Arguments are those of the classes in quart.testing, which take both Flask's and Quart's.
+
+
+class TestHTTPConnectionProtocol(Protocol):
+    """A request that a test sends and reads piece by piece."""
+
+    push_promises: list[tuple[str, Headers]]
+
+    def __init__(self, app: Quart, scope: HTTPScope, _preserve_context: bool = False) -> None: ...
+
+    async def send(self, data: bytes) -> None: ...
+
+    async def send_complete(self) -> None: ...
+
+    async def receive(self) -> bytes: ...
+
+    async def disconnect(self) -> None: ...
+
+    async def __aenter__(self) -> TestHTTPConnectionProtocol: ...
+
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc_value: BaseException | None,
+        tb: TracebackType | None,
+    ) -> None: ...
+
+    async def as_response(self) -> Response: ...
+
+
+class TestWebsocketConnectionProtocol(Protocol):
+    """A websocket that a test speaks through."""
+
+    def __init__(self, app: Quart, scope: WebsocketScope) -> None: ...
+
+    async def __aenter__(self) -> TestWebsocketConnectionProtocol: ...
+
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc_value: BaseException | None,
+        tb: TracebackType | None,
+    ) -> None: ...
+
+    async def receive(self) -> str | bytes: ...
+
+    async def send(self, data: AnyStr) -> None: ...
+
+    async def receive_json(self) -> Any: ...
+
+    async def send_json(self, data: Any) -> None: ...
+
+    async def close(self, code: int) -> None: ...
+
+    async def disconnect(self) -> None: ...
+
+
+class TestClientProtocol(Protocol):
+    """A client that asks the app without a server; extensions mix their own methods into it."""
+
+    app: Quart
+    cookie_jar: CookieJar | None
+    http_connection_class: type[TestHTTPConnectionProtocol]
+    push_promises: list[tuple[str, Headers]]
+    websocket_connection_class: type[TestWebsocketConnectionProtocol]
+
+    def __init__(self, app: Quart, use_cookies: bool = True) -> None: ...
+
+    async def open(self, *args: Any, **kwargs: Any) -> Response: ...
+
+    async def delete(self, *args: Any, **kwargs: Any) -> Response: ...
+
+    async def get(self, *args: Any, **kwargs: Any) -> Response: ...
+
+    async def head(self, *args: Any, **kwargs: Any) -> Response: ...
+
+    async def options(self, *args: Any, **kwargs: Any) -> Response: ...
+
+    async def patch(self, *args: Any, **kwargs: Any) -> Response: ...
+
+    async def post(self, *args: Any, **kwargs: Any) -> Response: ...
+
+    async def put(self, *args: Any, **kwargs: Any) -> Response: ...
+
+    async def trace(self, *args: Any, **kwargs: Any) -> Response: ...
+
+    def request(self, *args: Any, **kwargs: Any) -> TestHTTPConnectionProtocol: ...
+
+    def websocket(self, *args: Any, **kwargs: Any) -> TestWebsocketConnectionProtocol: ...
+
+    def set_cookie(self, *args: Any, **kwargs: Any) -> None: ...
+
+    def delete_cookie(self, *args: Any, **kwargs: Any) -> None: ...
+
+    def session_transaction(
+        self, *args: Any, **kwargs: Any
+    ) -> AbstractAsyncContextManager[SessionMixin]: ...
+
+    async def __aenter__(self) -> TestClientProtocol: ...
+
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc_value: BaseException | None,
+        tb: TracebackType | None,
+    ) -> None: ...
+
+
+class TestAppProtocol(Protocol):
+    """An app in a test whose lifespan runs for the length of a block."""
+
+    def __init__(self, app: Quart) -> None: ...
+
+    def test_client(self) -> TestClientProtocol: ...
+
+    async def startup(self) -> None: ...
+
+    async def shutdown(self) -> None: ...
+
+    async def __aenter__(self) -> TestAppProtocol: ...
+
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc_value: BaseException | None,
+        tb: TracebackType | None,
+    ) -> None: ...

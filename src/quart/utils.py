@@ -1,0 +1,447 @@
+"""Small tools below the framework: from sync code to async and back, paths, headers, tasks."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import os
+import sys
+import threading
+from collections import deque
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable, Iterator
+from contextlib import suppress
+from contextvars import Context, copy_context
+from functools import partial, wraps
+from pathlib import Path
+from queue import SimpleQueue
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeGuard, TypeVar
+
+from werkzeug.datastructures import Headers
+
+from .typing import Event, FilePath
+
+if TYPE_CHECKING:
+    from types import CodeType
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+#: The most threads that sync views, hooks and iterables run in at once.
+WORKER_THREADS = 40
+
+
+class MustReloadError(Exception):
+    """A source file has changed, so the process has to start again."""
+
+
+# From async to sync: worker threads
+
+
+class _Workers:
+    """Daemon threads that run jobs, started as they are needed, up to a limit.
+
+    Daemons, because a thread that never ends must not keep a server from ending; whoever waits for
+    a job decides how long.
+    """
+
+    # PERF: a job reports to its loop by itself. ThreadPoolExecutor makes a future for it, which
+    # ``loop.run_in_executor`` chains to one of the loop: up to three times the time of this.
+
+    def __init__(self) -> None:
+        self.forget()
+
+    def forget(self) -> None:
+        """Start anew: a forked child has none of its parent's threads."""
+        self._jobs: SimpleQueue[Callable[[], None]] = SimpleQueue()
+        self._lock = threading.Lock()
+        self._threads = 0
+        self._unfinished = 0
+
+    def submit(self, job: Callable[[], None]) -> None:
+        """Run a job, which must not raise, as soon as a thread is free."""
+        with self._lock:
+            self._unfinished += 1
+            starts = self._threads < min(self._unfinished, WORKER_THREADS)
+            self._threads += starts
+        self._jobs.put(job)
+        if starts:
+            threading.Thread(
+                target=self._work, name=f"quart-worker-{self._threads}", daemon=True
+            ).start()
+
+    def _work(self) -> None:
+        jobs, lock = self._jobs, self._lock
+        while True:
+            job = jobs.get()
+            job()
+            del job  # nothing of a request may live on while the thread waits
+            with lock:
+                self._unfinished -= 1
+
+
+_workers = _Workers()
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_workers.forget)
+
+
+class _Here(threading.local):
+    """What a thread knows of itself: the loop that waits for it, while it runs a job."""
+
+    loop: asyncio.AbstractEventLoop | None = None
+
+
+_here = _Here()
+
+
+class _Job:
+    """Work for a thread, of which the loop is told the end. Subclasses fill in the two halves."""
+
+    _loop: asyncio.AbstractEventLoop
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+
+    def _run(self) -> Any:
+        """Do the work, in the thread and within the context."""
+        raise NotImplementedError
+
+    def _end(self, result: Any, error: BaseException | None) -> None:
+        """Take the outcome, on the loop."""
+        raise NotImplementedError
+
+    def _submit(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        _workers.submit(self)
+
+    def __call__(self) -> None:
+        result: Any = None
+        error: BaseException | None = None
+        _here.loop = self._loop
+        try:
+            result = self._context.run(self._run)
+        except StopIteration as stop:
+            # A future cannot carry it, and in a coroutine it would mean the end of something else.
+            error = RuntimeError("A function that ran in a thread raised StopIteration")
+            error.__cause__ = stop
+        except BaseException as raised:
+            error = raised
+        finally:
+            _here.loop = None
+        with suppress(RuntimeError):  # a closed loop: nobody waits any more
+            self._loop.call_soon_threadsafe(self._end, result, error)
+
+
+async def _outlast(future: asyncio.Future[Any]) -> None:
+    """Wait until a future is done, even while cancelled; the cancellation goes on after that."""
+    cancelled = None
+    while not future.done():
+        try:
+            await asyncio.shield(future)
+        except asyncio.CancelledError as error:
+            cancelled = error
+    if cancelled is not None:
+        raise cancelled
+
+
+class _Call(_Job):
+    """One call of a function in a worker thread."""
+
+    def __init__(self, context: Context, func: Callable[[], Any]) -> None:
+        super().__init__(context)
+        self._func = func
+        self._waiter: asyncio.Future[Any] | None = None
+        self._ended: asyncio.Future[None] | None = None
+        # One ticket: the thread takes it to run the function, or the caller to give it up.
+        self._tickets = [True]
+
+    async def result(self) -> Any:
+        """What the function returns or raises.
+
+        A call that is cancelled before a thread took it never runs. One that runs already cannot be
+        stopped: the cancellation goes on when it has ended, so nothing is torn down under its feet.
+        """
+        self._submit()
+        self._waiter = self._loop.create_future()
+        try:
+            return await self._waiter
+        except asyncio.CancelledError:
+            if self._waiter is not None and not self._takes_ticket():
+                self._ended = self._loop.create_future()
+                await _outlast(self._ended)
+            raise
+
+    def _takes_ticket(self) -> bool:
+        try:
+            return self._tickets.pop()
+        except IndexError:
+            return False
+
+    def _run(self) -> Any:
+        return self._func() if self._takes_ticket() else None
+
+    def _end(self, result: Any, error: BaseException | None) -> None:
+        waiter, self._waiter = self._waiter, None
+        assert waiter is not None
+        if self._ended is not None:
+            self._ended.set_result(None)
+        if not waiter.cancelled():
+            if error is None:
+                waiter.set_result(result)
+            else:
+                waiter.set_exception(error)
+        elif error is not None:
+            self._loop.call_exception_handler(
+                {
+                    "message": f"{self._func!r} failed in a thread after its caller was cancelled",
+                    "exception": error,
+                }
+            )
+
+
+def _adopt(context: Context) -> None:
+    """Set the context variables here that code set in a copy of this context."""
+    for variable, value in context.items():
+        if variable.get(None) is not value:
+            variable.set(value)
+
+
+async def _in_worker(func: Callable[[], T]) -> T:
+    """Call a function in a worker thread; context variables go there and come back."""
+    context = copy_context()
+    try:
+        result: T = await _Call(context, func).result()
+    finally:
+        _adopt(context)
+    return result
+
+
+def run_sync(func: Callable[P, Any]) -> Callable[P, Coroutine[None, None, Any]]:
+    """An async function that calls ``func`` in a worker thread and gives its result.
+
+    The thread sees the caller's context variables, and what it sets the caller sees. A generator
+    becomes an async iterator that is advanced in a worker thread, and a coroutine is awaited.
+    StopIteration becomes RuntimeError. A cancellation of the caller waits until the function has ended.
+    """
+
+    @wraps(func)
+    async def wrapper(*args: P.args, **kwargs: P.kwargs) -> Any:
+        result = await _in_worker(partial(func, *args, **kwargs))
+        if inspect.isgenerator(result):
+            return run_sync_iterable(result)
+        return await result if inspect.iscoroutine(result) else result
+
+    wrapper._quart_async_wrapper = True  # type: ignore[attr-defined]
+    return wrapper
+
+
+def wait_in_thread(coroutine: Coroutine[Any, Any, T]) -> Coroutine[Any, Any, T] | T:
+    """The result of a coroutine where a worker thread asks, which waits while the loop runs it.
+
+    Everywhere else it is the coroutine itself.
+    """
+    loop = _here.loop
+    if loop is None or asyncio._get_running_loop() is not None:
+        return coroutine
+    return asyncio.run_coroutine_threadsafe(coroutine, loop).result()
+
+
+def waits_in_threads(
+    func: Callable[P, Coroutine[Any, Any, T]],
+) -> Callable[P, Coroutine[Any, Any, T]]:
+    """Let an async function give sync views and hooks that call it its result, not an awaitable."""
+
+    @wraps(func)
+    def wrapper(*args: P.args, **kwargs: P.kwargs) -> Any:
+        coroutine = func(*args, **kwargs)
+        return coroutine if _here.loop is None else wait_in_thread(coroutine)
+
+    return _marked_async(wrapper)
+
+
+if sys.version_info >= (3, 12):
+    _marked_async = inspect.markcoroutinefunction
+else:
+
+    def _marked_async(func: Callable[P, T]) -> Callable[P, T]:
+        func._is_coroutine = asyncio.coroutines._is_coroutine  # type: ignore[attr-defined]
+        return func
+
+
+class _ThreadIterator(_Job, AsyncIterator[T]):
+    """The items of a sync iterator, made in a worker thread.
+
+    The thread goes on making items while those before are taken, and ends its visit when enough of
+    them wait. Each can be taken as soon as it is there, however long the next one needs.
+    """
+
+    #: How much one visit may leave to be taken: items, and the bytes or characters in them.
+    MOST_ITEMS = 256
+    MOST_SIZE = 2**16
+
+    def __init__(self, iterator: Iterator[T]) -> None:
+        super().__init__(copy_context())
+        self._iterator = iterator
+        self._items: deque[T] = deque()
+        self._error: BaseException | None = None
+        self._exhausted = False
+        self._closing = False
+        self._visit: asyncio.Future[None] | None = None
+        self._news: asyncio.Future[None] | None = None
+
+    async def __anext__(self) -> T:
+        while not self._items:
+            if self._visit is None:
+                if self._error is not None:
+                    error, self._error = self._error, None
+                    raise error
+                if self._exhausted or self._closing:
+                    raise StopAsyncIteration
+                self._submit()
+                self._visit = self._loop.create_future()
+            self._news = self._loop.create_future()
+            # Asked again, because the thread looks for someone to tell when it has made an item.
+            if not self._items:
+                await self._news
+        return self._items.popleft()
+
+    async def aclose(self) -> None:
+        """Wait for the thread's visit to end, if there is one; close the iterator in a thread."""
+        self._closing = True
+        self._items.clear()
+        try:
+            if self._visit is not None:
+                await _outlast(self._visit)
+        finally:
+            close = getattr(self._iterator, "close", None)
+            if close is not None and not self._exhausted:
+                self._exhausted = True
+                await _Call(self._context, close).result()
+
+    def _run(self) -> None:
+        size = 0
+        try:
+            while (
+                len(self._items) < self.MOST_ITEMS and size < self.MOST_SIZE and not self._closing
+            ):
+                item = next(self._iterator)
+                self._items.append(item)
+                size += len(item) if isinstance(item, (bytes, str)) else 0
+                if self._news is not None:
+                    news, self._news = self._news, None
+                    self._loop.call_soon_threadsafe(_tell, news)
+        except StopIteration:
+            self._exhausted = True
+        except BaseException:
+            self._exhausted = True
+            raise
+
+    def _end(self, result: None, error: BaseException | None) -> None:
+        visit, self._visit = self._visit, None
+        self._error = error
+        assert visit is not None
+        visit.set_result(None)
+        if self._news is not None:
+            _tell(self._news)
+
+
+def _tell(future: asyncio.Future[None]) -> None:
+    if not future.done():
+        future.set_result(None)
+
+
+def run_sync_iterable(iterable: Iterator[T]) -> AsyncIterator[T]:
+    """The items of a sync iterator as an async one, made in a worker thread, several at a time.
+
+    All of them are made with the context variables from here. ``aclose`` closes the iterator.
+    """
+    return _ThreadIterator(iterable)
+
+
+def is_coroutine_callable(
+    func: Callable[..., Any],
+) -> TypeGuard[Callable[..., Coroutine[Any, Any, Any]]]:
+    """Whether ``func`` is a coroutine function, a partial of one, or has an async ``__call__``."""
+    # PERF: asked for each view and hook of each request; a coroutine function is told at once.
+    code: CodeType | None = getattr(func, "__code__", None)
+    if code is not None and code.co_flags & inspect.CO_COROUTINE:
+        return True
+    if hasattr(func, "_is_coroutine") or hasattr(func, "_is_coroutine_mark"):
+        return True
+    if isinstance(func, partial):
+        return is_coroutine_callable(func.func)
+    if code is not None or isinstance(func, type):
+        return False
+    code = getattr(type(func).__call__, "__code__", None)
+    return code is not None and bool(code.co_flags & inspect.CO_COROUTINE)
+
+
+# Paths and headers
+
+
+def file_path_to_path(*paths: FilePath) -> Path:
+    """The parts, of str, bytes or path-like objects, joined into one path."""
+    return Path(*[os.fsdecode(path) for path in paths])
+
+
+def encode_headers(headers: Headers) -> list[tuple[bytes, bytes]]:
+    """Headers as ASGI has them: lower-case names and values in Latin-1.
+
+    Raises UnicodeEncodeError for a character outside Latin-1.
+    """
+    return [(key.lower().encode("latin-1"), value.encode("latin-1")) for key, value in headers]
+
+
+def decode_headers(headers: Iterable[tuple[bytes, bytes]]) -> Headers:
+    """Headers from what ASGI has: pairs of Latin-1 bytes."""
+    return Headers([(key.decode("latin-1"), value.decode("latin-1")) for key, value in headers])
+
+
+# Tasks
+
+
+async def cancel_tasks(tasks: set[asyncio.Task[Any]]) -> None:
+    """Cancel tasks, wait for all of them, and raise what one of them raised instead of ending."""
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+    raise_task_exceptions(tasks)
+
+
+def raise_task_exceptions(tasks: set[asyncio.Task[Any]]) -> None:
+    """Raise the exception that one of these finished tasks ended with, if one did."""
+    for task in tasks:
+        if not task.cancelled():
+            error = task.exception()
+            if error is not None:
+                raise error
+
+
+# The polling reloader
+
+
+async def observe_changes(sleep: Callable[[float], Awaitable[Any]], shutdown_event: Event) -> None:
+    """Look at the source files of all imported modules every second, until the event is set.
+
+    Raises MustReloadError when one of them has changed.
+    """
+    seen: dict[str, float] = {}
+    while not shutdown_event.is_set():
+        await sleep(1)
+        for name in _source_files():
+            try:
+                changed = os.stat(name).st_mtime
+            except OSError:
+                continue  # being replaced, or only ever in an archive
+            if seen.setdefault(name, changed) != changed:
+                raise MustReloadError
+
+
+def _source_files() -> list[str]:
+    files = [getattr(module, "__file__", None) for module in list(sys.modules.values())]
+    return [name for name in files if name]
+
+
+def restart() -> None:
+    """Replace this process by a new one with the same command line."""
+    os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])

@@ -1,0 +1,99 @@
+"""Views as classes: one class for a view, or one with a method for each HTTP method."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from typing import Any, ClassVar
+
+from .globals import current_app, request
+from .typing import RouteCallable
+
+http_method_funcs = frozenset({"get", "post", "head", "options", "delete", "put", "trace", "patch"})
+
+
+class View:
+    """A view whose state is an object; register ``MyView.as_view("name")``.
+
+    ``dispatch_request`` is the view function, and may be sync or async::
+
+        class Hello(View):
+            async def dispatch_request(self, name):
+                return f"Hello, {name}!"
+
+        app.add_url_rule("/hello/<name>", view_func=Hello.as_view("hello"))
+    """
+
+    #: The HTTP methods to route here; None is what ``route`` takes by default.
+    methods: ClassVar[Collection[str] | None] = None
+    #: Whether OPTIONS is answered by itself; None is what the app's config says.
+    provide_automatic_options: ClassVar[bool | None] = None
+    #: Applied to the view function, the first one innermost. Class decorators are not.
+    decorators: ClassVar[list[Callable[..., Any]]] = []
+    #: Whether each request has an object of its own; one for all of them is cheaper.
+    init_every_request: ClassVar[bool] = True
+
+    def dispatch_request(self, **kwargs: Any) -> Any:
+        """The view: gets the URL's variables, returns what any view may return, or awaits it."""
+        raise NotImplementedError
+
+    @classmethod
+    def as_view(cls, name: str, *class_args: Any, **class_kwargs: Any) -> RouteCallable:
+        """A view function named ``name``; the other arguments are for the class."""
+        if cls.init_every_request:
+
+            async def view(**kwargs: Any) -> Any:
+                self = view.view_class(*class_args, **class_kwargs)  # type: ignore[attr-defined]
+                return await _call(self.dispatch_request, kwargs)
+
+        else:
+            self = cls(*class_args, **class_kwargs)
+
+            async def view(**kwargs: Any) -> Any:
+                return await _call(self.dispatch_request, kwargs)
+
+        function: Any = view
+        if cls.decorators:
+            function.__name__ = name
+            function.__module__ = cls.__module__
+            for decorator in cls.decorators:
+                function = decorator(function)
+
+        # The class is left on the function for those who look, and for tests to put another one.
+        function.view_class = cls
+        function.__name__ = name
+        function.__doc__ = cls.__doc__
+        function.__module__ = cls.__module__
+        function.methods = cls.methods
+        function.provide_automatic_options = cls.provide_automatic_options
+        view.view_class = cls  # type: ignore[attr-defined]
+        return function  # type: ignore[no-any-return]
+
+
+class MethodView(View):
+    """A view with a method, sync or async, for each HTTP method: ``get``, ``post`` and so on.
+
+    ``methods`` follows from them. HEAD is answered by ``get`` where there is no ``head``.
+    """
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if "methods" not in cls.__dict__:
+            methods = {name.upper() for name in http_method_funcs if hasattr(cls, name)}
+            for base in cls.__bases__:
+                methods.update(getattr(base, "methods", None) or ())
+            if methods:
+                cls.methods = methods
+
+    async def dispatch_request(self, **kwargs: Any) -> Any:
+        """Call the method for the request's HTTP method."""
+        method = request.method
+        handler = getattr(self, method.lower(), None)
+        if handler is None and method == "HEAD":
+            handler = getattr(self, "get", None)
+        if handler is None:
+            raise AssertionError(f"Unimplemented method {method!r}")
+        return await _call(handler, kwargs)
+
+
+async def _call(handler: Callable[..., Any], kwargs: dict[str, Any]) -> Any:
+    return await current_app.ensure_async(handler)(**kwargs)

@@ -1,0 +1,450 @@
+"""Bodies: `Body`, that comes in with a request, and the kinds of `ResponseBody` that go out.
+
+They know bytes and how to wait for them; who sends them belongs to asgi.py.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from abc import ABC, abstractmethod
+from collections import deque
+from collections.abc import (
+    AsyncGenerator,
+    AsyncIterable,
+    AsyncIterator,
+    Awaitable,
+    Callable,
+    Generator,
+    Iterable,
+)
+from io import SEEK_END, BytesIO
+from os import PathLike
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Any
+
+from werkzeug.exceptions import (
+    RequestedRangeNotSatisfiable,
+    RequestEntityTooLarge,
+    RequestTimeout,
+)
+
+from ..threads import off_loop
+from ..utils import run_sync_iterable
+
+
+class Body:
+    """The bytes of a request, pulled from the client by whoever reads them.
+
+    `await body` gives all of it, and again the next time; `async for chunk in body` gives each
+    chunk once. `source`, where there is one, receives one message and calls `append` or
+    `set_complete`; without it the reader waits until somebody else has called them.
+
+    Reading raises RequestEntityTooLarge when more than `max_content_length` bytes have come or
+    are announced by `expected_content_length`, and RequestTimeout after `timeout` seconds of
+    silence. Both limits may be set until the body is read; None is no limit.
+    """
+
+    source: Callable[[], Awaitable[None]] | None = None
+    timeout: float | None = None
+
+    def __init__(self, expected_content_length: int | None, max_content_length: int | None) -> None:
+        self.expected_content_length = expected_content_length
+        self.max_content_length = max_content_length
+        self.complete = False
+        self._chunks: deque[bytes] = deque()
+        self._received = 0
+        self._dropped = False
+        self._arrival: asyncio.Event | None = None
+        self._turn: asyncio.Lock | None = None
+
+    def append(self, data: bytes) -> None:
+        """Add bytes that have arrived; what is over the limit is counted and dropped."""
+        if data:
+            self._received += len(data)
+            limit = self.max_content_length
+            if limit is not None and self._received > limit:
+                self._dropped = True
+                self._chunks.clear()
+            else:
+                self._chunks.append(data)
+            if self._arrival is not None:
+                self._arrival.set()
+
+    def set_complete(self) -> None:
+        """Nothing more will arrive."""
+        self.complete = True
+        if self._arrival is not None:
+            self._arrival.set()
+
+    def set_result(self, data: bytes) -> None:
+        """Add the last bytes, or all of them at once."""
+        self.append(data)
+        self.set_complete()
+
+    def clear(self) -> None:
+        """Forget what has arrived and was not iterated over."""
+        self._chunks.clear()
+
+    def __aiter__(self) -> Body:
+        return self
+
+    async def __anext__(self) -> bytes:
+        while True:
+            self._check_limit()
+            if self._chunks:
+                return self._chunks.popleft()
+            if self.complete:
+                raise StopAsyncIteration
+            await self._receive()
+
+    def __await__(self) -> Generator[Any, None, bytes]:
+        return self.read().__await__()
+
+    async def read(self, max_size: int | None = None) -> bytes:
+        """All that was not iterated over, kept for the next time.
+
+        Raises RequestEntityTooLarge also when more than `max_size` bytes have come.
+        """
+        while not self.complete:
+            self._check_limit(max_size)
+            await self._receive()
+        self._check_limit(max_size)
+        if len(self._chunks) > 1:
+            self._chunks = deque([b"".join(self._chunks)])
+        return self._chunks[0] if self._chunks else b""
+
+    def _check_limit(self, max_size: int | None = None) -> None:
+        limit = self.max_content_length
+        if (
+            self._dropped
+            or (
+                limit is not None
+                and (self._received > limit or (self.expected_content_length or 0) > limit)
+            )
+            or (max_size is not None and self._received > max_size)
+        ):
+            raise RequestEntityTooLarge()
+
+    async def _receive(self) -> None:
+        """Wait until there is more than before, or the end."""
+        # Readers take turns, for a message reaches one of them only.
+        if self._turn is None:
+            self._turn = asyncio.Lock()
+        received = self._received
+        async with self._turn:
+            if self.complete or self._received != received:
+                return
+            waiting = (self._next_arrival if self.source is None else self.source)().__await__()
+            # PERF: a message that is already there comes without suspending, so the first step
+            # is taken before a timer is started (a tenth of the price of asyncio.timeout).
+            try:
+                blocker = waiting.send(None)
+            except StopIteration:
+                return
+            timer = asyncio.timeout(self.timeout)
+            try:
+                async with timer:
+                    await _Started(waiting, blocker)
+            except TimeoutError:
+                if not timer.expired():
+                    raise
+                raise RequestTimeout() from None
+
+    async def _next_arrival(self) -> None:
+        self._arrival = asyncio.Event()
+        await self._arrival.wait()
+
+
+class _Started:
+    """Awaits the rest of an awaitable whose first step gave `blocker`."""
+
+    def __init__(self, rest: Generator[Any, Any, None], blocker: Any) -> None:
+        self.rest = rest
+        self.blocker = blocker
+
+    def __await__(self) -> Generator[Any, Any, None]:
+        blocker = self.blocker
+        try:
+            while True:
+                try:
+                    answer = yield blocker
+                except GeneratorExit:
+                    self.rest.close()
+                    raise
+                except BaseException as error:
+                    blocker = self.rest.throw(error)
+                else:
+                    blocker = self.rest.send(answer)
+        except StopIteration:
+            return
+
+
+def _raise_if_invalid_range(begin: int, end: int | None, size: int) -> None:
+    """RequestedRangeNotSatisfiable unless [begin, end) holds at least one of `size` bytes."""
+    if begin < 0 or begin >= size or (end is not None and end <= begin):
+        raise RequestedRangeNotSatisfiable(size)
+
+
+class ResponseBody(ABC):
+    """What a response sends: `async with body as chunks: async for chunk in chunks`.
+
+    A body that can send a part of itself has `async make_conditional(begin, end)`: it narrows
+    the body to the bytes [begin, end), None being the end, and returns the length of the whole.
+    """
+
+    @abstractmethod
+    async def __aenter__(self) -> AsyncIterable[Any]: ...
+
+    @abstractmethod
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc_value: BaseException | None,
+        tb: TracebackType | None,
+    ) -> None: ...
+
+
+class DataBody(ResponseBody):
+    """Bytes in memory: `data` is what will be sent."""
+
+    _whole: bytes | None = None
+
+    def __init__(self, data: bytes) -> None:
+        self.data = data
+
+    async def __aenter__(self) -> DataBody:
+        return self
+
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc_value: BaseException | None,
+        tb: TracebackType | None,
+    ) -> None:
+        pass
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        yield self.data
+
+    async def make_conditional(self, begin: int, end: int | None) -> int:
+        if self._whole is None:
+            self._whole = self.data
+        size = len(self._whole)
+        if begin or end is not None:
+            _raise_if_invalid_range(begin, end, size)
+        self.data = self._whole[begin:end]
+        return size
+
+
+class IterableBody(ResponseBody):
+    """The items of any iterable or iterator, sync or async.
+
+    Lists and tuples are walked on the loop, other sync iterables in a thread, several items
+    at a time; generators are closed as soon as the body is left.
+    """
+
+    def __init__(self, iterable: AsyncIterable[Any] | Iterable[Any]) -> None:
+        #: Whether the items are made while they are sent.
+        self.streamed = not isinstance(iterable, (list, tuple))
+        self.iter: AsyncIterator[Any]
+        if isinstance(iterable, AsyncIterable):
+            self.iter = aiter(iterable)
+        elif isinstance(iterable, (list, tuple)):
+            self.iter = _walk(iterable)
+        else:
+            self.iter = run_sync_iterable(iter(iterable))
+
+    async def __aenter__(self) -> IterableBody:
+        return self
+
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc_value: BaseException | None,
+        tb: TracebackType | None,
+    ) -> None:
+        close = getattr(self.iter, "aclose", None)
+        if close is not None:
+            await close()
+
+    def __aiter__(self) -> AsyncIterator[Any]:
+        return self.iter
+
+
+async def _walk(items: list[Any] | tuple[Any, ...]) -> AsyncIterator[Any]:
+    for item in items:
+        yield item
+
+
+class _SizedBody(ResponseBody):
+    """A body of known size, read piece by piece: the bytes [begin, end) of `size`."""
+
+    buffer_size = 256 * 1024
+    size: int
+    begin: int
+    end: int
+    _position: int
+
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        return self
+
+    async def __anext__(self) -> bytes:
+        wanted = min(self.buffer_size, self.end - self._position)
+        if wanted <= 0:
+            raise StopAsyncIteration
+        chunk = await self._read(wanted)
+        if not chunk:
+            raise EOFError(
+                f"The body ended {self.end - self._position} bytes before its Content-Length"
+            )
+        self._position += len(chunk)
+        return chunk
+
+    @abstractmethod
+    async def _read(self, size: int) -> bytes: ...
+
+    async def make_conditional(self, begin: int, end: int | None) -> int:
+        if begin or end is not None:
+            _raise_if_invalid_range(begin, end, self.size)
+        self.begin = begin
+        self.end = self.size if end is None else min(self.size, end)
+        return self.size
+
+
+class FileBody(_SizedBody):
+    """The file at `file_path`, read in the file threads in pieces of `buffer_size` bytes.
+
+    `begin` and `end` are the offsets of what is sent, of a file that had `size` bytes. One that
+    has become shorter raises EOFError while it is sent.
+    """
+
+    def __init__(self, file_path: str | PathLike[str], *, buffer_size: int | None = None) -> None:
+        self.file_path = Path(file_path)
+        self.size = self.file_path.stat().st_size
+        self.begin = 0
+        self.end = self.size
+        if buffer_size is not None:
+            self.buffer_size = buffer_size
+        self._file: IO[bytes] | None = None
+
+    async def __aenter__(self) -> FileBody:
+        self._position = self.begin
+        # PERF: a file of one piece is opened, read and closed in one visit to the thread.
+        self._first = await off_loop(self._open)
+        return self
+
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc_value: BaseException | None,
+        tb: TracebackType | None,
+    ) -> None:
+        if self._file is not None:
+            await off_loop(self._file.close)
+
+    async def is_whole(self) -> bool:
+        """Whether the body is all that the file holds now, so that a server may send it."""
+        if self.begin or self.end != self.size:
+            return False
+        try:
+            return (await off_loop(self.file_path.stat)).st_size == self.size
+        except OSError:
+            return False
+
+    def _open(self) -> bytes:
+        file = open(self.file_path, "rb", buffering=0)  # noqa: SIM115 (it is closed later)
+        try:
+            if self.begin:
+                file.seek(self.begin)
+            first = file.read(min(self.buffer_size, self.end - self.begin))
+        except BaseException:
+            file.close()
+            raise
+        if len(first) == self.end - self.begin:
+            file.close()
+        else:
+            self._file = file
+        return first
+
+    async def _read(self, size: int) -> bytes:
+        if self._first:
+            first, self._first = self._first, b""
+            return first
+        return b"" if self._file is None else await off_loop(self._file.read, size)
+
+
+class IOBody(_SizedBody):
+    """A seekable binary file object: BytesIO is read on the loop, all others in the threads."""
+
+    def __init__(self, io_stream: IO[bytes], *, buffer_size: int | None = None) -> None:
+        self.io_stream = io_stream
+        self.size = io_stream.seek(0, SEEK_END)
+        io_stream.seek(0)
+        self.begin = 0
+        self.end = self.size
+        if buffer_size is not None:
+            self.buffer_size = buffer_size
+
+    async def __aenter__(self) -> IOBody:
+        self._position = self.begin
+        self.io_stream.seek(self.begin)
+        return self
+
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc_value: BaseException | None,
+        tb: TracebackType | None,
+    ) -> None:
+        pass
+
+    async def _read(self, size: int) -> bytes:
+        if isinstance(self.io_stream, BytesIO):
+            return self.io_stream.read(size)
+        return await off_loop(self.io_stream.read, size)
+
+
+class MultiRangeBody(ResponseBody):
+    """Several ranges of one body as multipart/byteranges, RFC 9110 section 14.6."""
+
+    def __init__(
+        self, body: Any, ranges: list[tuple[int, int]], size: int, content_type: str, boundary: str
+    ) -> None:
+        self.body = body
+        self.parts = [
+            (
+                begin,
+                end,
+                f"\r\n--{boundary}\r\nContent-Type: {content_type}\r\n"
+                f"Content-Range: bytes {begin}-{end - 1}/{size}\r\n\r\n".encode("latin-1"),
+            )
+            for begin, end in ranges
+        ]
+        self.tail = f"\r\n--{boundary}--\r\n".encode()
+        self.size = sum(end - begin + len(head) for begin, end, head in self.parts)
+        self.size += len(self.tail)
+
+    async def __aenter__(self) -> MultiRangeBody:
+        self._chunks = self._iterate()
+        return self
+
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc_value: BaseException | None,
+        tb: TracebackType | None,
+    ) -> None:
+        await self._chunks.aclose()
+
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        return self._chunks
+
+    async def _iterate(self) -> AsyncGenerator[bytes, None]:
+        for begin, end, head in self.parts:
+            await self.body.make_conditional(begin, end)
+            yield head
+            async with self.body as chunks:
+                async for chunk in chunks:
+                    yield chunk
+        yield self.tail

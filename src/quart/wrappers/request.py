@@ -1,0 +1,405 @@
+"""`Request`: what a client asks, with a body that is read when a view awaits it."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from contextvars import copy_context
+from functools import partial
+from json.scanner import py_make_scanner  # type: ignore[attr-defined]  # not in typeshed
+from types import EllipsisType
+from typing import Any, Literal, Protocol, Self, TYPE_CHECKING, overload
+
+from werkzeug.datastructures import CombinedMultiDict, Headers, MultiDict
+from werkzeug.exceptions import BadRequest, UnsupportedMediaType
+
+from ..datastructures import FileStorage
+from ..formparser import FormDataParser
+from ..globals import _cv_app, current_app
+from ..json.provider import DefaultJSONProvider, JSONProvider
+from ..threads import off_loop
+from ..utils import waits_in_threads
+from .base import BaseRequestWebsocket
+from .body import Body
+
+if TYPE_CHECKING:
+    from ..formparser import Part
+    from ..typing import HTTPScope
+
+__all__ = (
+    "SERVER_PUSH_HEADERS_TO_COPY",
+    "BaseRequestWebsocket",
+    "Body",
+    "FileStorage",
+    "FormDataParser",
+    "Request",
+    "current_app",
+)
+
+#: The headers of a request that a push promise made for it repeats.
+SERVER_PUSH_HEADERS_TO_COPY = {
+    "accept",
+    "accept-encoding",
+    "accept-language",
+    "cache-control",
+    "user-agent",
+}
+
+
+#: JSON of this many bytes is parsed in a thread, and of this many values so that it yields.
+LONG_JSON = 256 * 1024
+MANY_VALUES = 250_000
+
+
+class _YieldingDecoder(json.JSONDecoder):
+    """The standard library's decoder in Python, which lets other threads run, as C does not."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs, object_pairs_hook=self._make_dict)
+        self.scan_once = py_make_scanner(self)
+
+    def _make_dict(self, pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        return {name: value for name, value in pairs}  # noqa: C416 (dict() would not yield)
+
+
+async def _load_long_json(provider: JSONProvider, data: bytes) -> Any:
+    """The value of a long document, without holding up the loop."""
+    options: dict[str, Any] = {}
+    if type(provider).loads is DefaultJSONProvider.loads:
+        # Numbers of thousands of digits take long, and between two of them others may run.
+        options["parse_int"] = lambda digits: int(digits)
+        if data.count(b",") + data.count(b"[") + data.count(b"{") > MANY_VALUES:
+            options["cls"] = _YieldingDecoder
+    return await off_loop(copy_context().run, partial(provider.loads, data, **options))
+
+
+class Connection(Protocol):
+    """What a request needs of the connection it came by; asgi.py has it."""
+
+    async def pull_body(self) -> None: ...
+    async def is_disconnected(self) -> bool: ...
+    async def send_early_hints(self, links: Iterable[str]) -> None: ...
+
+
+def _config(key: str, default: Any) -> Any:
+    """A value of the current app's config, `default` where there is no app."""
+    ctx = _cv_app.get(None)
+    return default if ctx is None else ctx.app.config.get(key, default)
+
+
+class Request(BaseRequestWebsocket):
+    """A request. Whatever reads its body is awaited: `data`, `form`, `files`, `json`, `values`.
+
+    Its limits, `max_content_length` (bytes), `body_timeout` (seconds of silence) and those of
+    forms, are the application's unless they are set.
+    """
+
+    body_class = Body
+    form_data_parser_class = FormDataParser
+    lock_class = asyncio.Lock
+
+    #: The connection it came by, which receives its body and knows whether the client is there.
+    _connection: Connection | None = None
+    _send_push_promise: Callable[[str, Headers], Awaitable[None]] | None = None
+
+    # PERF: state that most requests never have lives on the class until it is needed.
+    _body: Body | None = None
+    _body_timeout: float | EllipsisType | None = ...
+    _max_content_length: int | EllipsisType | None = ...
+    _max_form_memory_size: int | EllipsisType | None = ...
+    _max_form_parts: int | EllipsisType | None = ...
+    _cached_json: tuple[Any, Any] = (..., ...)
+    _data_awaited = False
+    _form: MultiDict[str, str] | None = None
+    _files: MultiDict[str, FileStorage] | None = None
+    _form_error: Exception | None = None
+    _parsing_lock: asyncio.Lock | None = None
+
+    # Limits
+
+    @property
+    def max_content_length(self) -> int | None:
+        """The most bytes of body that may be read; None is no limit. Default MAX_CONTENT_LENGTH.
+
+        Set it before the body is read; more raises RequestEntityTooLarge, however it is read.
+        """
+        if self._max_content_length is ...:
+            limit: int | None = _config("MAX_CONTENT_LENGTH", None)
+            return limit
+        return self._max_content_length
+
+    @max_content_length.setter
+    def max_content_length(self, value: int | None) -> None:
+        self._max_content_length = value
+        if self._body is not None:
+            self._body.max_content_length = value
+
+    @property
+    def body_timeout(self) -> float | None:
+        """How many seconds the client may be silent while its body is read; None is no limit.
+
+        Longer raises RequestTimeout. Default BODY_TIMEOUT.
+        """
+        if self._body_timeout is ...:
+            timeout: float | None = _config("BODY_TIMEOUT", None)
+            return timeout
+        return self._body_timeout
+
+    @body_timeout.setter
+    def body_timeout(self, value: float | None) -> None:
+        self._body_timeout = value
+        if self._body is not None:
+            self._body.timeout = value
+
+    @property
+    def max_form_memory_size(self) -> int | None:
+        """The most bytes of one field of a multipart form, and of a urlencoded body.
+
+        None is no limit. Default MAX_FORM_MEMORY_SIZE.
+        """
+        if self._max_form_memory_size is ...:
+            limit: int | None = _config("MAX_FORM_MEMORY_SIZE", 500_000)
+            return limit
+        return self._max_form_memory_size
+
+    @max_form_memory_size.setter
+    def max_form_memory_size(self, value: int | None) -> None:
+        self._max_form_memory_size = value
+
+    @property
+    def max_form_parts(self) -> int | None:
+        """The most parts of a multipart form; None is no limit. Default MAX_FORM_PARTS."""
+        if self._max_form_parts is ...:
+            limit: int | None = _config("MAX_FORM_PARTS", 1_000)
+            return limit
+        return self._max_form_parts
+
+    @max_form_parts.setter
+    def max_form_parts(self, value: int | None) -> None:
+        self._max_form_parts = value
+
+    # The body
+
+    @property
+    def body(self) -> Body:
+        """The body: `await` it for all of it, iterate with `async for` over what arrives."""
+        if self._body is None:
+            self._body = self.body_class(self.content_length, self.max_content_length)
+            if self._connection is not None:
+                self._body.source = self._connection.pull_body
+            self._body.timeout = self.body_timeout
+        return self._body
+
+    @body.setter
+    def body(self, value: Body) -> None:
+        self._body = value
+
+    @property
+    def stream(self) -> Body:
+        """The body, under the name that it has in Flask."""
+        return self.body
+
+    @property
+    @waits_in_threads
+    async def data(self) -> bytes:
+        """The bytes of the body, as `get_data` gives them."""
+        return await self.get_data()
+
+    @overload
+    async def get_data(
+        self, cache: bool = ..., as_text: Literal[False] = ..., parse_form_data: bool = ...
+    ) -> bytes: ...
+
+    @overload
+    async def get_data(
+        self, cache: bool = ..., *, as_text: Literal[True], parse_form_data: bool = ...
+    ) -> str: ...
+
+    @overload
+    async def get_data(
+        self, cache: bool, as_text: Literal[True], parse_form_data: bool = ...
+    ) -> str: ...
+
+    @overload
+    async def get_data(
+        self, cache: bool = ..., as_text: bool = ..., parse_form_data: bool = ...
+    ) -> str | bytes: ...
+
+    @waits_in_threads
+    async def get_data(
+        self, cache: bool = True, as_text: bool = False, parse_form_data: bool = False
+    ) -> str | bytes:
+        """The whole body, as bytes or as text (UTF-8; what is not becomes U+FFFD).
+
+        `cache` keeps it for later reads. `parse_form_data` reads a form first. A multipart form
+        that was read before the data leaves none. Raises RequestEntityTooLarge, RequestTimeout
+        and ClientDisconnectedError.
+        """
+        if parse_form_data:
+            await self._load_form_data()
+        data = await self.body
+        if cache:
+            self._data_awaited = True
+        else:
+            self.body.clear()
+        return data.decode(errors="replace") if as_text else data
+
+    @waits_in_threads
+    async def is_disconnected(self) -> bool:
+        """Whether the client has gone."""
+        return self._connection is not None and await self._connection.is_disconnected()
+
+    # Forms
+
+    @property
+    @waits_in_threads
+    async def form(self) -> MultiDict[str, str]:
+        """The fields of a urlencoded or multipart form; empty for other content types."""
+        return (await self._load_form_data())[0]
+
+    @property
+    @waits_in_threads
+    async def files(self) -> MultiDict[str, FileStorage]:
+        """The files of a multipart form; they are closed when the request ends."""
+        return (await self._load_form_data())[1]
+
+    @property
+    @waits_in_threads
+    async def values(self) -> CombinedMultiDict[str, str]:
+        """`args`, and for methods other than GET also `form`, in one."""
+        sources = [self.args]
+        if self.method != "GET":
+            sources.append(await self.form)
+        return CombinedMultiDict(
+            [item if isinstance(item, MultiDict) else MultiDict(item) for item in sources]
+        )
+
+    def make_form_data_parser(self) -> FormDataParser:
+        """The parser for `form` and `files`, with the limits of this request."""
+        return self.form_data_parser_class(
+            max_content_length=self.max_content_length,
+            max_form_memory_size=self.max_form_memory_size,
+            max_form_parts=self.max_form_parts,
+            cls=self.parameter_storage_class,
+        )
+
+    def multipart(self) -> AsyncIterator[Part]:
+        """The parts of a multipart body as they arrive, none of it kept in memory.
+
+        ``async for part in request.multipart(): async for chunk in part: ...``; see
+        `quart.formparser.Part`. Raises UnsupportedMediaType where the body is no multipart form.
+        """
+        return self.make_form_data_parser().parts(self.body, self.mimetype, self.mimetype_params)
+
+    async def _load_form_data(self) -> tuple[MultiDict[str, str], MultiDict[str, FileStorage]]:
+        if self._form is None or self._files is None:
+            if self._parsing_lock is None:
+                self._parsing_lock = self.lock_class()
+            async with self._parsing_lock:
+                if self._form_error is not None:
+                    raise self._form_error
+                if self._form is None or self._files is None:
+                    try:
+                        self._form, self._files = await self._parse_form()
+                    except Exception as error:
+                        self._form_error = error
+                        raise
+        return self._form, self._files
+
+    async def _parse_form(self) -> tuple[MultiDict[str, str], MultiDict[str, FileStorage]]:
+        parser = self.make_form_data_parser()
+        body = self.body
+        if self._data_awaited:
+            # The data was asked for and can be again: the parser gets its own.
+            body = self.body_class(None, None)
+            body.set_result(await self.body)
+        return await parser.parse(body, self.mimetype, self.content_length, self.mimetype_params)
+
+    async def close(self) -> None:
+        """Close the uploaded files."""
+        self._close_files()
+
+    def _close_files(self) -> None:
+        if self._files:
+            for _, file in self._files.items(multi=True):
+                file.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._close_files()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self._close_files()
+
+    # JSON
+
+    @property
+    @waits_in_threads
+    async def json(self) -> Any:
+        """The body as JSON, as `get_json` gives it."""
+        return await self.get_json()
+
+    @waits_in_threads
+    async def get_json(self, force: bool = False, silent: bool = False, cache: bool = True) -> Any:
+        """The body parsed as JSON, or None for another content type unless `force` is set.
+
+        What is no JSON goes to `on_json_loading_failed`, or is None if `silent`. With the config
+        key JSON_REQUIRES_CONTENT_TYPE another content type raises UnsupportedMediaType, as in
+        Flask.
+        """
+        if cache and self._cached_json[silent] is not ...:
+            return self._cached_json[silent]
+        if not (force or self.is_json):
+            if not silent and _config("JSON_REQUIRES_CONTENT_TYPE", False):
+                return self.on_json_loading_failed(None)
+            return None
+
+        data = await self.get_data(cache=cache)
+        loud, quiet = self._cached_json
+        try:
+            if len(data) < LONG_JSON:
+                value = loud = quiet = self.json_module.loads(data)
+            else:
+                value = loud = quiet = await _load_long_json(self.json_module, data)
+        except (ValueError, RecursionError) as error:
+            if silent:
+                value = quiet = None
+            else:
+                value = loud = self.on_json_loading_failed(error)
+        if cache:
+            self._cached_json = (loud, quiet)
+        return value
+
+    def on_json_loading_failed(self, error: Exception | None) -> Any:
+        """Called by `get_json` when the body is no JSON; what it returns is the result.
+
+        `error` is None when the content type is another. This raises BadRequest, naming the
+        error only in debug mode, or UnsupportedMediaType.
+        """
+        if error is None:
+            raise UnsupportedMediaType(
+                "Did not attempt to load JSON data because the request"
+                " Content-Type was not 'application/json'."
+            )
+        ctx = _cv_app.get(None)
+        if ctx is not None and ctx.app.debug:
+            raise BadRequest(f"Failed to decode JSON object: {error}")
+        raise BadRequest()
+
+    # Push
+
+    @waits_in_threads
+    async def send_push_promise(self, path: str) -> None:
+        """Promise the client the resource at `path`, if the server and the client can push."""
+        if self._send_push_promise is not None:
+            headers = Headers()
+            for name in SERVER_PUSH_HEADERS_TO_COPY:
+                for value in self.headers.getlist(name):
+                    headers.add(name, value)
+            await self._send_push_promise(path, headers)

@@ -1,0 +1,601 @@
+"""`Response`: what a view, a redirect and an HTTP error all become before it is sent."""
+
+from __future__ import annotations
+
+import re
+import secrets
+from collections.abc import AsyncGenerator, AsyncIterable, Callable, Iterable, Mapping
+from functools import lru_cache
+from http import HTTPStatus
+from inspect import isawaitable
+from io import BytesIO
+from types import EllipsisType
+from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar, overload
+
+from werkzeug.datastructures import Headers
+from werkzeug.exceptions import HTTPException, RequestedRangeNotSatisfiable
+from werkzeug.http import (
+    HTTP_STATUS_CODES,
+    generate_etag,
+    parse_date,
+    parse_etags,
+    remove_entity_headers,
+)
+from werkzeug.sansio.response import Response as SansIOResponse
+from werkzeug.utils import get_content_type
+from werkzeug.wrappers import Response as WSGIResponse
+
+from .. import json
+from ..globals import _cv_app, current_app
+from ..utils import file_path_to_path, run_sync_iterable, waits_in_threads
+from .body import (
+    DataBody,
+    FileBody,
+    IOBody,
+    IterableBody,
+    MultiRangeBody,
+    ResponseBody,
+    _raise_if_invalid_range,
+)
+
+if TYPE_CHECKING:
+    from .request import Request
+
+__all__ = (
+    "DataBody",
+    "FileBody",
+    "IOBody",
+    "IterableBody",
+    "Response",
+    "ResponseBody",
+    "_raise_if_invalid_range",
+    "current_app",
+    "file_path_to_path",
+    "json",
+    "run_sync_iterable",
+)
+
+F = TypeVar("F", bound=Callable[[], Any])
+
+#: More ranges than this in one request are ignored, and the whole body is sent.
+MAX_RANGES = 32
+
+# PERF: what is the same for every response is made once: status lines, content types, names.
+_STATUS_LINES: dict[int | str, tuple[str, int]] = {
+    code: (f"{code} {phrase.upper()}", code)
+    for code, phrase in HTTP_STATUS_CODES.items()
+    if 100 <= code <= 599
+}
+_HEADER_NAMES = {
+    spelling: name.lower().encode()
+    for name in (
+        "Accept-Ranges",
+        "Access-Control-Allow-Credentials",
+        "Access-Control-Allow-Headers",
+        "Access-Control-Allow-Methods",
+        "Access-Control-Allow-Origin",
+        "Access-Control-Expose-Headers",
+        "Access-Control-Max-Age",
+        "Age",
+        "Allow",
+        "Cache-Control",
+        "Content-Disposition",
+        "Content-Encoding",
+        "Content-Language",
+        "Content-Length",
+        "Content-Location",
+        "Content-Range",
+        "Content-Security-Policy",
+        "Content-Type",
+        "Cross-Origin-Embedder-Policy",
+        "Cross-Origin-Opener-Policy",
+        "Date",
+        "ETag",
+        "Expires",
+        "Last-Modified",
+        "Link",
+        "Location",
+        "Referrer-Policy",
+        "Retry-After",
+        "Server",
+        "Set-Cookie",
+        "Strict-Transport-Security",
+        "Trailer",
+        "Vary",
+        "WWW-Authenticate",
+        "X-Accel-Buffering",
+        "X-Content-Type-Options",
+        "X-Frame-Options",
+        "X-Request-ID",
+        "X-Sendfile",
+        "X-XSS-Protection",
+    )
+    for spelling in (name, name.lower())
+}
+_TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_BROKEN_VALUE = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
+_RANGES = re.compile(r"bytes[ \t]*=(.*)", re.IGNORECASE)
+_RANGE = re.compile(r"[ \t]*([0-9]*)[ \t]*-[ \t]*([0-9]*)[ \t]*", re.ASCII)
+
+
+@lru_cache(maxsize=128)
+def _content_type(mimetype: str) -> str:
+    return get_content_type(mimetype, "utf-8")
+
+
+@lru_cache(maxsize=128)
+def _content_type_items(
+    mimetype: str, content_type: str | None
+) -> tuple[tuple[str, str], tuple[bytes, bytes]]:
+    """A Content-Type header, as `Headers` keeps it and as it is sent."""
+    if content_type is None:
+        content_type = get_content_type(mimetype, "utf-8")
+    _check_header_value("Content-Type", content_type)
+    return ("Content-Type", content_type), (b"content-type", content_type.encode("latin-1"))
+
+
+class Response(SansIOResponse):
+    """A response. `response` is its body, one of the `ResponseBody` kinds.
+
+    `response` may be given as str, bytes, a `ResponseBody`, any iterable or async iterable of
+    str or bytes, or None for an empty body; `status` as int, HTTPStatus or "201 CREATED".
+    Raises ValueError for a status that is not within 100 to 599.
+    """
+
+    automatically_set_content_length = True
+    default_mimetype = "text/html"
+    implicit_sequence_conversion = True
+    direct_passthrough = False
+    autocorrect_location_header = False
+    json_module = json
+
+    data_body_class = DataBody
+    file_body_class = FileBody
+    io_body_class = IOBody
+    iterable_body_class = IterableBody
+
+    #: Seconds that sending it may take in all: `...` is RESPONSE_TIMEOUT, None is no limit.
+    timeout: float | EllipsisType | None = ...
+    #: Headers to be sent after the body, where the server and the client can.
+    trailers: Headers | None = None
+
+    # PERF: for bytes in memory the body object is made when it is asked for, and the headers are
+    # encoded once: `_encoded` is how `_plain` is sent, as long as `headers` still is `_plain`.
+    _data: bytes | None = None
+    _body: ResponseBody | None = None
+    _plain: list[tuple[str, str]] | None = None
+    _encoded: list[tuple[bytes, bytes]] | None = None
+    _on_close: list[Callable[[], Any]] | None = None
+
+    # PERF: one runs per request, so Werkzeug's constructor is not called: for the usual
+    # arguments this is one straight line.
+    def __init__(
+        self,
+        response: ResponseBody | str | bytes | Iterable[Any] | AsyncIterable[Any] | None = None,
+        status: int | str | HTTPStatus | None = None,
+        headers: Mapping[str, str | Iterable[str]] | Iterable[tuple[str, str]] | None = None,
+        mimetype: str | None = None,
+        content_type: str | None = None,
+    ) -> None:
+        if status is None:
+            status = self.default_status
+        known = _STATUS_LINES.get(status)
+        self._status, self._status_code = known or self._clean_status(status)
+
+        data: bytes | None
+        if isinstance(response, str):
+            data = response.encode()
+        elif isinstance(response, (bytes, bytearray, memoryview)):
+            data = response if type(response) is bytes else bytes(response)
+        else:
+            data = None
+
+        if headers is None:
+            item, encoded = _content_type_items(mimetype or self.default_mimetype, content_type)
+            self.headers = Headers.__new__(Headers)
+            if data is not None and self.automatically_set_content_length:
+                length = str(len(data))
+                self.headers._list = [item, ("Content-Length", length)]
+                self._encoded = [encoded, (b"content-length", length.encode())]
+            else:
+                self.headers._list = [item]
+                self._encoded = [encoded]
+            self._plain = self.headers._list.copy()
+        else:
+            self.headers = headers if isinstance(headers, Headers) else Headers(headers)
+            if content_type is None:
+                if mimetype is not None:
+                    content_type = _content_type(mimetype)
+                elif self.default_mimetype is not None and "Content-Type" not in self.headers:
+                    content_type = _content_type(self.default_mimetype)
+            if content_type is not None:
+                self.headers["Content-Type"] = content_type
+            if data is not None and self.automatically_set_content_length:
+                self.headers["Content-Length"] = str(len(data))
+
+        if data is not None:
+            self._data = data
+        elif response is None:
+            self._data = b""
+            if self.automatically_set_content_length:
+                self.headers.setdefault("Content-Length", "0")
+        elif isinstance(response, ResponseBody):
+            self._body = response
+        elif isinstance(response, BytesIO):
+            self._body = self.io_body_class(response)
+        else:
+            self._body = self.iterable_body_class(response)
+
+    @property
+    def response(self) -> ResponseBody:
+        """The body."""
+        if self._body is None:
+            assert self._data is not None
+            self._body = self.data_body_class(self._data)
+            self._data = None
+        return self._body
+
+    @response.setter
+    def response(self, body: ResponseBody) -> None:
+        self._body = body
+        self._data = None
+
+    @classmethod
+    def force_type(cls, response: SansIOResponse) -> Response:
+        """A response of this type from any of Werkzeug's: WSGI and sans-IO ones."""
+        if isinstance(response, Response):
+            return response
+        typed = "Content-Type" in response.headers
+        if not isinstance(response, WSGIResponse):
+            result = cls(None, response.status, response.headers)
+        elif response.is_sequence:
+            result = cls(response.get_data(), response.status, response.headers)
+            result.call_on_close(response.close)
+        else:
+            result = cls(response.iter_encoded(), response.status, response.headers)
+            result.call_on_close(response.close)
+        if not typed:
+            del result.headers["Content-Type"]
+        return result
+
+    @classmethod
+    def from_exception(cls, error: HTTPException) -> Response:
+        """The response that an HTTP exception stands for: its own one, or its page."""
+        kind: type[Any] = type(error)
+        page = _default_page(kind)  # type: ignore[arg-type]  # classes are hashable
+        if (
+            page is not None
+            and error.response is None
+            and error.description is page[0]
+            and error.code == page[1]
+        ):
+            data = page[2]
+        elif kind.get_response is not HTTPException.get_response or error.response is not None:
+            return cls.force_type(error.get_response())
+        else:
+            data = error.get_body().encode()
+        if kind.get_headers is HTTPException.get_headers:
+            return cls(data, error.code, content_type="text/html; charset=utf-8")
+        return cls(data, error.code, Headers(error.get_headers()))
+
+    # Status and headers
+
+    def _clean_status(self, value: str | int | HTTPStatus) -> tuple[str, int]:
+        status, code = super()._clean_status(value)
+        if not 100 <= code <= 599:
+            raise ValueError(f"The status of a response is from 100 to 599, not {value!r}.")
+        return status, code
+
+    def header_items(self) -> list[tuple[bytes, bytes]]:
+        """The headers as ASGI sends them: lower case names, Latin-1 values.
+
+        Raises ValueError, naming the header, for what would break the protocol: control
+        characters, names that are no token, values outside Latin-1. What a status must not
+        carry is left out: Content-Length for 1xx and 204, the entity's headers for 304.
+        """
+        if self._encoded is not None and self.headers._list == self._plain:
+            items = self._encoded
+        else:
+            items = self._encode_headers()
+        code = self._status_code
+        if code < 200 or code == 204:
+            items = [item for item in items if item[0] != b"content-length"]
+        elif code == 304:
+            items = [item for item in items if item[0] not in _ENTITY_HEADERS]
+        return items
+
+    def _encode_headers(self) -> list[tuple[bytes, bytes]]:
+        items = []
+        for name, value in self.headers._list:
+            key = _HEADER_NAMES.get(name) or _header_name(name)
+            # PERF: printable ASCII is nearly every value, and the quickest thing to ask for.
+            if not (value.isascii() and value.isprintable()):
+                _check_header_value(name, value)
+            items.append((key, value.encode("latin-1")))
+        return items
+
+    @property
+    def max_cookie_size(self) -> int:  # type: ignore[override]
+        """The size in bytes from which a cookie is warned of: MAX_COOKIE_SIZE."""
+        ctx = _cv_app.get(None)
+        size: int = 4093 if ctx is None else ctx.app.config["MAX_COOKIE_SIZE"]
+        return size
+
+    # The body
+
+    @property
+    def is_streamed(self) -> bool:
+        """Whether the body is made while it is sent."""
+        body = self._body
+        return isinstance(body, IterableBody) and body.streamed
+
+    @property
+    def is_sequence(self) -> bool:
+        """Whether the whole body is in memory."""
+        return isinstance(self.response, DataBody)
+
+    @property
+    @waits_in_threads
+    async def data(self) -> bytes:
+        """The whole body as bytes."""
+        return await self.get_data(as_text=False)
+
+    @overload
+    async def get_data(self, as_text: Literal[True]) -> str: ...
+
+    @overload
+    async def get_data(self, as_text: Literal[False] = ...) -> bytes: ...
+
+    @overload
+    async def get_data(self, as_text: bool = ...) -> str | bytes: ...
+
+    @waits_in_threads
+    async def get_data(self, as_text: bool = False) -> str | bytes:
+        """The whole body, as bytes or decoded as UTF-8.
+
+        A streamed body is read, and kept if `implicit_sequence_conversion` is set.
+        """
+        if self.implicit_sequence_conversion:
+            await self.make_sequence()
+        if isinstance(self.response, DataBody):
+            data = self.response.data
+        else:
+            data = b"".join([chunk async for chunk in self.iter_encode()])
+        return data.decode() if as_text else data
+
+    def set_data(self, data: str | bytes) -> None:
+        """Replace the body, and the Content-Length if `automatically_set_content_length`."""
+        if isinstance(data, str):
+            data = data.encode()
+        self.response = self.data_body_class(data)
+        if self.automatically_set_content_length:
+            self.headers["Content-Length"] = str(len(data))
+
+    @property
+    @waits_in_threads
+    async def json(self) -> Any:
+        """The body parsed as JSON, None if the content type is another."""
+        return await self.get_json()
+
+    @waits_in_threads
+    async def get_json(self, force: bool = False, silent: bool = False) -> Any:
+        """The body parsed as JSON, or None for another content type unless `force` is set.
+
+        Raises ValueError for what is no JSON, or gives None if `silent`.
+        """
+        if not (force or self.is_json):
+            return None
+        try:
+            return self.json_module.loads(await self.get_data())
+        except ValueError:
+            if silent:
+                return None
+            raise
+
+    @waits_in_threads
+    async def make_sequence(self) -> None:
+        """Read the body into memory."""
+        if not isinstance(self.response, DataBody):
+            self.set_data(b"".join([chunk async for chunk in self.iter_encode()]))
+
+    async def iter_encode(self) -> AsyncGenerator[bytes, None]:
+        """The pieces of the body as bytes."""
+        async with self.response as chunks:
+            async for chunk in chunks:
+                yield chunk.encode() if isinstance(chunk, str) else bytes(chunk)
+
+    iter_encoded = iter_encode
+
+    @waits_in_threads
+    async def freeze(self) -> None:
+        """Read the body into memory and give it its length and ETag: ready to be cached."""
+        await self.make_sequence()
+        self.headers["Content-Length"] = str(len(await self.get_data()))
+        await self.add_etag()
+
+    @waits_in_threads
+    async def add_etag(self, overwrite: bool = False, weak: bool = False) -> None:
+        """Set an ETag made of the body, unless there is one and `overwrite` is not set."""
+        if overwrite or "ETag" not in self.headers:
+            self.set_etag(generate_etag(await self.get_data()), weak)
+
+    def call_on_close(self, func: F) -> F:
+        """Call `func`, sync or async, when the response has been sent or given up."""
+        if self._on_close is None:
+            self._on_close = []
+        self._on_close.append(func)
+        return func
+
+    async def close(self) -> None:
+        """Call, once, what `call_on_close` was given: all of it, then raise what it raised."""
+        functions, self._on_close = self._on_close or [], None
+        errors: list[Exception] = []
+        for func in functions:
+            try:
+                result = func()
+                if isawaitable(result):
+                    await result
+            except Exception as error:
+                errors.append(error)
+        if len(errors) == 1:
+            raise errors[0]
+        if errors:
+            raise ExceptionGroup("Errors while a response was closed", errors)
+
+    # Conditions and ranges
+
+    @waits_in_threads
+    async def make_conditional(
+        self,
+        request: Request,
+        accept_ranges: bool | str = False,
+        complete_length: int | None = None,
+    ) -> Self:
+        """Answer the conditions and ranges of a GET or HEAD, RFC 9110 sections 13 and 14.
+
+        The response becomes 304 or 412 where a condition says so, and with `accept_ranges`
+        206 for the ranges asked for. `complete_length` is the length of the body in bytes, where
+        the body cannot tell. Raises RequestedRangeNotSatisfiable.
+        """
+        if request.method not in ("GET", "HEAD"):
+            return self
+        code = self._failed_condition(request)
+        if code is not None:
+            self.status_code = code
+            self.set_data(b"")
+            remove_entity_headers(self.headers)
+            return self
+        if accept_ranges:
+            unit = accept_ranges if isinstance(accept_ranges, str) else "bytes"
+            self.headers["Accept-Ranges"] = unit
+            if unit == "bytes" and request.method == "GET" and self.status_code == 200:
+                await self._make_ranges(request, complete_length)
+        return self
+
+    def _failed_condition(self, request: Request) -> Literal[304, 412] | None:
+        asked = request.headers
+        # PERF: the ETag and the date of the response are parsed only if there is a condition.
+        if if_match := parse_etags(asked.get("If-Match")):
+            etag, weak = self.get_etag()
+            if etag is not None and (weak or not if_match.contains(etag)):
+                return 412
+        elif limit := parse_date(asked.get("If-Unmodified-Since")):
+            modified = self.last_modified
+            if modified is not None and modified > limit:
+                return 412
+        if if_none_match := parse_etags(asked.get("If-None-Match")):
+            etag, _ = self.get_etag()
+            if etag is not None and if_none_match.contains_weak(etag):
+                return 304
+        elif since := parse_date(asked.get("If-Modified-Since")):
+            modified = self.last_modified
+            if modified is not None and modified <= since:
+                return 304
+        return None
+
+    def _satisfies_if_range(self, value: str) -> bool:
+        """Whether a range may be sent: strong comparison, RFC 9110 section 13.1.5."""
+        if value.endswith('"'):
+            etag, weak = self.get_etag()
+            return etag is not None and not weak and value == f'"{etag}"'
+        date = parse_date(value)
+        return date is not None and date == self.last_modified
+
+    async def _make_ranges(self, request: Request, complete_length: int | None) -> None:
+        asked = _RANGES.fullmatch(request.headers.get("Range", ""))
+        body: Any = self.response
+        if asked is None or not hasattr(body, "make_conditional"):
+            return
+        if_range = request.headers.get("If-Range")
+        if if_range is not None and not self._satisfies_if_range(if_range):
+            return
+        if complete_length is None:
+            complete_length = await body.make_conditional(0, None)
+        assert complete_length is not None
+        ranges = _satisfiable_ranges(asked[1], complete_length)
+        if ranges is None:
+            return
+        self.status_code = 206
+        if len(ranges) == 1:
+            begin, end = ranges[0]
+            await body.make_conditional(begin, end)
+            self.headers["Content-Range"] = f"bytes {begin}-{end - 1}/{complete_length}"
+            self.headers["Content-Length"] = str(end - begin)
+        else:
+            boundary = secrets.token_hex(16)
+            content_type = self.headers.get("Content-Type", "application/octet-stream")
+            parts = MultiRangeBody(body, ranges, complete_length, content_type, boundary)
+            self.response = parts
+            self.headers["Content-Type"] = f"multipart/byteranges; boundary={boundary}"
+            self.headers["Content-Length"] = str(parts.size)
+
+
+_ENTITY_HEADERS = frozenset(
+    f"content-{name}".encode()
+    for name in ("encoding", "language", "length", "md5", "range", "type")
+)
+
+
+def _header_name(name: str) -> bytes:
+    if _TOKEN.fullmatch(name) is None:
+        raise ValueError(f"{name!r} is no valid name for a header.")
+    return name.lower().encode()
+
+
+def _check_header_value(name: str, value: str) -> None:
+    if _BROKEN_VALUE.search(value):
+        raise ValueError(f"The value of the header {name!r} holds a control character: {value!r}.")
+    try:
+        value.encode("latin-1")
+    except UnicodeEncodeError:
+        raise ValueError(
+            f"The value of the header {name!r} holds a character outside Latin-1: {value!r}."
+        ) from None
+
+
+@lru_cache(maxsize=256)
+def _default_page(kind: type[Any]) -> tuple[str | None, int | None, bytes] | None:
+    """Description, code and page of an exception class, None where its instances differ."""
+    description = kind.description
+    if isinstance(description, property) or any(
+        getattr(kind, name) is not getattr(HTTPException, name)
+        for name in ("get_body", "get_description", "get_response", "name")
+    ):
+        return None
+    plain = HTTPException(description)
+    plain.code = kind.code
+    return description, kind.code, plain.get_body().encode()
+
+
+def _satisfiable_ranges(value: str, length: int) -> list[tuple[int, int]] | None:
+    """The ranges [begin, end) asked for that there are, overlapping ones joined.
+
+    None means that the header is ignored. Raises RequestedRangeNotSatisfiable for ranges that
+    are malformed or all beyond the end.
+    """
+    items = value.split(",", MAX_RANGES)
+    if len(items) > MAX_RANGES:
+        return None
+    ranges: list[tuple[int, int]] = []
+    for item in items:
+        match = _RANGE.fullmatch(item)
+        if match is None or match[0].strip() == "-" or max(map(len, match.groups())) > 18:
+            raise RequestedRangeNotSatisfiable(length)
+        first, last = match.groups()
+        if not first:
+            begin, end = max(0, length - int(last)), length
+        else:
+            begin = int(first)
+            end = min(length, int(last) + 1) if last else length
+            if last and int(last) < begin:
+                raise RequestedRangeNotSatisfiable(length)
+        if begin < end:
+            ranges.append((begin, end))
+    if not ranges:
+        raise RequestedRangeNotSatisfiable(length)
+    joined: list[tuple[int, int]] = []
+    for begin, end in sorted(ranges):
+        if joined and begin <= joined[-1][1]:
+            begin, end = joined[-1][0], max(end, joined.pop()[1])
+        joined.append((begin, end))
+    return joined

@@ -1,0 +1,171 @@
+"""`Websocket`, the object a websocket view talks to.
+
+It knows messages as str and bytes; the ASGI messages they travel in belong to asgi.py.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import TYPE_CHECKING, Any
+
+from werkzeug.exceptions import BadRequest
+
+from .base import BaseRequestWebsocket, ClientDisconnectedError
+
+if TYPE_CHECKING:
+    from werkzeug.datastructures import Headers
+
+
+class Websocket(BaseRequestWebsocket):
+    """One websocket connection, from its handshake to its close.
+
+    `receive`, `send`, `accept` and `close` are the connection's callables. The handshake is
+    accepted by the first `receive` or `send`, or by `accept` when a view wants to say more.
+    Iterating over it (`async for message in websocket`) gives each message (str or bytes)
+    until the client closes.
+    """
+
+    #: Set when an error in what the client sent decides the code to close with (RFC 6455, 7.4.1).
+    _error_code: int | None = None
+    #: Waiting for the next message of an iteration, which a disconnect ends without a cancellation.
+    _iterating = False
+
+    def __init__(
+        self,
+        path: str,
+        query_string: bytes,
+        scheme: str,
+        headers: Headers,
+        root_path: str,
+        http_version: str,
+        subprotocols: list[str],
+        receive: Callable[[], Awaitable[str | bytes]],
+        send: Callable[[str | bytes], Awaitable[None]],
+        accept: Callable[[Any, str | None], Awaitable[None]],
+        close: Callable[[int, str], Awaitable[None]],
+        scope: Any,
+    ) -> None:
+        super().__init__(
+            "GET", scheme, path, query_string, headers, root_path, http_version, scope
+        )
+        self._subprotocols = subprotocols
+        self._receive = receive
+        self._send = send
+        self._accept = accept
+        self._close = close
+        self.accepted = False
+        self._closed_here = False
+        #: The code (int) and reason (str) the connection was closed with, by either side.
+        self.close_code: int | None = None
+        self.close_reason: str | None = None
+
+    @property
+    def requested_subprotocols(self) -> list[str]:
+        """The sub-protocols the client offers, most wanted first (RFC 6455, section 1.9)."""
+        return self._subprotocols
+
+    @property
+    def closed(self) -> bool:
+        """Whether either side has closed the connection."""
+        return self.close_code is not None
+
+    async def accept(
+        self, headers: dict[str, Any] | Headers | None = None, subprotocol: str | None = None
+    ) -> None:
+        """Accept the handshake, once; later calls do nothing.
+
+        `headers` are added to the handshake's response, `subprotocol` is one of
+        `requested_subprotocols`.
+        """
+        if not self.accepted:
+            self._raise_if_closed("accept")
+            self.accepted = True
+            await self._accept(headers, subprotocol)
+
+    async def receive(self) -> str | bytes:
+        """The next message: str for a text frame, bytes for a binary one.
+
+        Raises ClientDisconnectedError, with the close code, when the client has gone.
+        """
+        if not self.accepted:
+            await self.accept()
+        return await self._receive()
+
+    async def send(self, data: str | bytes) -> None:
+        """Send one message: a text frame for str, a binary one for bytes.
+
+        Raises ClientDisconnectedError when the client has gone, RuntimeError after `close`,
+        TypeError for anything but str and bytes.
+        """
+        if not isinstance(data, str | bytes):
+            raise TypeError(
+                f"websocket.send takes str or bytes, not {type(data).__name__};"
+                " see websocket.send_json for other values."
+            )
+        if not self.accepted:
+            await self.accept()
+        self._raise_if_closed("send")
+        await self._send(data)
+
+    async def receive_json(self) -> Any:
+        """The next message, decoded as JSON.
+
+        Raises BadRequest for a message that is not JSON; unhandled, that closes with 1007.
+        """
+        data = await self.receive()
+        try:
+            return self.json_module.loads(data)
+        except (ValueError, RecursionError) as error:
+            self._error_code = 1007
+            return self.on_json_loading_failed(error)
+
+    async def send_json(self, *args: Any, **kwargs: Any) -> None:
+        """Send the arguments, as `jsonify` takes them, as one JSON text message."""
+        if args and kwargs:
+            raise TypeError("send_json takes positional or keyword arguments, not both.")
+        value = args[0] if len(args) == 1 else args or kwargs
+        await self.send(self.json_module.dumps(value))
+
+    def on_json_loading_failed(self, error: Exception) -> Any:
+        """What a message that is not JSON leads to: a BadRequest naming the reason."""
+        raise BadRequest(f"The message is not JSON: {error}") from error
+
+    async def close(self, code: int = 1000, reason: str = "") -> None:
+        """Close the connection, or reject the handshake where it was not accepted yet.
+
+        `code` is a close code of RFC 6455 (7.4), `reason` at most 123 bytes of UTF-8. Raises
+        RuntimeError where it was closed here already, ValueError for a code or reason that
+        may not be sent.
+        """
+        if code not in _CLOSE_CODES and not 3000 <= code <= 4999:
+            raise ValueError(f"{code} is not a close code that may be sent (RFC 6455, 7.4).")
+        if len(reason.encode()) > 123:
+            raise ValueError("A close reason is at most 123 bytes of UTF-8.")
+        self._raise_if_closed("close")
+        self._closed_here = True
+        if self.close_code is None:
+            self.close_code, self.close_reason = code, reason
+            await self._close(code, reason)
+
+    def __aiter__(self) -> AsyncIterator[str | bytes]:
+        return self._iterate()
+
+    async def _iterate(self) -> AsyncIterator[str | bytes]:
+        while True:
+            self._iterating = True
+            try:
+                message = await self.receive()
+            except ClientDisconnectedError:
+                return
+            finally:
+                self._iterating = False
+            yield message
+
+    def _raise_if_closed(self, action: str) -> None:
+        if self._closed_here:
+            raise RuntimeError(f"The websocket is closed ({self.close_code}): cannot {action}.")
+
+
+# The codes below 3000 that an endpoint may send: 1004 is undefined, 1005, 1006 and 1015 are
+# never on the wire.
+_CLOSE_CODES = frozenset({1000, 1001, 1002, 1003, 1007, 1008, 1009, 1010, 1011, 1012, 1013, 1014})

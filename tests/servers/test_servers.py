@@ -1,0 +1,297 @@
+"""Real servers give real clients the same answers."""
+
+import asyncio
+import contextlib
+import hashlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+import websockets
+from clients import TIMEOUT, command, curl, websocket_over_http2
+from processes import DENIES, HELLO, HTTP2, SERVERS, TESTS, Server, free_port, port_is_free, running
+from werkzeug.datastructures import Headers
+from wsproto.events import CloseConnection, TextMessage
+
+TEXT = {"content-type": "text/plain; charset=utf-8"}
+HTML = {"content-type": "text/html; charset=utf-8"}
+JSON = {"content-type": "application/json"}
+
+
+class Page(str):
+    """What is somewhere in the text of an error or a redirect."""
+
+
+class Expected(NamedTuple):
+    """A path with curl's options, and the answer to it."""
+
+    path: str
+    options: list[str]
+    status: int
+    headers: dict[str, str | None]
+    body: Any
+
+
+ANSWERS = {
+    "text": Expected("/", [], 200, {**TEXT, "content-length": "5"}, "hello"),
+    "HEAD": Expected("/", ["--head"], 200, {**TEXT, "content-length": "5"}, ""),
+    "OPTIONS": Expected("/", ["--request", "OPTIONS"], 200, {"allow": "GET, HEAD, OPTIONS"}, ""),
+    "JSON with a parameter": Expected("/user/7", [], 200, JSON, {"number": 7}),
+    "path and query": Expected(
+        "/where/a%20b/%C3%A4?q=%26+%C3%B6",
+        [],
+        200,
+        JSON,
+        {"path": "a b/ä", "query": "& ö", "url": "/where/a b/ä"},
+    ),
+    "form": Expected("/form", ["--data", "a=1&b=%C3%BC"], 200, JSON, {"a": "1", "b": "ü"}),
+    "multipart form": Expected("/form", ["--form", "a=1"], 200, JSON, {"a": "1"}),
+    "stream": Expected("/stream", [], 200, {**TEXT, "content-length": None}, "0\n1\n2\n"),
+    "not found": Expected("/nowhere", [], 404, HTML, Page("Not Found")),
+    "wrong parameter": Expected("/user/x", [], 404, HTML, Page("Not Found")),
+    "method not allowed": Expected(
+        "/form", [], 405, {"allow": "OPTIONS, POST"}, Page("Not Allowed")
+    ),
+    "error": Expected("/error", [], 500, HTML, Page("Internal Server Error")),
+    "redirect": Expected("/old", [], 302, {"location": "/"}, Page("Redirecting")),
+    "no content": Expected("/empty", [], 204, {}, ""),
+    "sync view": Expected("/sync?name=thread", [], 200, TEXT, "hello thread"),
+    "websocket's path": Expected("/ws", [], 400, HTML, Page("Bad Request")),
+}
+
+WAYS = {
+    **{f"{name}, HTTP/1.1": (name, "HTTP/1.1", ["--http1.1"]) for name in SERVERS},
+    **{f"{name}, HTTP/2": (name, "HTTP/2", ["--http2-prior-knowledge"]) for name in HTTP2},
+    "hypercorn, HTTP/1.1 and TLS": ("hypercorn", "HTTP/1.1", ["--http1.1", "--cacert"]),
+    "hypercorn, HTTP/2 and TLS": ("hypercorn", "HTTP/2", ["--http2", "--cacert"]),
+}
+
+
+class Way(NamedTuple):
+    """How curl reaches a server."""
+
+    url: str
+    protocol: str
+    options: list[str]
+
+
+@pytest.fixture(params=WAYS)
+def way(request: pytest.FixtureRequest, servers: Callable[..., Server]) -> Way:
+    """Each server, by each protocol it speaks."""
+    name, protocol, options = WAYS[request.param]
+    server = servers(name)
+    if "--cacert" in options:
+        return Way(server.tls_url, protocol, [*options, str(server.cert)])
+    return Way(server.url, protocol, options)
+
+
+# --- HTTP -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ANSWERS)
+def test_all_servers_give_the_same_answers(way: Way, name: str) -> None:
+    """Status, headers and body, over HTTP/1.1 and HTTP/2, with TLS and without."""
+    path, options, status, headers, body = ANSWERS[name]
+    response = curl(*way.options, *options, way.url + path)
+
+    assert (status, way.protocol) == (response.status, response.headers["protocol"])
+    assert headers == {name: _sorted(name, response.headers) for name in headers}
+    match body:
+        case Page():
+            assert body in response.text
+        case str():
+            assert body == response.text
+        case _:
+            assert body == response.json
+
+
+def _sorted(name: str, headers: Headers) -> str | None:
+    value = headers.get(name)
+    return ", ".join(sorted(value.split(", "))) if value and name == "allow" else value
+
+
+def test_an_upload_comes_back(way: Way, tmp_path: Path) -> None:
+    """Bytes stream in and out: as many and the same."""
+    content = b"".join(hashlib.sha256(bytes([i % 256])).digest() for i in range(10_000))
+    (tmp_path / "upload").write_bytes(content)
+    upload = ["--data-binary", f"@{tmp_path / 'upload'}", "--header", "Expect:"]
+    response = curl(*way.options, *upload, f"{way.url}/upload")
+
+    assert 200 == response.status
+    assert content == response.body
+
+
+def test_a_session_lasts_from_one_request_to_the_next(way: Way, tmp_path: Path) -> None:
+    """The cookie travels with curl's jar."""
+    jar = str(tmp_path / "jar")
+    ask = [*way.options, "--cookie-jar", jar, "--cookie", jar, f"{way.url}/count"]
+
+    assert ["1", "2", "3"] == [curl(*ask).text for _ in range(3)]
+
+
+@pytest.mark.parametrize("server", HTTP2, indirect=True)
+def test_nghttp_asks_over_http2_in_clear_text(server: Server) -> None:
+    """Another client's view of the same answer."""
+    answer = command("nghttp", "--verbose", f"{server.url}/").decode()
+
+    assert ":status: 200" in answer
+    assert "hello" in answer
+
+
+@pytest.mark.parametrize("server", ["hypercorn"], indirect=True)
+def test_nghttp_asks_over_http2_with_tls(server: Server) -> None:
+    """HTTP/2 is agreed on in the handshake."""
+    answer = command("nghttp", "--verbose", f"{server.tls_url}/user/7").decode()
+
+    assert "negotiated protocol: h2" in answer
+    assert ":status: 200" in answer
+    assert '{"number":7}' in answer
+
+
+@pytest.mark.parametrize("server", ["hypercorn"], indirect=True)
+def test_a_push_promise_reaches_nghttp(server: Server) -> None:
+    """The promised response comes along, whole."""
+    answer = command("nghttp", "--verbose", f"{server.url}/push").decode()
+
+    assert "PUSH_PROMISE" in answer
+    assert "pushed" in answer
+    assert "hello" in answer
+
+
+# --- websockets -----------------------------------------------------------------------------
+
+
+async def test_all_servers_echo_messages(server: Server) -> None:
+    """Text and bytes, empty and large, in order."""
+    messages = ["text", b"bytes", "", b"", "ä" * 50_000, b"\0" * 100_000]
+    if server.name == "daphne":  # sends no empty messages
+        messages = [message for message in messages if message]
+    async with asyncio.timeout(TIMEOUT), websockets.connect(f"{server.ws_url}/ws") as ws:
+        for message in messages:
+            await ws.send(message)
+
+        assert messages == [await ws.recv() for _ in messages]
+
+
+async def test_all_servers_close_with_the_applications_code(server: Server) -> None:
+    """So do the subprotocol and the reason arrive."""
+    async with (
+        asyncio.timeout(TIMEOUT),
+        websockets.connect(f"{server.ws_url}/ws/bye", subprotocols=["a", "b"]) as ws,
+    ):
+        with pytest.raises(websockets.ConnectionClosed):
+            await ws.recv()
+
+        assert ("a", 4000, "bye") == (ws.subprotocol, ws.close_code, ws.close_reason)
+
+
+@pytest.mark.parametrize(("path", "status"), [("/ws/no", 401), ("/nowhere", 404), ("/", 400)])
+async def test_a_handshake_is_refused(server: Server, path: str, status: int) -> None:
+    """With the response where the server can, with 403 elsewhere."""
+    with pytest.raises(websockets.InvalidStatus) as caught:
+        async with asyncio.timeout(TIMEOUT), websockets.connect(server.ws_url + path):
+            pass
+
+    answer = caught.value.response
+    assert (status if server.name in DENIES else 403) == answer.status_code
+    assert server.name not in DENIES or answer.body.startswith(b"<!doctype html>")
+
+
+@pytest.mark.parametrize("server", ["hypercorn"], indirect=True)
+async def test_a_websocket_over_http2(server: Server) -> None:
+    """An extended CONNECT opens it (RFC 8441), a close frame ends it."""
+    async with websocket_over_http2(server.port, "/ws") as ws:
+        assert 200 == ws.status
+        await ws.send(TextMessage("hello"))
+        assert "hello" == (await ws.receive()).data
+        await ws.send(CloseConnection(1000))
+        assert 1000 == (await ws.receive()).code
+    async with websocket_over_http2(server.port, "/ws/no") as ws:
+        assert 401 == ws.status
+
+
+# --- clients that leave ----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("path", ["/forever", "/never", "/ws"])
+async def test_a_client_that_leaves_ends_what_it_asked_for(server: Server, path: str) -> None:
+    """A stream, a handler that waits and a websocket are cancelled on every server."""
+    if path == "/ws":
+        async with asyncio.timeout(TIMEOUT), websockets.connect(f"{server.ws_url}/ws") as ws:
+            await ws.send("hello")
+            await ws.recv()
+            await _until_open(server, 1)
+    else:
+        _, writer = await asyncio.open_connection("127.0.0.1", server.port)
+        writer.write(f"GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
+        await _until_open(server, 1)
+        writer.close()
+    await _until_open(server, 0)
+
+
+async def _until_open(server: Server, number: int) -> None:
+    async with asyncio.timeout(TIMEOUT):
+        while (await asyncio.to_thread(curl, f"{server.url}/open")).text != str(number):
+            await asyncio.sleep(0.05)
+
+
+# --- other applications ---------------------------------------------------------------------
+
+
+async def test_asgi_2_under_uvicorn(servers: Callable[..., Server]) -> None:
+    """The same application in ASGI 2's style, a callable of the scope."""
+    server = servers("uvicorn", "servers.site:app.asgi2", "--interface", "asgi2")
+
+    assert {"number": 7} == curl(f"{server.url}/user/7").json
+    async with asyncio.timeout(TIMEOUT), websockets.connect(f"{server.ws_url}/ws") as ws:
+        await ws.send("hello")
+        assert "hello" == await ws.recv()
+
+
+@pytest.mark.parametrize("name", SERVERS)
+async def test_the_hello_example(servers: Callable[..., Server], name: str) -> None:
+    """A page and a websocket, on every server."""
+    server = servers(name, "app:app", cwd=HELLO)
+    response = curl(f"{server.url}/")
+
+    assert 200 == response.status
+    assert "hello" in response.text.lower()
+    async with asyncio.timeout(TIMEOUT), websockets.connect(f"{server.ws_url}/ws") as ws:
+        assert "hello" == await ws.recv()
+
+
+# --- the end --------------------------------------------------------------------------------
+
+
+async def test_ctrl_c_ends_the_site_with_connections_open() -> None:
+    """Websockets and streams that go on for ever do not hold it, and it says nothing bad."""
+    port = free_port()
+    with running(port, "-m", "servers.site", str(port), cwd=TESTS) as process:
+        async with contextlib.AsyncExitStack() as stack:
+            for _ in range(5):
+                ws = await stack.enter_async_context(
+                    websockets.connect(f"ws://127.0.0.1:{port}/ws")
+                )
+                await ws.send("open")
+                assert "open" == await ws.recv()
+            reader, writer = await asyncio.open_connection("127.0.0.1", port)
+            stack.callback(writer.close)
+            writer.write(b"GET /forever HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            await asyncio.wait_for(reader.readuntil(b"tick"), TIMEOUT)
+
+            assert await asyncio.to_thread(process.interrupt) < 5
+        assert "Traceback" not in process.said()
+
+
+async def test_ctrl_c_ends_the_hello_example() -> None:
+    """So it does when the program of the quickstart sends without end."""
+    if not port_is_free(5000):
+        pytest.skip("port 5000 is taken, and the example has no other")
+    with running(5000, "app.py", cwd=HELLO) as process:
+        async with websockets.connect("ws://127.0.0.1:5000/ws") as ws:
+            assert "hello" == await ws.recv()
+            assert "127.0.0.1:5000" in process.said()
+
+            assert await asyncio.to_thread(process.interrupt) < 5
+        assert "Traceback" not in process.said()

@@ -1,0 +1,158 @@
+"""The shape of the package: imports run downhill, the line is short, the face is a list."""
+
+from __future__ import annotations
+
+import ast
+import sys
+from pathlib import Path
+
+import quart
+from quart import Quart
+
+PACKAGE = Path(quart.__file__).parent
+
+# From the ground up. A room imports from the floors below its own; to move one, move its name.
+FLOORS = [
+    {"config", "datastructures", "globals", "signals", "threads", "process"},
+    {"typing"},
+    {"utils"},
+    {"formparser", "json"},
+    {"wrappers"},
+    {"kinds", "logging", "routing", "sessions", "views", "files"},
+    {"helpers"},
+    {"ctx", "registration"},
+    {"templating", "debug"},
+    {"asgi", "dispatch"},
+    {"server"},
+    {"serving"},
+    {"cli"},
+    {"blueprints", "testing"},
+    {"app"},
+    {"__init__", "__main__"},
+]
+FLOOR_OF = {room: number for number, floor in enumerate(FLOORS) for room in floor}
+
+
+def modules() -> list[Path]:
+    return sorted(PACKAGE.rglob("*.py"))
+
+
+def room_of(path: Path) -> str:
+    return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+
+
+def runtime_imports(path: Path) -> set[str]:
+    """The rooms a module imports from when it is imported: not those for types only."""
+    tree = ast.parse(path.read_text())
+    package = ["quart", *path.relative_to(PACKAGE).parts[:-1]]
+    rooms = set()
+
+    def visit(node: ast.AST) -> None:
+        if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test):
+            for child in node.orelse:
+                visit(child)
+            return
+        if isinstance(node, ast.ImportFrom):
+            base = package[: len(package) - node.level + 1] if node.level else []
+            dotted = [*base, *(node.module.split(".") if node.module else [])]
+            names = [[*dotted, alias.name] for alias in node.names]
+        elif isinstance(node, ast.Import):
+            names = [alias.name.split(".") for alias in node.names]
+        else:
+            for child in ast.iter_child_nodes(node):
+                visit(child)
+            return
+        for name in names:
+            if name[0] == "quart" and len(name) > 1:
+                rooms.add(name[1])
+
+    visit(tree)
+    return rooms - {room_of(path)}
+
+
+def test_every_room_is_on_a_floor() -> None:
+    """A new file is given its place in the list above."""
+
+    assert set(FLOOR_OF) == {room_of(path) for path in modules()}
+
+
+def test_imports_run_downhill() -> None:
+    """No room imports from its own floor or from one above, functions' imports included."""
+    uphill = [
+        f"{room_of(path)} -> {room}"
+        for path in modules()
+        for room in runtime_imports(path)
+        if FLOOR_OF.get(room, -1) >= FLOOR_OF[room_of(path)]
+    ]
+
+    assert [] == uphill
+
+
+def test_all_names_the_public_face() -> None:
+    """`quart.__all__` is sorted, complete and every name in it is there."""
+    public = {
+        name
+        for name, value in vars(quart).items()
+        if not name.startswith("_") and type(value) is not type(quart)
+    }
+
+    assert sorted(quart.__all__) == list(quart.__all__)
+    assert public == set(quart.__all__)
+
+
+async def test_a_get_is_a_short_straight_line() -> None:
+    """One GET returning JSON: at most 20 own frames, 10 visits to files, 2 messages."""
+    app = Quart(__name__)
+
+    @app.get("/hello/<name>")
+    async def hello(name: str) -> dict[str, str]:
+        return {"hello": name}
+
+    messages: list[dict] = []
+    scope = {
+        "type": "http",
+        "asgi": {"version": "3.0", "spec_version": "2.3"},
+        "http_version": "1.1",
+        "method": "GET",
+        "scheme": "http",
+        "path": "/hello/bob",
+        "raw_path": b"/hello/bob",
+        "query_string": b"",
+        "root_path": "",
+        "headers": [(b"host", b"localhost"), (b"accept", b"*/*")],
+        "client": ("127.0.0.1", 50000),
+        "server": ("127.0.0.1", 5000),
+    }
+
+    async def receive() -> dict:
+        return {"type": "http.request", "body": b"", "more_body": False}
+
+    async def send(message: dict) -> None:
+        messages.append(message)
+
+    await app(dict(scope), receive, send)  # what is done once is done
+    messages.clear()
+    calls: list[tuple[str, str]] = []
+    seen: set[int] = set()
+
+    def profile(frame, event, arg) -> None:
+        path = frame.f_code.co_filename
+        # A coroutine's frame is entered again after each wait; it is one frame.
+        if event == "call" and path.startswith(str(PACKAGE)) and id(frame) not in seen:
+            seen.add(id(frame))
+            frames.append(frame)
+            calls.append((Path(path).name, frame.f_code.co_qualname))
+
+    frames: list[object] = []
+    sys.setprofile(profile)
+    try:
+        await app(scope, receive, send)
+    finally:
+        sys.setprofile(None)
+    files = [name for name, _ in calls]
+    visits = sum(1 for i, name in enumerate(files) if i == 0 or files[i - 1] != name)
+
+    assert ["http.response.start", "http.response.body"] == [m["type"] for m in messages]
+    assert b'{"hello":"bob"}\n' == messages[1]["body"]
+    assert len(calls) <= 20, calls
+    assert visits <= 10, calls

@@ -1,0 +1,811 @@
+"""The `quart` command."""
+
+import asyncio
+import contextvars
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from importlib.metadata import EntryPoint, EntryPoints, version
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import click
+import flask.cli
+import pytest
+from click.testing import CliRunner, Result
+from servers.processes import free_port, running
+
+import quart.cli
+from quart import Blueprint, Quart, current_app, g
+from quart.cli import (
+    AppGroup,
+    NoAppException,
+    QuartGroup,
+    ScriptInfo,
+    cli,
+    find_app_by_string,
+    find_best_app,
+    load_dotenv,
+    locate_app,
+    pass_script_info,
+    prepare_import,
+    with_appcontext,
+)
+
+TIMEOUT = 20  # seconds, for a command
+
+
+@pytest.fixture(autouse=True)
+def clean(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
+    """An empty working directory, and an environment and modules to be given back as they were."""
+    environ, modules, path = dict(os.environ), set(sys.modules), list(sys.path)
+    monkeypatch.chdir(tmp_path)
+    yield
+    os.environ.clear()
+    os.environ.update(environ)
+    sys.path[:] = path
+    for name in set(sys.modules) - modules:
+        if getattr(sys.modules[name], "__file__", None) and str(tmp_path) in str(
+            sys.modules[name].__file__
+        ):
+            del sys.modules[name]
+
+
+@pytest.fixture
+def app() -> Quart:
+    return Quart("the_app")
+
+
+def invoke(*args: str, app: Quart | None = None, group: click.Group = cli, **kwargs: Any) -> Result:
+    """Run a command within this process."""
+    obj = ScriptInfo(create_app=lambda: app) if app is not None else None  # type: ignore[arg-type,return-value]
+    return CliRunner().invoke(group, args, obj=obj, catch_exceptions=False, **kwargs)
+
+
+def quart_command(*args: str, **kwargs: Any) -> subprocess.CompletedProcess[str]:
+    """Run a command in a process of its own."""
+    return subprocess.run(
+        [sys.executable, "-m", "quart", *args],
+        text=True,
+        capture_output=True,
+        timeout=TIMEOUT,
+        check=False,
+        **kwargs,
+    )
+
+
+# --- finding the application ----------------------------------------------------------------
+
+
+def module(**names: Any) -> ModuleType:
+    made = ModuleType("some_module")
+    vars(made).update(names)
+    return made
+
+
+@pytest.mark.parametrize("name", ["app", "application", "anything"])
+def test_the_application_in_a_module(app: Quart, name: str) -> None:
+    """By the usual names, or the only one there is."""
+    assert app is find_best_app(module(**{name: app}))
+
+
+@pytest.mark.parametrize("name", ["create_app", "make_app"])
+def test_the_factory_in_a_module(app: Quart, name: str) -> None:
+    """Where it takes no arguments."""
+    assert app is find_best_app(module(**{name: lambda: app}))
+
+
+@pytest.mark.parametrize(
+    ("names", "message"),
+    [
+        ({}, "no Quart application or factory in the module 'some_module'"),
+        ({"one": Quart("one"), "two": Quart("two")}, "several Quart applications"),
+        ({"create_app": lambda number: None}, "'some_module:create_app' cannot be called"),
+        ({"create_app": lambda: None}, "no Quart application or factory"),
+    ],
+)
+def test_no_application_in_a_module(names: dict[str, Any], message: str) -> None:
+    """The error says what there is instead."""
+    with pytest.raises(NoAppException, match=message):
+        find_best_app(module(**names))
+
+
+@pytest.mark.parametrize(
+    ("name", "args"),
+    [("make", ()), ("make()", ()), (" make(1, b='x') ", (1, "x")), ("app", None)],
+)
+def test_an_application_by_an_expression(app: Quart, name: str, args: Any) -> None:
+    """A name, or a call with literal values."""
+    called = []
+
+    def make(*args: Any, **kwargs: Any) -> Quart:
+        called.append((*args, *kwargs.values()))
+        return app
+
+    assert app is find_app_by_string(module(make=make, app=app), name)
+    assert ([] if args is None else [args]) == called
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("", "neither a name nor a call"),
+        ("a b", "neither a name nor a call"),
+        ("app.attribute", "neither a name nor a call"),
+        ("a.b()", "neither a name nor a call"),
+        ("make(name)", "not literal values"),
+        ("make(1)", "cannot be called like this: too many positional arguments"),
+        ("other", "There is no 'other' in the module 'some_module'"),
+        ("number", "'some_module:number' is not a Quart application"),
+        ("make", "'some_module:make' is not a Quart application"),
+    ],
+)
+def test_no_application_by_an_expression(name: str, message: str) -> None:
+    """The error says why."""
+    with pytest.raises(NoAppException, match=message):
+        find_app_by_string(module(make=lambda: None, number=1), name)
+
+
+def test_an_error_within_a_factory_is_its_own() -> None:
+    """It is not taken for a wrong call."""
+
+    def create_app() -> Quart:
+        raise TypeError("of the factory")
+
+    with pytest.raises(TypeError, match="of the factory"):
+        find_best_app(module(create_app=create_app))
+
+
+def test_prepare_import() -> None:
+    """A path becomes the name of a module, and its place is looked in."""
+    Path("package/inner").mkdir(parents=True)
+    for name in ("package/__init__.py", "package/inner/__init__.py", "package/inner/app.py"):
+        Path(name).touch()
+
+    assert "package.inner.app" == prepare_import("package/inner/app.py")
+    assert os.getcwd() == sys.path[0]
+
+
+def test_a_module_that_is_not_there() -> None:
+    """It may be asked for."""
+    with pytest.raises(NoAppException, match="'nowhere_at_all': there is no such module"):
+        locate_app("nowhere_at_all", None)
+    assert locate_app("nowhere_at_all", None, raise_if_not_found=False) is None
+
+
+@pytest.mark.parametrize(
+    ("source", "message"),
+    [
+        ("import nowhere_at_all", "ModuleNotFoundError: No module named 'nowhere_at_all' "),
+        ("x =", "SyntaxError: "),
+        ("1 / 0", "ZeroDivisionError: division by zero "),
+    ],
+)
+def test_a_module_that_cannot_be_imported(source: str, message: str) -> None:
+    """One line says what is wrong, and where; the exit status is 1."""
+    Path("broken.py").write_text(f"'''A module.'''\n{source}\n")
+    result = invoke("--app", "broken", "run")
+
+    assert 1 == result.exit_code
+    assert result.output.startswith(f"Error: Could not import 'broken': {message}")
+    assert "broken.py" in result.output
+    assert "line 2" in result.output
+    assert 1 == result.output.count("\n")
+
+
+def test_debug_shows_the_traceback_of_an_import() -> None:
+    """Before the line that says it."""
+    Path("broken.py").write_text("1 / 0\n")
+    ended = quart_command("--app", "broken", "--debug", "run", "--no-reload")
+
+    assert 1 == ended.returncode
+    assert ended.stderr.startswith("Traceback")
+    assert ended.stderr.splitlines()[-1].startswith("Error: Could not import 'broken': Zero")
+
+
+APP = "from quart import Quart\napp = Quart('{0}')\ndef make(name): return Quart(name)\n"
+
+
+@pytest.mark.parametrize(
+    ("file", "option", "name"),
+    [
+        ("app.py", None, "file"),
+        ("wsgi.py", None, "file"),
+        ("other.py", "other", "file"),
+        ("other.py", "other.py", "file"),
+        ("other.py", "other:app", "file"),
+        ("other.py", "other:make('factory')", "factory"),
+        ("package/__init__.py", "package", "file"),
+        ("package/other.py", "package/other.py:app", "file"),
+    ],
+)
+@pytest.mark.parametrize("by", ["option", "environment"])
+def test_where_the_application_is(file: str, option: str | None, name: str, by: str) -> None:
+    """A path, a module, a name in it, a factory; or a file with a usual name."""
+    Path(file).parent.mkdir(exist_ok=True)
+    Path(file).write_text(APP.format("file"))
+    args = ["--app", option] if option and by == "option" else []
+    if option and by == "environment":
+        os.environ["QUART_APP"] = option
+
+    @click.command()
+    @pass_script_info
+    def show(info: ScriptInfo) -> None:
+        click.echo(info.load_app().name)
+        assert info.load_app() is info.load_app()
+
+    group = QuartGroup()
+    group.add_command(show)
+    assert f"{name}\n" == invoke(*args, "show", group=group).output
+
+
+def test_no_application() -> None:
+    """One line says how to name it."""
+    result = invoke("run")
+
+    assert 1 == result.exit_code
+    assert result.output.startswith("Error: Could not locate a Quart application. Use the")
+
+
+def test_an_unguarded_run_does_not_block(app: Quart) -> None:
+    """A module that calls `app.run()` when it is imported serves the commands too."""
+    Path("app.py").write_text(APP.format("file") + "app.run()\n")
+    result = invoke("routes")
+
+    assert 0 == result.exit_code
+    assert "Ignoring a call to 'app.run()'" in result.output
+    assert "static" in result.output
+    assert "QUART_RUN_FROM_CLI" not in os.environ
+
+
+# --- the command itself ---------------------------------------------------------------------
+
+
+def test_version() -> None:
+    """Of what matters."""
+    lines = invoke("--version").output.splitlines()
+
+    assert ["Python", "Quart", "Flask", "Werkzeug"] == [line.split()[0] for line in lines]
+    assert f"Quart {version('quart')}" in lines
+
+
+def test_python_m_quart() -> None:
+    """It is the command."""
+    ended = quart_command("--help")
+
+    assert ended.stdout.startswith("Usage: python -m quart [OPTIONS] COMMAND")
+    for option in ("--app", "--env-file", "--debug / --no-debug", "--version"):
+        assert option in ended.stdout
+
+
+@pytest.mark.parametrize(
+    ("option", "variable", "expected"),
+    [
+        ("--debug", None, True),
+        ("--no-debug", "1", False),
+        (None, "1", True),
+        (None, "0", False),
+        (None, None, False),
+    ],
+)
+def test_the_debug_flag(
+    app: Quart, option: str | None, variable: str | None, expected: bool
+) -> None:
+    """The option comes before the variable; both can be ignored."""
+    if variable is not None:
+        os.environ["QUART_DEBUG"] = variable
+
+    @app.cli.command()
+    def show() -> None:
+        click.echo(current_app.debug)
+
+    args = [option, "show"] if option else ["show"]
+    assert f"{expected}\n" == invoke(*args, app=app).output
+    app.debug = True
+    group = QuartGroup(create_app=lambda: app, set_debug_flag=False)
+    assert "True\n" == CliRunner().invoke(group, args).output
+
+
+def test_commands_are_listed(app: Quart) -> None:
+    """Its own and the application's."""
+    app.cli.command("mine", short_help="My own.")(lambda: None)
+    output = invoke("--help", app=app).output
+
+    assert ["mine", "routes", "run", "shell"] == [
+        line.split()[0] for line in output.partition("Commands:\n")[2].splitlines()
+    ]
+
+
+def test_help_where_the_application_cannot_be_loaded() -> None:
+    """It is shown all the same."""
+    Path("app.py").write_text("def create_app(): 1 / 0")
+    result = invoke("--help")
+
+    assert 0 == result.exit_code
+    assert "ZeroDivisionError" in result.output
+    assert "routes" in result.output
+    assert "there is no such module" in invoke("--app", "nowhere_at_all", "--help").output
+
+
+def test_an_unknown_command(app: Quart) -> None:
+    """Click says so; without an application it is said that it might be there."""
+    assert "No such command 'other'" in invoke("other", app=app).output
+    assert "Could not locate" in invoke("other").output
+
+
+def test_commands_of_packages(monkeypatch: pytest.MonkeyPatch, app: Quart) -> None:
+    """Those for Quart win over Flask's; one that cannot be loaded stops nothing."""
+
+    @click.command()
+    @flask.cli.with_appcontext
+    def from_flask() -> None:
+        click.echo("Flask's")
+
+    @click.command()
+    @with_appcontext
+    def from_quart() -> None:
+        click.echo(f"Quart's in {current_app.name}")
+
+    vars(quart.cli).update(_one=from_flask, _two=from_quart)
+    points = EntryPoints(
+        [
+            EntryPoint("one", "quart.cli:_one", "flask.commands"),
+            EntryPoint("both", "quart.cli:_one", "flask.commands"),
+            EntryPoint("run", "quart.cli:_one", "flask.commands"),
+            EntryPoint("both", "quart.cli:_two", "quart.commands"),
+            EntryPoint("bad", "nowhere_at_all:x", "quart.commands"),
+        ]
+    )
+    monkeypatch.setattr(quart.cli, "entry_points", lambda group: points.select(group=group))
+    try:
+        output = invoke("one", app=app, group=QuartGroup()).output
+        assert "The command 'bad' could not be loaded: ModuleNotFoundError" in output
+        assert "Flask's" in output
+        assert "Quart's in the_app" in invoke("both", app=app, group=QuartGroup()).output
+        assert "development server" in invoke("run", "--help", app=app, group=QuartGroup()).output
+    finally:
+        del quart.cli._one, quart.cli._two  # type: ignore[attr-defined]
+
+
+# --- environment files ----------------------------------------------------------------------
+
+
+@pytest.fixture
+def env_files() -> None:
+    """Each sets its own name and those of the less important ones."""
+    pytest.importorskip("dotenv")
+    for number, name in enumerate([".flaskenv", ".quartenv", ".env", "given"]):
+        Path(name).write_text("".join(f"QT_{n}={name}\n" for n in range(number + 1)))
+
+
+@pytest.mark.usefixtures("env_files")
+def test_environment_files() -> None:
+    """The one that is given, then `.env`, `.quartenv`, `.flaskenv`; the environment before all."""
+    os.environ["QT_1"] = "environment"
+
+    assert load_dotenv("given")
+    assert ["given", "environment", "given", "given"] == [os.environ[f"QT_{n}"] for n in range(4)]
+
+
+@pytest.mark.usefixtures("env_files")
+def test_the_default_environment_files() -> None:
+    """They are found from a directory within."""
+    Path("inner").mkdir()
+    os.chdir("inner")
+
+    assert load_dotenv()
+    assert [".env", ".env", ".env"] == [os.environ[f"QT_{n}"] for n in range(3)]
+    assert not load_dotenv("nothing", load_defaults=False)
+
+
+@pytest.mark.usefixtures("env_files")
+@pytest.mark.parametrize(
+    ("args", "skip", "expected"),
+    [
+        ([], None, ".env"),
+        (["--env-file", "given"], None, "given"),
+        ([], "1", None),
+        (["-e", "given"], "1", "given"),
+    ],
+)
+def test_the_command_loads_environment_files(
+    app: Quart, args: list[str], skip: str | None, expected: str | None
+) -> None:
+    """Unless `QUART_SKIP_DOTENV` says otherwise."""
+    if skip:
+        os.environ["QUART_SKIP_DOTENV"] = skip
+    app.cli.command("show")(lambda: click.echo(str(os.environ.get("QT_0"))))
+    group = QuartGroup(create_app=lambda: app)
+
+    assert f"{expected}\n" == CliRunner().invoke(group, [*args, "show"]).output
+
+
+def test_environment_files_without_python_dotenv(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is loaded; a line says why."""
+    Path(".env").write_text("QT_0=1")
+    monkeypatch.setitem(sys.modules, "dotenv", None)
+    result = invoke("--version")
+
+    assert 0 == result.exit_code
+    assert not load_dotenv()
+    monkeypatch.setattr(quart.cli, "find_spec", lambda name: None)
+    assert "python-dotenv must be installed" in invoke("-e", ".env", "routes").output
+
+
+# --- commands of the application ------------------------------------------------------------
+
+
+def test_a_command_has_an_app_context(app: Quart) -> None:
+    """And so do the callbacks of its parameters; no loop runs, so that it can run one."""
+
+    def callback(ctx: click.Context, param: click.Parameter, value: str) -> str:
+        return f"{value} in {current_app.name}"
+
+    @app.cli.command()
+    @click.argument("name", callback=callback)
+    def greet(name: str) -> None:
+        async def inner() -> None:
+            click.echo(f"hello {name}, {current_app.name}")
+
+        asyncio.run(inner())
+
+    assert "hello you in the_app, the_app\n" == invoke("greet", "you", app=app).output
+
+
+def test_an_async_command(app: Quart) -> None:
+    """It is awaited, within the app context that is torn down in the same loop."""
+    loops = []
+    variable: contextvars.ContextVar[str] = contextvars.ContextVar("variable")
+
+    @app.cli.command()
+    @click.option("--name")
+    async def greet(name: str) -> None:
+        await asyncio.sleep(0)
+        loops.append(asyncio.get_running_loop())
+        g.name = name
+        variable.set("set")
+        click.echo(f"hello {name} from {current_app.name}")
+
+    @app.teardown_appcontext
+    async def teardown(error: BaseException | None) -> None:
+        loops.append(asyncio.get_running_loop())
+        click.echo(f"torn down {g.name} {variable.get()} {error}")
+
+    output = invoke("greet", "--name", "you", app=app).output
+    assert "hello you from the_app\ntorn down you set None\n" == output
+    assert loops[0] is loops[1]
+
+
+def test_an_error_in_an_async_command(app: Quart) -> None:
+    """It ends the command, and teardown functions get it."""
+    errors = []
+
+    @app.cli.command()
+    async def fails() -> None:
+        raise ValueError("bad command")
+
+    app.teardown_appcontext(errors.append)
+    with pytest.raises(ValueError, match="bad command"):
+        invoke("fails", app=app)
+    assert ["bad command"] == list(map(str, errors))
+
+
+def test_commands_without_a_context(app: Quart) -> None:
+    """Sync or async: asked for, or made with click alone."""
+
+    @app.cli.command(with_appcontext=False)
+    def sync() -> None:
+        click.echo("sync")
+
+    @app.cli.command(with_appcontext=False)
+    async def coroutine() -> None:
+        click.echo("async")
+
+    @click.command()
+    async def other() -> None:
+        click.echo("other")
+
+    app.cli.add_command(other)
+    for name in ("sync", "other"):
+        assert f"{name}\n" == CliRunner().invoke(app.cli, [name]).output
+    assert "async\n" == CliRunner().invoke(app.cli, ["coroutine"]).output
+
+
+def test_groups(app: Quart) -> None:
+    """Groups within groups, with and without parentheses."""
+
+    @app.cli.group
+    def outer() -> None:
+        click.echo("outer")
+
+    @outer.group()
+    async def inner() -> None:
+        click.echo("inner")
+
+    @inner.command
+    async def command() -> None:
+        click.echo(current_app.name)
+
+    assert isinstance(inner, AppGroup)
+    assert "outer\ninner\nthe_app\n" == invoke("outer", "inner", "command", app=app).output
+
+
+def test_a_blueprints_command(app: Quart) -> None:
+    """In a group of the blueprint's name."""
+    blueprint = Blueprint("blue", __name__)
+
+    @blueprint.cli.command()
+    async def show() -> None:
+        click.echo(f"blue in {current_app.name}")
+
+    app.register_blueprint(blueprint)
+    assert "blue in the_app\n" == invoke("blue", "show", app=app).output
+
+
+@pytest.mark.parametrize("decorate", [with_appcontext, with_appcontext()])
+def test_with_appcontext(app: Quart, decorate: Any) -> None:
+    """For commands of click's own, with and without parentheses, sync or async."""
+
+    @decorate
+    async def coroutine() -> None:
+        click.echo(current_app.name)
+
+    command = click.command("show")(coroutine)
+    info = ScriptInfo(create_app=lambda: app)
+    assert "the_app\n" == CliRunner().invoke(command, [], obj=info).output
+
+
+# --- shell ----------------------------------------------------------------------------------
+
+
+def shell(app: Quart, *lines: str) -> str:
+    # The banner and the prompts go to stderr.
+    return invoke("shell", app=app, input="\n".join([*lines, ""])).output
+
+
+def test_the_shell_has_names(app: Quart) -> None:
+    """The application's, and those of its shell context processors."""
+    app.shell_context_processor(lambda: {"answer": 42})
+    output = shell(app, "answer", "app.name", "from quart import current_app", "current_app.name")
+
+    assert "42\n" in output
+    assert 2 == output.count("'the_app'")
+    assert "App: the_app" in output
+
+
+def test_the_shell_awaits(app: Quart) -> None:
+    """At the top level, all in one loop, with the names that it sets; an error does not end it."""
+    output = shell(
+        app,
+        "import asyncio",
+        "loop = await asyncio.sleep(0, asyncio.get_running_loop())",
+        "async def same(): return loop is asyncio.get_running_loop()",
+        "",
+        "print('same', await same())",
+        "await asyncio.sleep('x')",
+        "from quart import current_app",
+        "async def name(): return current_app.name",
+        "",
+        "await name()",
+        "1 + 1",
+    )
+
+    assert "same True\n" in output
+    assert "TypeError" in output
+    assert "'the_app'\n" in output
+    assert "2\n" in output
+
+
+def test_the_shell_ends_with_exit(app: Quart) -> None:
+    """With the status that is given."""
+    assert 3 == invoke("shell", app=app, input="raise SystemExit(3)\n").exit_code
+    assert (
+        4
+        == invoke(
+            "shell", app=app, input="import asyncio\nexit(await asyncio.sleep(0, 4))\n"
+        ).exit_code
+    )
+
+
+def test_the_startup_file_of_the_shell(app: Quart) -> None:
+    """`PYTHONSTARTUP`, as Python's own."""
+    Path("startup.py").write_text("started = 'so'\n")
+    os.environ["PYTHONSTARTUP"] = "startup.py"
+
+    assert "'so'\n" in shell(app, "started")
+
+
+# --- routes ---------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def routed() -> Quart:
+    app = Quart("routed", static_folder=None)
+
+    async def view(**kwargs: Any) -> str:
+        return ""
+
+    app.add_url_rule("/b", "one", view, methods=["POST", "GET"])
+    app.add_url_rule("/a/<int:number>", "two", view)
+    app.add_websocket("/c", "three", view)  # type: ignore[arg-type]
+    return app
+
+
+def test_routes(routed: Quart) -> None:
+    """With their methods, and which are websockets."""
+    assert [
+        "Endpoint  Methods    Rule",
+        "--------  ---------  ---------------",
+        "one       GET, POST  /b",
+        "three     WEBSOCKET  /c",
+        "two       GET        /a/<int:number>",
+    ] == invoke("routes", app=routed).output.splitlines()
+
+
+@pytest.mark.parametrize(
+    ("sort", "expected"),
+    [
+        ("endpoint", ["one", "three", "two"]),
+        ("methods", ["two", "one", "three"]),
+        ("rule", ["two", "one", "three"]),
+        ("match", None),
+        ("domain", None),
+    ],
+)
+def test_routes_are_sorted(routed: Quart, sort: str, expected: list[str] | None) -> None:
+    """As asked for; without domains there is nothing to sort by them."""
+    output = invoke("routes", "--sort", sort, app=routed).output
+
+    names = [line.split()[0] for line in output.splitlines()[2:]]
+    assert (expected or [rule.endpoint for rule in routed.url_map.iter_rules()]) == names
+
+
+def test_routes_with_all_methods(routed: Quart) -> None:
+    """Those that are there by themselves."""
+    output = invoke("routes", "--all-methods", app=routed).output
+
+    assert "GET, HEAD, OPTIONS, POST" in output
+
+
+@pytest.mark.parametrize(("title", "key"), [("Subdomain", "subdomain"), ("Host", "host")])
+def test_routes_with_domains(title: str, key: str) -> None:
+    """Subdomains, or hosts where they are matched."""
+    app = Quart("routed", static_folder=None, host_matching=key == "host", subdomain_matching=True)
+    app.get("/", endpoint="one", **{key: "x"})(lambda: "")
+    app.get("/", endpoint="two", **{key: "a"})(lambda: "")
+    lines = invoke("routes", "-s", "domain", app=app).output.splitlines()
+
+    assert ["Endpoint", "Methods", title, "Rule"] == lines[0].split()
+    assert [["two", "GET", "a", "/"], ["one", "GET", "x", "/"]] == [
+        line.split() for line in lines[2:]
+    ]
+
+
+def test_no_routes() -> None:
+    """It says so."""
+    app = Quart("routed", static_folder=None)
+
+    assert "No routes were registered.\n" == invoke("routes", app=app).output
+
+
+# --- run ------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def calls(app: Quart) -> list[dict[str, Any]]:
+    """What `app.run` is called with."""
+    calls: list[dict[str, Any]] = []
+
+    def run(host: str, port: int, debug: bool, **kwargs: Any) -> None:
+        assert "QUART_RUN_FROM_CLI" not in os.environ
+        calls.append({"host": host, "port": port, "debug": debug, **kwargs})
+
+    app.run = run  # type: ignore[method-assign,assignment]
+    return calls
+
+
+DEFAULTS = {
+    "host": "127.0.0.1",
+    "port": 5000,
+    "debug": False,
+    "use_reloader": False,
+    "ca_certs": None,
+    "certfile": None,
+    "keyfile": None,
+}
+
+
+@pytest.mark.parametrize(
+    ("args", "expected"),
+    [
+        ([], {}),
+        (["-h", "0.0.0.0", "-p", "80"], {"host": "0.0.0.0", "port": 80}),
+        (["--host", "unix:x"], {"host": "unix:x"}),
+        (["--debug", "--no-reload"], {"debug": True}),
+        (["--cert", "a", "--key", "b"], {"certfile": "a", "keyfile": "b"}),
+        (["--certfile", "a", "--keyfile", "b"], {"certfile": "a", "keyfile": "b"}),
+        (["--cert", "adhoc", "--ca-certs", "c"], {"certfile": "adhoc", "ca_certs": "c"}),
+        (["-b", "x:1", "--bind", "unix:y"], {"bind": ["x:1", "unix:y"]}),
+        (["--quic-bind", "x:1"], {"quic_bind": ["x:1"]}),
+        (["--insecure-bind", "x:1"], {"insecure_bind": ["x:1"]}),
+        (["--with-threads", "--debugger", "--extra-files", "a:b", "--exclude-patterns", "c"], {}),
+        (["--without-threads", "--no-debugger"], {}),
+    ],
+)
+def test_the_options_of_run(
+    app: Quart, calls: list[dict[str, Any]], args: list[str], expected: dict[str, Any]
+) -> None:
+    """All of Flask's and Quart's."""
+    assert 0 == invoke("run", *args, app=app).exit_code
+    assert [{**DEFAULTS, **expected}] == calls
+
+
+def test_an_ssl_context_to_import(app: Quart, calls: list[dict[str, Any]]) -> None:
+    """As a certificate."""
+    Path("tls.py").write_text("import ssl\ncontext = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)\n")
+    sys.path.insert(0, os.getcwd())
+    invoke("run", "--cert", "tls:context", app=app)
+
+    assert (None, "SSLContext") == (calls[0]["certfile"], type(calls[0]["ssl_context"]).__name__)
+
+
+def test_without_the_debugger(app: Quart, calls: list[dict[str, Any]]) -> None:
+    """An error under debug is an ordinary 500."""
+    invoke("run", "--no-debugger", app=app)
+
+    assert app.config["PROPAGATE_EXCEPTIONS"] is False
+
+
+def test_options_from_the_environment(app: Quart, calls: list[dict[str, Any]]) -> None:
+    """By the command's and the option's name."""
+    os.environ["QUART_RUN_PORT"] = "8000"
+    invoke("run", app=app)
+
+    assert 8000 == calls[0]["port"]
+
+
+def test_run_serves() -> None:
+    """On what is bound, until Ctrl-C."""
+    Path("app.py").write_text(APP.format("file"))
+    ports = free_port(), free_port()
+    binds = [part for port in ports for part in ("-b", f"127.0.0.1:{port}")]
+    with running(ports[1], "-m", "quart", "run", *binds, cwd=Path.cwd()) as process:
+        for port in ports:
+            assert f" * Running on http://127.0.0.1:{port} (CTRL + C to quit)" in process.said()
+        assert 3 > process.interrupt()
+        assert 0 == process.popen.returncode
+
+
+def test_run_with_the_reloader() -> None:
+    """Without debug too, where it is asked for."""
+    Path("app.py").write_text(APP.format("file"))
+    port = free_port()
+    args = ["run", "--reload", "-p", str(port)]
+    with running(port, "-m", "quart", *args, cwd=Path.cwd()) as process:
+        assert 1 == process.said().count(" * Debug mode: off")
+        Path("app.py").write_text("print('changed', flush=True)\n" + APP.format("file"))
+        for _ in range(200):
+            if "changed" in process.said():
+                break
+            asyncio.run(asyncio.sleep(0.05))
+        assert "Detected change in" in process.said()
+        assert 4 > process.interrupt()
+
+
+@pytest.mark.parametrize(
+    ("args", "message"),
+    [
+        (["--cert", "none.pem"], "Error: There is no certificate or key file 'none.pem'."),
+        (["-b", "127.0.0.1:1", "-b", "nonsense.invalid:x"], "Error: Cannot listen on 127.0.0.1:1"),
+    ],
+)
+def test_what_keeps_run_from_starting(args: list[str], message: str) -> None:
+    """One line, exit status 1."""
+    Path("app.py").write_text(APP.format("file"))
+    ended = quart_command("run", *args)
+
+    assert 1 == ended.returncode
+    assert ended.stderr.startswith(message)
+    assert 1 == ended.stderr.count("\n")

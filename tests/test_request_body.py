@@ -1,0 +1,635 @@
+"""Request bodies: pulled by their reader, counted as they come, timed while they do not."""
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import pytest
+from asgi import Response, post, request, stream
+from quart import Quart, request as current
+from quart.wrappers.base import ClientDisconnectedError
+from quart.wrappers.request import Body
+from werkzeug.exceptions import RequestEntityTooLarge, RequestTimeout
+
+FORM = "application/x-www-form-urlencoded"
+MULTIPART = "multipart/form-data; boundary=b"
+MULTIPART_BODY = b'--b\r\nContent-Disposition: form-data; name="a"\r\n\r\n%s\r\n--b--\r\n'
+
+
+def make_app(view: Callable[[], Awaitable[Any]], **options: Any) -> Quart:
+    app = Quart("tests", root_path="tests")
+    app.add_url_rule("/", "view", view, methods=["GET", "POST"], **options)
+    return app
+
+
+async def read_data() -> Any:
+    return await current.data
+
+
+async def read_get_data() -> Any:
+    return await current.get_data()
+
+
+async def read_body() -> Any:
+    return await current.body
+
+
+async def read_chunks() -> Any:
+    return b"".join([chunk async for chunk in current.body])
+
+
+async def read_stream() -> Any:
+    return b"".join([chunk async for chunk in current.stream])
+
+
+async def read_json() -> Any:
+    return {"json": await current.get_json(force=True)}
+
+
+async def read_form() -> Any:
+    return {"form": await current.form}
+
+
+async def read_files() -> Any:
+    return {"files": list(await current.files)}
+
+
+async def read_values() -> Any:
+    return {"values": list(await current.values)}
+
+
+async def read_multipart() -> Any:
+    return {"parts": [await part.text() async for part in current.multipart()]}
+
+
+READERS = [
+    (read_data, "text/plain", b"x" * 1000),
+    (read_get_data, "text/plain", b"x" * 1000),
+    (read_body, "text/plain", b"x" * 1000),
+    (read_chunks, "text/plain", b"x" * 1000),
+    (read_stream, "text/plain", b"x" * 1000),
+    (read_json, "application/json", json.dumps(["x" * 1000]).encode()),
+    (read_form, FORM, b"a=" + b"x" * 1000),
+    (read_form, MULTIPART, MULTIPART_BODY % (b"x" * 1000)),
+    (read_files, MULTIPART, MULTIPART_BODY % (b"x" * 1000)),
+    (read_values, FORM, b"a=" + b"x" * 1000),
+    (read_multipart, MULTIPART, MULTIPART_BODY % (b"x" * 1000)),
+]
+every_way = pytest.mark.parametrize(
+    ("reader", "content_type", "body"), READERS, ids=lambda value: getattr(value, "__name__", "")
+)
+
+
+async def send(app: Quart, body: Any, content_type: str, **headers: str) -> Response:
+    return await post(app, body=body, headers={"content-type": content_type, **headers})
+
+
+# --- reading
+
+
+@pytest.mark.parametrize("reader", [read_data, read_get_data, read_body, read_chunks, read_stream])
+@pytest.mark.parametrize("body", [b"", b"one", [b"on", b"e"], [b"", b"one", b""]])
+async def test_a_body_is_read_in_every_way(reader: Any, body: Any) -> None:
+    """Data, body and stream give what was sent, however it was cut."""
+    response = await post(make_app(reader), body=body)
+
+    assert 200 == response.status
+    assert (body if isinstance(body, bytes) else b"".join(body)) == response.body
+
+
+async def test_data_can_be_read_again() -> None:
+    """The data is kept for whoever asks next."""
+
+    async def view() -> Any:
+        return [(await current.get_data(as_text=True)) for _ in range(3)]
+
+    assert ["data"] * 3 == (await post(make_app(view), body=b"data")).json
+
+
+async def test_data_that_is_not_cached_is_gone() -> None:
+    """`cache=False` forgets the data."""
+
+    async def view() -> Any:
+        return [(await current.get_data(cache=cache, as_text=True)) for cache in (False, True)]
+
+    assert ["data", ""] == (await post(make_app(view), body=b"data")).json
+
+
+async def test_text_that_is_no_utf_8_has_replacement_characters() -> None:
+    """`as_text` never raises, as in Flask."""
+
+    async def view() -> Any:
+        return await current.get_data(as_text=True)
+
+    assert "a�" == (await post(make_app(view), body=b"a\xff")).text
+
+
+async def test_two_readers_share_one_body() -> None:
+    """Tasks that read at the same time get the same data and pull each message once."""
+
+    async def view() -> Any:
+        return [
+            data.decode()
+            for data in await asyncio.gather(current.get_data(), current.body, current.data)
+        ]
+
+    response = await post(make_app(view), body=[b"a", b"b", b"c"], suspends=True)
+
+    assert ["abc"] * 3 == response.json
+
+
+async def test_chunks_arrive_while_the_client_sends() -> None:
+    """An iteration gives each chunk when it comes, not at the end."""
+
+    async def view() -> Any:
+        async def echo(body: Body) -> Any:
+            async for chunk in body:
+                yield chunk.upper()
+
+        return echo(current.body)
+
+    async with stream(make_app(view), "POST") as http:
+        http.body(b"one", more=True)
+        assert b"ONE" == await http.chunk()
+        http.body(b"two")
+        assert b"TWO" == await http.chunk()
+
+
+async def test_what_was_iterated_over_is_not_read_again() -> None:
+    """The rest of a body can be read whole."""
+
+    async def view() -> Any:
+        first = await anext(current.body)
+        return [first.decode(), (await current.get_data()).decode()]
+
+    assert ["a", "bc"] == (await post(make_app(view), body=[b"a", b"b", b"c"])).json
+
+
+@pytest.mark.parametrize("handler_waits", [False, True])
+async def test_an_unread_upload_stays_with_the_client(handler_waits: bool) -> None:
+    """Of 64 MiB offered to a view that does not read, at most 1 MiB is pulled."""
+
+    async def view() -> Any:
+        if handler_waits:
+            await asyncio.sleep(0.05)
+        return "done"
+
+    async with stream(make_app(view), "POST") as http:
+        for _ in range(1024):
+            http.body(b"x" * 65536, more=True)
+        assert 200 == (await http.response()).status
+        assert 16 >= http.received
+
+
+async def test_a_slow_reader_does_not_let_the_body_pile_up() -> None:
+    """Chunks are pulled when they are asked for."""
+
+    async def view() -> Any:
+        await anext(current.body)
+        await asyncio.sleep(0.05)
+        return "done"
+
+    async with stream(make_app(view), "POST") as http:
+        for _ in range(1024):
+            http.body(b"x" * 65536, more=True)
+        assert 200 == (await http.response()).status
+        assert 16 >= http.received
+
+
+async def test_a_disconnect_while_the_body_is_read() -> None:
+    """Reading raises ClientDisconnectedError where the handler is not cancelled."""
+    caught = []
+
+    async def view() -> Any:
+        try:
+            await current.get_data()
+        except ClientDisconnectedError as error:
+            caught.append(error)
+            raise
+
+    app = make_app(view)
+    app.config["CANCEL_ON_DISCONNECT"] = False
+    async with stream(app, "POST") as http:
+        http.body(b"x", more=True)
+        http.disconnect()
+
+    assert 1 == len(caught)
+
+
+# --- limits
+
+
+@every_way
+@pytest.mark.parametrize("announced", [True, False])
+async def test_max_content_length(
+    reader: Any, content_type: str, body: bytes, announced: bool
+) -> None:
+    """More than MAX_CONTENT_LENGTH is 413 however it is read, announced or not."""
+    app = make_app(reader)
+    pieces = body if announced else [body[:500], body[500:]]
+
+    app.config["MAX_CONTENT_LENGTH"] = len(body)
+    assert 200 == (await send(app, pieces, content_type)).status
+
+    app.config["MAX_CONTENT_LENGTH"] = len(body) - 1
+    assert 413 == (await send(app, pieces, content_type)).status
+
+
+@every_way
+async def test_a_content_length_that_lies(reader: Any, content_type: str, body: bytes) -> None:
+    """What counts is what comes, not what was announced."""
+    app = make_app(reader)
+    app.config["MAX_CONTENT_LENGTH"] = len(body) - 1
+    async with stream(app, "POST", headers={"content-type": content_type}) as http:
+        http.scope["headers"].append((b"content-length", b"3"))
+        http.body(body[:10], more=True)
+        http.body(body[10:])
+        response = await http.response()
+
+    assert 413 == response.status
+
+
+async def test_an_announced_excess_is_refused_before_it_is_pulled() -> None:
+    """Nothing is read of a body whose Content-Length is too large."""
+    app = make_app(read_data)
+    app.config["MAX_CONTENT_LENGTH"] = 10
+    async with stream(app, "POST", headers={"content-length": "11"}) as http:
+        assert 413 == (await http.response()).status
+        assert 0 == http.received
+
+
+@every_way
+async def test_the_limit_of_one_request(reader: Any, content_type: str, body: bytes) -> None:
+    """`request.max_content_length` lowers, raises and lifts the limit of the application."""
+    app = make_app(reader)
+    limit: int | None
+
+    @app.before_request
+    async def set_limit() -> None:
+        current.max_content_length = limit
+
+    app.config["MAX_CONTENT_LENGTH"] = 10
+    for limit, status in [(len(body), 200), (len(body) - 1, 413), (None, 200), (10**9, 200)]:
+        assert status == (await send(app, [body], content_type)).status
+
+
+async def test_the_limit_is_set_after_the_body_was_touched() -> None:
+    """A limit counts for a body that exists already."""
+
+    async def view() -> Any:
+        body = current.body
+        current.max_content_length = 2
+        return await body
+
+    assert 413 == (await post(make_app(view), body=[b"abc"])).status
+
+
+async def test_the_limit_of_a_route() -> None:
+    """A route may have limits of its own."""
+    app = make_app(read_data, max_content_length=10)
+    app.config["MAX_CONTENT_LENGTH"] = 2
+
+    assert 200 == (await post(app, body=[b"x" * 10])).status
+    assert 413 == (await post(app, body=[b"x" * 11])).status
+
+
+async def test_reading_fails_again_after_the_limit() -> None:
+    """A second attempt does not get the part that fitted."""
+
+    async def view() -> Any:
+        for _ in range(2):
+            with pytest.raises(RequestEntityTooLarge):
+                await current.get_data()
+        with pytest.raises(RequestEntityTooLarge):
+            await anext(current.body)
+        return "refused"
+
+    app = make_app(view)
+    app.config["MAX_CONTENT_LENGTH"] = 3
+
+    assert "refused" == (await post(app, body=[b"ab", b"cd"])).text
+
+
+# --- timeout
+
+
+@every_way
+async def test_body_timeout(reader: Any, content_type: str, body: bytes) -> None:
+    """A client that falls silent is answered with 408, however its body is read."""
+    app = make_app(reader)
+    app.config["BODY_TIMEOUT"] = 0.02
+    async with stream(app, "POST", headers={"content-type": content_type}) as http:
+        http.body(body[:5], more=True)
+        assert 408 == (await http.response()).status
+
+
+async def test_body_timeout_counts_silence() -> None:
+    """A body may take longer than the timeout as long as something comes."""
+    app = make_app(read_data)
+    app.config["BODY_TIMEOUT"] = 0.1
+    async with stream(app, "POST") as http:
+        for _ in range(6):
+            http.body(b"x", more=True)
+            await asyncio.sleep(0.03)
+        http.body()
+        assert b"xxxxxx" == (await http.response()).body
+
+
+async def test_body_timeout_of_one_request() -> None:
+    """`request.body_timeout` overrides the application's, None is no limit."""
+
+    async def view() -> Any:
+        current.body_timeout = 0.01
+        with pytest.raises(RequestTimeout):
+            await current.get_data()
+        current.body_timeout = None
+        return await current.get_data()
+
+    async with stream(make_app(view), "POST") as http:
+        await asyncio.sleep(0.03)
+        http.body(b"late")
+        assert b"late" == (await http.response()).body
+
+
+# --- JSON
+
+
+async def view_json() -> Any:
+    return {"json": await current.get_json()}
+
+
+async def post_json(app: Quart, body: bytes, content_type: str = "application/json") -> Response:
+    return await send(app, body, content_type)
+
+
+@pytest.mark.parametrize(
+    "content_type",
+    ["application/json", "application/json; charset=utf-8", "application/problem+json"],
+)
+async def test_json(content_type: str) -> None:
+    """A body of a JSON content type is parsed."""
+    response = await post_json(make_app(view_json), b'{"a": [1, "\xc3\xa9"]}', content_type)
+
+    assert {"json": {"a": [1, "é"]}} == response.json
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"{",
+        b"[1,]",
+        b'{"a": 1} x',
+        b"nul",
+        b'"\xff"',
+        b"\xff\xfe",
+        b"'a'",
+        b'"\x00"',
+        b"[" * 100_000,
+        b'{"a":' * 100_000,
+        b"1" * 5000,
+    ],
+    ids=range(12),
+)
+async def test_bad_json_is_400(body: bytes) -> None:
+    """What is no JSON, no UTF-8 or nested too deep is the client's mistake."""
+    app = make_app(view_json)
+    response = await post_json(app, body)
+
+    assert 400 == response.status
+    assert "Failed to decode" not in response.text
+
+
+async def test_the_reason_for_bad_json_in_debug_mode() -> None:
+    """In debug mode the page says what is wrong."""
+    app = make_app(view_json)
+    app.debug = True
+
+    assert "Failed to decode JSON object: Expecting" in (await post_json(app, b"{")).text
+
+
+async def test_json_of_another_content_type_is_none() -> None:
+    """Without `force` only JSON content types are parsed."""
+
+    async def view() -> Any:
+        return [await current.get_json(), await current.json, await current.get_json(force=True)]
+
+    assert [None, None, 1] == (await send(make_app(view), b"1", "text/plain")).json
+
+
+async def test_json_requires_content_type() -> None:
+    """The config key JSON_REQUIRES_CONTENT_TYPE brings Flask's 415."""
+    app = make_app(view_json)
+    app.config["JSON_REQUIRES_CONTENT_TYPE"] = True
+
+    assert 415 == (await send(app, b"1", "text/plain")).status
+    assert 200 == (await post_json(app, b"1")).status
+
+
+async def test_silent_json() -> None:
+    """`silent` gives None for what is no JSON, and does not hide the error from the next."""
+
+    async def view() -> Any:
+        assert await current.get_json(silent=True) is None
+        return {"json": await current.get_json()}
+
+    assert 400 == (await post_json(make_app(view), b"{")).status
+
+
+async def test_json_is_cached() -> None:
+    """The parsed value is kept, unless `cache` is off."""
+
+    async def view() -> Any:
+        first = await current.get_json()
+        return [
+            first is await current.get_json(),
+            first is await current.get_json(cache=False),
+        ]
+
+    assert [True, False] == (await post_json(make_app(view), b"[]")).json
+
+
+async def test_on_json_loading_failed() -> None:
+    """A subclass decides what is given for a body that is no JSON."""
+    app = make_app(view_json)
+
+    class Request(app.request_class):  # type: ignore[misc, name-defined]
+        def on_json_loading_failed(self, error: Exception | None) -> Any:
+            return type(error).__name__
+
+    app.request_class = Request
+
+    assert {"json": "JSONDecodeError"} == (await post_json(app, b"{")).json
+
+
+async def test_a_large_json_document_is_equal() -> None:
+    """Documents that are parsed off the loop come out as all others."""
+    app = make_app(view_json)
+    values = [
+        list(range(400_000)),
+        {str(number): [number, {"a": None}] for number in range(50_000)},
+        ["x" * 400_000, 1.5, -7, True],
+        [[]] * 200_000,
+    ]
+    for value in values:
+        assert {"json": value} == (await post_json(app, json.dumps(value).encode())).json
+    assert 400 == (await post_json(app, b"[" + b"0," * 300_000 + b"]")).status
+
+
+@pytest.mark.parametrize(
+    "document",
+    [b"[" + b"0," * 4_000_000 + b"0]", b'{"a":"' + b"x" * 8_000_000 + b'"}'],
+    ids=["numbers", "text"],
+)
+async def test_a_large_json_document_does_not_block_the_loop(document: bytes) -> None:
+    """The loop is held up no longer than a quarter of a second."""
+    app = make_app(view_json)
+
+    @app.after_request
+    async def forget(_: Any) -> Any:
+        return app.response_class("done")
+
+    assert 0.25 > await longest_block(post_json(app, document))
+
+
+async def longest_block(work: Awaitable[Any]) -> float:
+    """The longest time in seconds that the loop was held up while something was awaited."""
+    loop = asyncio.get_running_loop()
+    task = asyncio.ensure_future(work)
+    longest = 0.0
+    while not task.done():
+        before = loop.time()
+        await asyncio.sleep(0.001)
+        longest = max(longest, loop.time() - before)
+    await task
+    return longest
+
+
+# --- the push side, as test contexts and extensions use it
+
+
+async def test_a_body_that_is_pushed() -> None:
+    """`append` and `set_complete` wake whoever waits."""
+    body = Body(None, None)
+    reader = asyncio.ensure_future(body.read())
+    await asyncio.sleep(0)
+    body.append(b"a")
+    await asyncio.sleep(0)
+    body.append(b"b")
+    body.set_complete()
+
+    assert b"ab" == await reader
+    assert b"ab" == await body
+
+
+async def test_set_result() -> None:
+    """A body may be given at once; `clear` forgets it."""
+    body = Body(None, None)
+    body.set_result(b"data")
+
+    assert b"data" == await body
+    body.clear()
+    assert b"" == await body
+    assert [] == [chunk async for chunk in body]
+
+
+async def test_a_pushed_body_drops_what_is_too_much() -> None:
+    """Over the limit nothing is kept in memory."""
+    body = Body(None, 5)
+    for _ in range(100):
+        body.append(b"abc")
+
+    with pytest.raises(RequestEntityTooLarge):
+        await body
+    with pytest.raises(RequestEntityTooLarge):
+        await anext(body)
+
+
+async def test_an_error_of_the_source_reaches_the_reader() -> None:
+    """What the source raises, at once or after waiting, the reader gets."""
+
+    async def fails() -> None:
+        raise ClientDisconnectedError()
+
+    async def fails_later() -> None:
+        await asyncio.sleep(0)
+        raise ClientDisconnectedError()
+
+    for source in (fails, fails_later):
+        body = Body(None, None)
+        body.source = source
+        for _ in range(2):
+            with pytest.raises(ClientDisconnectedError):
+                await body
+
+
+async def test_a_timeout_within_the_source_is_not_the_bodys() -> None:
+    """Only the silence of the client becomes RequestTimeout."""
+
+    async def source() -> None:
+        await asyncio.sleep(0)
+        raise TimeoutError("mine")
+
+    body = Body(None, None)
+    body.source = source
+    body.timeout = 5
+
+    with pytest.raises(TimeoutError, match="mine"):
+        await body
+
+
+async def test_a_reader_may_be_cancelled() -> None:
+    """The next reader goes on where the cancelled one waited."""
+    body = Body(None, None)
+    first = asyncio.ensure_future(body.read())
+    second = asyncio.ensure_future(body.read())
+    await asyncio.sleep(0)
+    first.cancel()
+    await asyncio.sleep(0)
+    body.set_result(b"data")
+
+    assert b"data" == await second
+    assert first.cancelled()
+
+
+# --- the rest of the request
+
+
+async def test_is_disconnected() -> None:
+    """A handler may ask whether the client has gone."""
+    seen = []
+
+    async def view() -> Any:
+        seen.append(await current.is_disconnected())
+        while not await current.is_disconnected():
+            await asyncio.sleep(0.001)
+        seen.append(True)
+        return ""
+
+    app = make_app(view)
+    app.config["CANCEL_ON_DISCONNECT"] = False
+    async with stream(app, "POST") as http:
+        http.body()
+        await asyncio.sleep(0.01)
+        http.disconnect()
+
+    assert [False, True] == seen
+
+
+async def test_a_sync_view_reads_the_body() -> None:
+    """In a sync view what is awaited elsewhere gives its value."""
+    app = Quart("tests", root_path="tests")
+
+    @app.post("/")
+    def view() -> Any:
+        return [
+            current.get_json(),
+            current.json,
+            current.get_data(as_text=True),
+            current.data.decode(),  # type: ignore[attr-defined]
+        ]
+
+    response = await request(app, "POST", json={"a": 1})
+
+    assert [{"a": 1}, {"a": 1}, '{"a": 1}', '{"a": 1}'] == response.json
