@@ -16,6 +16,8 @@ default_role = "code"
 myst_heading_anchors = 3
 autodoc_member_order = "bysource"
 autodoc_typehints = "none"
+# What is taken over from Flask refers to pages of its documentation.
+autodoc_inherit_docstrings = False
 
 html_theme = "alabaster"
 html_theme_options = {"description": "The Flask API on asyncio", "fixed_sidebar": True}

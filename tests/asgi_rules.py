@@ -330,6 +330,11 @@ class Rules:
         """Whether the application has said all it may say."""
         return self.state == "ended"
 
+    @property
+    def asked(self) -> bool:
+        """Whether the application has received what it has to answer."""
+        return self.state != "not asked"
+
     def note(self, event: Message) -> None:
         """Take notice that the application has received *event*."""
         match event["type"]:

@@ -1006,6 +1006,16 @@ async def test_events_come_in_any_order() -> None:
     assert 1 == http.received
 
 
+async def test_what_was_not_asked_needs_no_answer() -> None:
+    """An application may turn away from events that do not begin a connection."""
+    async with Websocket(saying(), websocket_scope()) as ws:
+        ws.feed({"type": "websocket.receive", "text": "early"})
+    with pytest.raises(AssertionError, match="without its full answer"):
+        async with Websocket(nothing, websocket_scope()) as ws:
+            ws.feed({"type": "websocket.connect"})
+            await ws.finish()
+
+
 pytest_plugins = ["pytester"]
 
 

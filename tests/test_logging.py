@@ -18,8 +18,9 @@ from quart.logging import (
 
 
 @pytest.fixture(autouse=True)
-def clean_loggers() -> Iterator[None]:
+def clean_loggers(pytestconfig: pytest.Config) -> Iterator[None]:
     """The root's handlers, those of pytest as well, are put aside, and this app's are removed."""
+    plugin = pytestconfig.pluginmanager.unregister(name="logging-plugin")
     root = logging.getLogger()
     handlers, level = root.handlers, root.level
     root.handlers = []
@@ -29,6 +30,8 @@ def clean_loggers() -> Iterator[None]:
     logger.handlers, logger.level, logger.propagate = [], logging.NOTSET, True
     root.handlers = handlers
     root.setLevel(level)
+    if plugin is not None:
+        pytestconfig.pluginmanager.register(plugin, "logging-plugin")
 
 
 @pytest.fixture

@@ -561,6 +561,16 @@ async def stream():
     response.timeout = None
     return response
 
+@app.get("/ticks")
+async def ticks():
+    async def ticks():
+        while True:
+            yield "tick"
+            await asyncio.sleep(0.1)
+    response = await app.make_response(ticks())
+    response.timeout = None
+    return response
+
 @app.websocket("/ws")
 async def ws():
     while True:
@@ -634,6 +644,37 @@ async def test_ctrl_c_with_everything_open(program: Path) -> None:
         assert 3 > seconds
         assert 0 == process.popen.returncode
         assert "ends" == process.said().splitlines()[-1]
+
+
+@pytest.mark.parametrize(
+    "server",
+    [
+        "uvicorn program:app --port",
+        "hypercorn program:app -b",
+        "granian program:app --interface asgi --port",
+    ],
+)
+async def test_ctrl_c_under_other_servers(program: Path, server: str) -> None:
+    """Streams and websockets end there too, though the lifespan's shutdown comes last."""
+    name, *arguments = server.split()
+    pytest.importorskip(name)
+    port = free_port()
+    where = f"127.0.0.1:{port}" if name == "hypercorn" else str(port)
+    with running(port, "-m", name, *arguments, where, cwd=program.parent) as process:
+        _, writer = await asyncio.open_connection("127.0.0.1", port, limit=2)
+        writer.write(b"GET /ticks HTTP/1.1\r\nHost: a\r\n\r\n")
+        async with websockets.connect(f"ws://127.0.0.1:{port}/ws") as ws:
+            await ws.recv()
+            interrupted = asyncio.create_task(asyncio.to_thread(process.interrupt))
+            with pytest.raises(websockets.ConnectionClosed):
+                while True:
+                    await ws.recv()
+            assert 1001 == ws.close_code
+            seconds = await interrupted
+        writer.close()
+        assert 3 > seconds
+        assert "ends" in process.said().splitlines()
+        assert "Traceback" not in process.said()
 
 
 @pytest.mark.parametrize("path", ["/deaf", "/stuck"])

@@ -1,6 +1,7 @@
 """Templates: rendered whole and as streams, and all that they see."""
 
 import logging
+import os
 import threading
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -406,14 +407,12 @@ async def test_jinja_options(app: Quart) -> None:
 )
 async def test_auto_reload(app: Quart, setting: Any, debug: bool, expected: bool) -> None:
     """A template that changed is loaded anew if the config says so, or in debug mode."""
-    app.debug = debug
     app.config["TEMPLATES_AUTO_RELOAD"] = setting
+    app.debug = debug
     path = Path(app.root_path) / "templates" / "app.html"
     async with app.app_context():
         await render_template("app.html")
         path.write_text("changed")
-        import os
-
         os.utime(path, (1, 1))
 
         assert expected == ("changed" == await render_template("app.html"))
@@ -429,7 +428,8 @@ async def test_explain_template_loading(app: Quart, caplog: pytest.LogCaptureFix
                 await render_template("no.html")
 
     assert "Locating template 'inner.html'" in caplog.text
-    assert "blueprint 'outer.inner'" in caplog.text
+    assert "trying loader of application" in caplog.text
+    assert f"{app.root_path}/inner" in caplog.text
     assert "no match" in caplog.text
 
 

@@ -60,6 +60,7 @@ class _ASGIConnection:
     _task: asyncio.Task[Any] | None = None
     _armed: asyncio.Handle | None = None
     _look_out: asyncio.Task[None] | None = None
+    _deadline: asyncio.TimerHandle | None = None
     _ahead: deque[Message] | None = None
     _ahead_size = 0
     _receiving = False
@@ -75,6 +76,8 @@ class _ASGIConnection:
     async def _close(self) -> None:
         """Leave nothing behind where the handler has waited."""
         self.app._connections.discard(self)
+        if self._deadline is not None:
+            self._deadline.cancel()
         if self._look_out is not None:
             self._look_out.cancel()
             await asyncio.wait([self._look_out])
@@ -141,7 +144,8 @@ class _ASGIConnection:
             self._ahead = deque()
         try:
             while (
-                self.disconnected is None
+                not self._receiving  # a reader came first; it arms the look-out again
+                and self.disconnected is None
                 and len(self._ahead) < _READ_AHEAD_MESSAGES
                 and self._ahead_size < _READ_AHEAD_BYTES
             ):
@@ -186,7 +190,7 @@ class ASGIHTTPConnection(_ASGIConnection):
     """One HTTP request and its response (ASGI HTTP, spec_version 2.0 to 2.5)."""
 
     connection: Request
-    _streaming = False
+    _endless = False
 
     async def __call__(self, receive: Receive, send: Send) -> None:
         self._receive = receive
@@ -239,7 +243,7 @@ class ASGIHTTPConnection(_ASGIConnection):
                         self._armed.cancel()
                         self._armed = None
                     await send(start)
-                    if scope["method"] == "HEAD":
+                    if scope["method"] == "HEAD" or status in _BODILESS:
                         data = b""
                     await send({"type": "http.response.body", "body": data})
             finally:
@@ -303,7 +307,7 @@ class ASGIHTTPConnection(_ASGIConnection):
         seconds = response.timeout
         if seconds is ...:
             seconds = self.app.config["RESPONSE_TIMEOUT"]
-        self._streaming = response.timeout is None
+        self._endless = response.mimetype == "text/event-stream"
         try:
             async with asyncio.timeout(seconds) as timer:
                 await self._send_pieces(start, response)
@@ -386,10 +390,13 @@ class ASGIHTTPConnection(_ASGIConnection):
             )
 
     def shut_down(self) -> None:
-        """End a stream that would have no end; other responses are left to finish."""
-        if self._streaming and not self._cancelled:
+        """End a stream of events, now; whatever else has `SHUTDOWN_TIMEOUT` seconds to finish."""
+        if self._endless:
             self._shutting_down = True
             self._cancel()
+        else:
+            seconds = self.app.config["SHUTDOWN_TIMEOUT"]
+            self._deadline = self._loop.call_later(seconds, self._cancel)
 
 
 class ASGIWebsocketConnection(_ASGIConnection):
@@ -398,14 +405,18 @@ class ASGIWebsocketConnection(_ASGIConnection):
     connection: Websocket
 
     async def __call__(self, receive: Receive, send: Send) -> None:
+        self._receive = receive
+        self._send = send
+        self._loop = asyncio.get_running_loop()
+        self._task = asyncio.current_task(self._loop)
         self.connection = websocket = self._create_websocket_from_scope(send)
         try:
             message = await receive()
             if message["type"] != "websocket.connect":
                 return
-            self._open(receive, send)
             self._registered = True
             self.app._connections.add(self)
+            self._arm()
             await self.handle_websocket(websocket, send)
         except ClientDisconnectedError:
             pass

@@ -7,6 +7,7 @@ import re
 import unicodedata
 from collections.abc import Callable, Iterable
 from datetime import datetime
+from errno import ENOENT
 from functools import partial
 from io import BytesIO, TextIOBase
 from mimetypes import guess_type
@@ -114,7 +115,7 @@ async def send_file(
                 headers.add("Content-Encoding", encoding)
         elif offered := config.get("STATIC_PRECOMPRESSED"):
             headers.add("Vary", "Accept-Encoding")
-            if request is not None:
+            if request is not None and "Accept-Encoding" in request.headers:
                 codings = _accepted_codings(request, PRECOMPRESSED if offered is True else offered)
         found = await off_loop(_find, source, codings, response_class.file_body_class)
         path, size, body = found.path, found.size, found.body
@@ -192,20 +193,28 @@ def _under_root(path: str) -> list[str]:
 
 
 def _find(paths: _Paths, codings: Iterable[str], body_class: type[FileBody]) -> _Found:
-    """The first of `paths` that is a file, or one of its siblings in `codings`."""
-    error: OSError = FileNotFoundError(f"There is no file {paths[0]!r}.")
+    """The first of `paths` that is a file, or its first sibling in `codings`."""
     for path in paths:
-        for coding in (*codings, None):
-            found = path if coding is None else path + PRECOMPRESSED[coding]
-            try:
-                stat = os.stat(found)
-            except OSError as stat_error:
-                if path is found is paths[0]:
-                    error = stat_error
-                continue
-            if S_ISREG(stat.st_mode):
-                return _Found(found, stat.st_size, stat.st_mtime, coding, body_class(found))
-    raise error
+        stat = _stat_file(path)
+        if stat is not None:
+            for coding in codings:
+                sibling = path + PRECOMPRESSED[coding]
+                found = _stat_file(sibling)
+                if found is not None:
+                    return _Found(
+                        sibling, found.st_size, found.st_mtime, coding, body_class(sibling)
+                    )
+            return _Found(path, stat.st_size, stat.st_mtime, None, body_class(path))
+    raise FileNotFoundError(ENOENT, "There is no such file", paths[0])
+
+
+def _stat_file(path: str) -> os.stat_result | None:
+    """The status of a regular file, None for anything else."""
+    try:
+        stat = os.stat(path)
+    except OSError:
+        return None
+    return stat if S_ISREG(stat.st_mode) else None
 
 
 def _guess_type(name: str | None, mimetype: str | None) -> tuple[str, str | None]:

@@ -10,12 +10,16 @@ import time
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
+from werkzeug.datastructures import Headers
+
 from quart import (
     Quart,
     abort,
     make_push_promise,
+    make_response,
     redirect,
     request,
+    send_early_hints,
     session,
     url_for,
     websocket,
@@ -101,6 +105,19 @@ async def push() -> Any:
     return "pushed", TEXT
 
 
+@app.get("/hint")
+async def hint() -> Any:
+    await send_early_hints("/style.css")
+    return "hinted", TEXT
+
+
+@app.get("/trailers")
+async def trailers() -> Any:
+    response = await make_response("followed", TEXT)
+    response.trailers = Headers({"Checksum": "abc"})
+    return response
+
+
 @app.get("/open")
 async def count_open() -> Any:
     return str(counter["open"]), TEXT
@@ -123,7 +140,9 @@ async def forever() -> Any:
                 yield "tick\n"
                 await asyncio.sleep(0.01)
 
-    return ticks(), TEXT
+    response = await make_response(ticks(), TEXT)
+    response.timeout = None
+    return response
 
 
 @app.get("/never")

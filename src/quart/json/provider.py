@@ -14,6 +14,21 @@ __all__ = ("DefaultJSONProvider", "JSONProvider")
 _make_encoder: Any = getattr(encoder, "c_make_encoder", None)
 
 
+def _encoder(
+    markers: dict[int, Any] | None,
+    default: Any,
+    ensure_ascii: bool,
+    sort_keys: bool,
+    item_separator: str,
+    key_separator: str,
+) -> Any:
+    """What `json.JSONEncoder` encodes with: a function of an object and a level, to chunks."""
+    escape = encoder.encode_basestring_ascii if ensure_ascii else encoder.encode_basestring
+    return _make_encoder(
+        markers, default, escape, None, key_separator, item_separator, sort_keys, False, True
+    )
+
+
 class DefaultJSONProvider(FlaskDefaultJSONProvider):
     """The standard library's JSON, with dates, decimals, UUIDs, data classes and ``__html__``.
 
@@ -31,16 +46,9 @@ class DefaultJSONProvider(FlaskDefaultJSONProvider):
         # PERF: this is what JSONEncoder does with these options, without making one for each call:
         # 1.7 us against 5.7 us for a small dictionary.
         item_separator, key_separator = separators or (", ", ": ")
-        encode = _make_encoder(
-            {},  # where it keeps track of circular references
-            self.default,
-            encoder.encode_basestring_ascii if self.ensure_ascii else encoder.encode_basestring,
-            None,
-            key_separator,
-            item_separator,
-            self.sort_keys,
-            False,
-            True,
+        # A new dictionary each time, to keep track of circular references.
+        encode = _encoder(
+            {}, self.default, self.ensure_ascii, self.sort_keys, item_separator, key_separator
         )
         return "".join(encode(obj, 0))
 
@@ -49,10 +57,25 @@ class DefaultJSONProvider(FlaskDefaultJSONProvider):
 
         Raises TypeError for positional and keyword arguments at once.
         """
-        if len(args) == 1 and not kwargs and self.compact is not False:
-            app: Any = self._app
-            if self.compact or not app.config["DEBUG"]:
-                # PERF: Flask's own way asks for more than this usual case needs.
-                data = self.dumps(args[0], separators=(",", ":"))
-                return app.response_class(data + "\n", mimetype=self.mimetype)
-        return super().response(*args, **kwargs)
+        app: Any = self._app
+        if (
+            len(args) != 1
+            or kwargs
+            or not (self.compact or (self.compact is None and not app.config["DEBUG"]))
+            or type(self).dumps is not DefaultJSONProvider.dumps
+            or _make_encoder is None
+        ):
+            return super().response(*args, **kwargs)
+        # PERF: one value in compact form is the usual case, and its encoder is made once.
+        options = (self.default, self.ensure_ascii, self.sort_keys)
+        if options != self._encoder_options:
+            self._encoder = _encoder(None, *options, ",", ":")
+            self._encoder_options = options
+        try:
+            data = "".join(self._encoder(args[0], 0))
+        except RecursionError:
+            data = self.dumps(args[0], separators=(",", ":"))  # knows a circular reference
+        return app.response_class(data + "\n", mimetype=self.mimetype)
+
+    _encoder: Any = None
+    _encoder_options: tuple[Any, ...] | None = None

@@ -8,11 +8,19 @@ from typing import TYPE_CHECKING, Any, Self
 
 from ..typing import TestClientProtocol
 from .client import QuartClient
+from .connections import ASGIReceiveEvent, ASGISendEvent
 
 if TYPE_CHECKING:
     from ..app import Quart
 
-__all__ = ("DEFAULT_TIMEOUT", "LifespanError", "TestApp", "TestClientProtocol")
+__all__ = (
+    "DEFAULT_TIMEOUT",
+    "ASGIReceiveEvent",
+    "ASGISendEvent",
+    "LifespanError",
+    "TestApp",
+    "TestClientProtocol",
+)
 
 #: Seconds for the start of an application, and for its end.
 DEFAULT_TIMEOUT = 6
@@ -44,8 +52,8 @@ class TestApp:
         self.shutdown_timeout = shutdown_timeout
         #: What the start of the application leaves for requests to find in `scope["state"]`.
         self.state: dict[str, Any] = {}
-        self._events: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
-        self._answers: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
+        self._events: asyncio.Queue[ASGIReceiveEvent] = asyncio.Queue()
+        self._answers: asyncio.Queue[ASGISendEvent] = asyncio.Queue()
         self._task: asyncio.Task[None] | None = None
 
     def test_client(self, use_cookies: bool = True, **kwargs: Any) -> TestClientProtocol:

@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from copy import copy
 from functools import partial, wraps
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, ParamSpec, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, ParamSpec, Self, TypeVar
 from urllib.parse import urlsplit
 
 from werkzeug.datastructures import Headers
@@ -17,6 +17,7 @@ from werkzeug.test import ClientRedirectError
 from ..datastructures import FileStorage
 from ..sessions import SessionMixin
 from ..typing import TestHTTPConnectionProtocol, TestWebsocketConnectionProtocol
+from ..utils import waits_in_threads
 from ..wrappers import Response
 from .connections import (
     TestHTTPConnection,
@@ -92,13 +93,13 @@ class _Awaitable(Coroutine[Any, Any, T]):
 def _to_be_awaited(
     method: Callable[P, Coroutine[Any, Any, T]],
 ) -> Callable[P, Coroutine[Any, Any, T]]:
-    """Have a forgotten `await` named when the result of an async method is used."""
+    """Have a forgotten `await` named where the result of an async method is used."""
 
     @wraps(method)
     def wrapper(*args: P.args, **kwargs: P.kwargs) -> Coroutine[Any, Any, T]:
         return _Awaitable(method(*args, **kwargs), method.__name__)
 
-    return wrapper
+    return waits_in_threads(wrapper)
 
 
 class QuartClient:
@@ -237,7 +238,9 @@ class QuartClient:
         environ_base = {**self.environ_base, **(kwargs.pop("environ_base", None) or {})}
         return RequestBuilder(self.app, *args, environ_base=environ_base, **kwargs)
 
-    def _scope(self, request: RequestBuilder, type_: str, **kwargs: Any) -> dict[str, Any]:
+    def _scope(
+        self, request: RequestBuilder, type_: Literal["http", "websocket"], **kwargs: Any
+    ) -> dict[str, Any]:
         scope = request.scope(type_, **kwargs)
         if self.state is not None:
             scope.setdefault("state", dict(self.state))
@@ -302,7 +305,7 @@ class QuartClient:
             len(args) == 2 and args[0] in {"localhost", self._own_host()}
         ):
             names = _QUARTS_COOKIE
-        options = {**dict(zip(names, args, strict=False)), **kwargs}
+        options = _by_name(names, args, kwargs)
         host, domain = options.pop("server_name", None), options.pop("domain", None)
         origin_only = options.pop("origin_only", True)
         if host is None:
@@ -319,7 +322,7 @@ class QuartClient:
         names: tuple[str, ...] = ("server_name", "key", "path", "domain")
         if not _begins_with_server(args, kwargs, ("key",)):
             names = names[1:]
-        options = {"path": "/", **dict(zip(names, args, strict=False)), **kwargs}
+        options = {"path": "/", **_by_name(names, args, kwargs)}
         domain = options.get("domain") or options.get("server_name") or self._own_host()
         self._jar().remove(options["key"], domain, options["path"])
 
@@ -410,6 +413,14 @@ def _begins_with_server(
         or len(args) > len(flasks)
         or not kwargs.keys().isdisjoint(flasks[: len(args)])
     )
+
+
+def _by_name(
+    names: tuple[str, ...], args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> dict[str, Any]:
+    if len(args) > len(names):
+        raise TypeError(f"A cookie's arguments are {', '.join(names)}; {len(args)} were given.")
+    return {**dict(zip(names, args, strict=False)), **kwargs}
 
 
 def _hostname(request: RequestBuilder) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from functools import lru_cache
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
@@ -12,7 +12,7 @@ from werkzeug.datastructures import Headers
 
 from ..globals import _cv_app
 from ..json import dumps, loads
-from ..typing import HTTPScope, WebsocketScope
+from ..typing import HTTPScope, WebsocketScope, WWWScope
 from ..utils import decode_headers
 from ..wrappers import Request, Response
 from ..wrappers.body import DataBody
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from ..app import Quart
 
 __all__ = (
+    "ASGIReceiveEvent",
+    "ASGISendEvent",
     "HTTPDisconnectError",
     "Response",
     "TestHTTPConnection",
@@ -32,6 +34,10 @@ __all__ = (
     "dumps",
     "loads",
 )
+
+#: What an application receives, and what it sends.
+ASGIReceiveEvent = dict[str, Any]
+ASGISendEvent = dict[str, Any]
 
 Item = TypeVar("Item", bytes, str | bytes)
 
@@ -100,7 +106,7 @@ class _TestConnection(Generic[Item]):
 
     __test__ = False
 
-    def __init__(self, app: Quart, scope: Mapping[str, Any]) -> None:
+    def __init__(self, app: Quart, scope: WWWScope) -> None:
         self.app = app
         self.scope = scope
         self.status_code: int | None = None
@@ -108,7 +114,7 @@ class _TestConnection(Generic[Item]):
         self.response_data = bytearray()
         #: Called with the headers as soon as the application has sent them.
         self.on_headers: Callable[[Headers], None] | None = None
-        self._events: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
+        self._events: asyncio.Queue[ASGIReceiveEvent] = asyncio.Queue()
         # None says that nothing follows.
         self._sent: asyncio.Queue[Item | None] = asyncio.Queue()
         self._task: asyncio.Task[None] | None = None
@@ -165,11 +171,11 @@ class _TestConnection(Generic[Item]):
         """Do what a client does at the end of an `async with` block."""
         raise NotImplementedError
 
-    async def _send(self, message: dict[str, Any]) -> None:
+    async def _send(self, message: ASGISendEvent) -> None:
         """Take one message from the application."""
         raise NotImplementedError
 
-    def _take_headers(self, message: dict[str, Any]) -> None:
+    def _take_headers(self, message: ASGISendEvent) -> None:
         self.headers = decode_headers(message.get("headers", ()))
         if self.on_headers is not None:
             self.on_headers(self.headers)
@@ -265,7 +271,7 @@ class TestHTTPConnection(_TestConnection[bytes]):
         if not (self._request_sent or self._disconnected):
             self._events.put_nowait({"type": "http.request", "body": b"", "more_body": False})
 
-    async def _send(self, message: dict[str, Any]) -> None:
+    async def _send(self, message: ASGISendEvent) -> None:
         match message["type"]:
             case "http.response.start":
                 self.status_code = message["status"]
@@ -384,7 +390,7 @@ class TestWebsocketConnection(_TestConnection[str | bytes]):
         await super()._run()
         self._answered.set()
 
-    async def _send(self, message: dict[str, Any]) -> None:
+    async def _send(self, message: ASGISendEvent) -> None:
         match message["type"]:
             case "websocket.accept":
                 self.accepted = True

@@ -8,7 +8,7 @@ from copy import copy
 from io import BytesIO
 from mimetypes import guess_type
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, Self
+from typing import IO, TYPE_CHECKING, Any, Literal, Self
 from urllib.parse import quote, unquote, urlencode, urljoin, urlsplit
 
 from werkzeug.datastructures import Authorization, Headers, MultiDict
@@ -180,7 +180,9 @@ class RequestBuilder:
                 after.headers.pop(name, None)
         return after
 
-    def scope(self, type_: str = "http", *, preserve_context: bool = False) -> dict[str, Any]:
+    def scope(
+        self, type_: Literal["http", "websocket"] = "http", *, preserve_context: bool = False
+    ) -> dict[str, Any]:
         """The ASGI scope of the request, or of the handshake of a websocket."""
         return make_test_scope(
             type_,
@@ -356,10 +358,10 @@ def _split(path: str) -> tuple[str, str, str, str | None]:
     """Scheme and host, if any, path, and query, None without "?"; a fragment is never sent."""
     path, question_mark, query = path.partition("#")[0].partition("?")
     scheme, colon, rest = path.partition("://")
-    if not colon:
-        scheme, host = "", ""
-    else:
+    if colon and scheme.isalpha():
         host, _, path = rest.partition("/")
+    else:
+        scheme, host = "", ""
     return scheme, host, f"/{path.removeprefix('/')}", query if question_mark else None
 
 
@@ -451,6 +453,6 @@ def _encode_multipart(parts: list[_Part], boundary: str) -> bytes:
         if filename is not None:
             disposition += f'; filename="{filename.translate(_QUOTED)}"'
         lines = ["", f"--{boundary}", f"Content-Disposition: {disposition}"]
-        lines += [f"{key}: {value}" for key, value in headers]
+        lines += [f"{k}: {v}" for k, v in headers if k.lower() != "content-disposition"]
         body += "\r\n".join([*lines, "", ""]).encode() + data
     return bytes(body + f"\r\n--{boundary}--\r\n".encode())

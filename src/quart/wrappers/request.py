@@ -9,7 +9,7 @@ from contextvars import copy_context
 from functools import partial
 from json.scanner import py_make_scanner  # type: ignore[attr-defined]  # not in typeshed
 from types import EllipsisType
-from typing import Any, Literal, Protocol, Self, TYPE_CHECKING, overload
+from typing import TYPE_CHECKING, Any, Literal, Protocol, Self, overload
 
 from werkzeug.datastructures import CombinedMultiDict, Headers, MultiDict
 from werkzeug.exceptions import BadRequest, UnsupportedMediaType
@@ -25,7 +25,6 @@ from .body import Body
 
 if TYPE_CHECKING:
     from ..formparser import Part
-    from ..typing import HTTPScope
 
 __all__ = (
     "SERVER_PUSH_HEADERS_TO_COPY",
