@@ -49,6 +49,7 @@ from asgi_rules import (
     Scope,
     http_scope,
     lifespan_scope,
+    merge_headers,
     websocket_scope,
 )
 from werkzeug.datastructures import Headers
@@ -452,16 +453,16 @@ async def request(
 
     An iterable body is sent in pieces without a content-length.
     """
-    typed: dict[str, str] = {}
+    described: dict[bytes, bytes] = {}
     if json is not None:
-        body, typed["content-type"] = jsonlib.dumps(json).encode(), "application/json"
+        body = jsonlib.dumps(json).encode()
+        described[b"content-type"] = b"application/json"
     elif form is not None:
         body = urlencode(form, doseq=True).encode()
-        typed["content-type"] = "application/x-www-form-urlencoded"
+        described[b"content-type"] = b"application/x-www-form-urlencoded"
     if isinstance(body, bytes) and body:
-        typed["content-length"] = str(len(body))
-    given = Headers(headers)
-    headers = [*((name, value) for name, value in typed.items() if name not in given), *given]
+        described[b"content-length"] = str(len(body)).encode()
+    headers = merge_headers(described, headers)
     async with stream(app, method, target, headers=headers, **options) as http:
         pieces = [body] if isinstance(body, bytes) else list(body)
         for piece in pieces[:-1]:

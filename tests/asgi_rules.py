@@ -113,7 +113,11 @@ def _connection_scope(
         "raw_path": raw_path.encode(),
         "query_string": query.encode(),
         "root_path": "",
-        "headers": _merge_headers(default_headers, headers),
+        "headers": [
+            (name, value)
+            for name, value in merge_headers(default_headers, headers)
+            if value is not None
+        ],
         "client": ("127.0.0.1", 50000),
         "server": ("127.0.0.1", 80),
         "state": {},
@@ -123,12 +127,16 @@ def _connection_scope(
     return {key: value for key, value in scope.items() if key not in set(without)}
 
 
-def _merge_headers(default: Mapping[bytes, bytes], headers: Pairs) -> list[tuple[bytes, bytes]]:
+def merge_headers(
+    default: Mapping[bytes, bytes], headers: Pairs
+) -> list[tuple[bytes, bytes | None]]:
+    """Encode *headers*, names in lower case, behind those of *default* they do not replace."""
     pairs = headers.items() if isinstance(headers, Mapping) else headers
-    given = [(_latin1(name).lower(), value) for name, value in pairs]
+    given = [
+        (_latin1(name).lower(), None if value is None else _latin1(value)) for name, value in pairs
+    ]
     names = {name for name, _ in given}
-    kept = [(name, value) for name, value in default.items() if name not in names]
-    return kept + [(name, _latin1(value)) for name, value in given if value is not None]
+    return [(name, value) for name, value in default.items() if name not in names] + given
 
 
 def _latin1(text: str | bytes) -> bytes:

@@ -104,6 +104,20 @@ def test_headers_replace_a_browsers_and_none_takes_one_away() -> None:
     assert b"user-agent" in dict(headers)
 
 
+async def test_a_request_can_go_without_a_host() -> None:
+    """What a test gives as headers reaches the scope through every function."""
+    seen = []
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        seen.extend(scope["headers"])
+        await saying(START, END)(scope, receive, send)
+
+    await post(app, body=b"a", headers={"Host": None, "Content-Length": "7"})
+
+    assert b"host" not in dict(seen)
+    assert [b"7"] == [value for name, value in seen if name == b"content-length"]
+
+
 @pytest.mark.parametrize("key", ["asgi", "state", "extensions", "raw_path", "client", "server"])
 @pytest.mark.parametrize("make", [http_scope, websocket_scope])
 def test_any_key_can_be_left_out_or_given(make: Callable[..., Scope], key: str) -> None:

@@ -63,9 +63,7 @@ def test_every_key_of_flask_is_there() -> None:
 
 def test_every_key_that_is_read_has_a_default() -> None:
     """What the package looks up in a config is in the list."""
-    source = "".join(
-        path.read_text() for path in Path(quart.__file__).parent.rglob("*.py")
-    )
+    source = "".join(path.read_text() for path in Path(quart.__file__).parent.rglob("*.py"))
     read = set(re.findall(r"""config(?:\.get)?[\[(]"([A-Z_]+)"[\],)]""", source))
 
     assert read

@@ -62,7 +62,9 @@ values = st.recursive(
 
 
 @given(values, st.booleans(), st.booleans(), st.sampled_from([None, (",", ":"), (", ", ": ")]))
-def test_the_text_is_flasks(value: Any, ensure_ascii: bool, sort_keys: bool, separators: Any) -> None:
+def test_the_text_is_flasks(
+    value: Any, ensure_ascii: bool, sort_keys: bool, separators: Any
+) -> None:
     """For every value and option, byte for byte."""
     ours, theirs = DefaultJSONProvider(app), flask.json.provider.DefaultJSONProvider(flask_app)
     for provider in (ours, theirs):

@@ -116,9 +116,7 @@ def test_records_go_to_standard_error_at_once(
     assert capsys.readouterr().err.endswith("] WARNING in test_logging: second\n")
 
 
-def test_the_default_handler_can_be_removed(
-    app: Quart, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_the_default_handler_can_be_removed(app: Quart, capsys: pytest.CaptureFixture[str]) -> None:
     app.logger.removeHandler(default_handler)
     app.logger.addHandler(logging.NullHandler())
     app.logger.error("silence")

@@ -22,7 +22,14 @@ from quart import (
     session,
 )
 from quart.sessions import SecureCookieSession, SessionInterface
-from quart.testing import ClientRedirectError, HTTPDisconnectError, QuartClient, TestResponse
+from quart.testing import (
+    ClientRedirectError,
+    HTTPDisconnectError,
+    QuartClient,
+    TestHTTPConnection,
+    TestResponse,
+)
+from quart.utils import run_sync
 
 METHODS = ["DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT", "TRACE"]
 
@@ -282,6 +289,13 @@ async def test_a_request_can_be_given_wherever_a_coroutine_can(client: QuartClie
     assert 200 == (await sixth).status_code
 
 
+async def test_a_request_in_a_worker_thread_gives_its_response(client: QuartClient) -> None:
+    """There it waits, as the framework's other async functions do."""
+    response = await run_sync(lambda: client.get("/echo/"))()
+
+    assert 200 == response.status_code
+
+
 def test_a_request_can_be_run_from_sync_code(client: QuartClient) -> None:
     assert 200 == asyncio.run(client.get("/echo/")).status_code
 
@@ -316,6 +330,21 @@ async def test_a_subclass_may_override_open_and_get(app: Quart) -> None:
     data = await json_of(await app.test_client().post("/echo/"))
 
     assert "POST" == data["headers"]["X-Own"]
+
+
+async def test_connection_classes_of_others_give_such_responses_too(app: Quart) -> None:
+    class Plain(TestHTTPConnection):
+        async def as_response(self) -> Any:
+            response = await super().as_response()
+            return Response(await response.get_data(), response.status_code, response.headers)
+
+    class Client(QuartClient):
+        http_connection_class = Plain
+
+    response = await Client(app).get("/echo/")
+
+    assert response.text.startswith("{")
+    assert "/echo/" == response.request.path
 
 
 # --- redirects ------------------------------------------------------------------------------

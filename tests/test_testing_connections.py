@@ -66,6 +66,7 @@ async def test_a_request_is_sent_and_read_piece_by_piece(app: Quart, client: Qua
 
     assert isinstance(response, TestResponse)
     assert (201, "THREE") == (response.status_code, response.text)
+    assert ("POST", "/") == (response.request.method, response.request.path)
     assert b"" == await connection.receive()
     assert bytearray(b"THREE") == connection.response_data
 
@@ -176,6 +177,24 @@ async def test_an_error_of_the_test_ends_the_application(app: Quart, client: Qua
             await connection.send_complete()
             await asyncio.sleep(0)
             raise KeyError("of the test")
+
+
+async def test_an_error_of_the_test_tells_of_the_applications(
+    app: Quart, client: QuartClient
+) -> None:
+    """It may well be the cause."""
+
+    @app.route("/")
+    async def fail() -> str:
+        raise ValueError("for the test")
+
+    with pytest.raises(AssertionError) as caught:
+        async with client.request("/") as connection:
+            await connection.send_complete()
+            await asyncio.sleep(0.01)
+            raise AssertionError
+
+    assert ["The application had raised ValueError('for the test')."] == caught.value.__notes__
 
 
 async def test_early_hints_and_trailers(app: Quart, client: QuartClient) -> None:

@@ -1,6 +1,6 @@
 """Class-based views."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 from asgi import get, post, request
@@ -100,7 +100,7 @@ async def test_decorators(app: Quart) -> None:
         return decorate
 
     class Index(View):
-        decorators = [decorator("a"), decorator("b")]
+        decorators: ClassVar[list[Any]] = [decorator("a"), decorator("b")]
 
         async def dispatch_request(self) -> str:
             return "view"
@@ -139,14 +139,14 @@ async def test_the_methods_of_bases_count() -> None:
             return ""
 
     class Two(MethodView):
-        methods = {"PATCH"}
+        methods = ("PATCH",)
 
     class Both(One, Two):
         async def delete(self) -> str:
             return ""
 
     class Fixed(One):
-        methods = {"GET"}
+        methods = ("GET",)
 
         async def put(self) -> str:
             return ""
@@ -173,7 +173,7 @@ async def test_a_method_without_a_function_is_named(
     app: Quart, caplog: pytest.LogCaptureFixture
 ) -> None:
     class Index(MethodView):
-        methods = {"GET", "PROPFIND"}
+        methods = ("GET", "PROPFIND")
 
         async def get(self) -> str:
             return ""

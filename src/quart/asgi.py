@@ -65,6 +65,7 @@ class _ASGIConnection:
     _ahead_size = 0
     _receiving = False
     _arrival: asyncio.Future[None] | None = None
+    _answered = False  # from the last message on, a disconnect is only the server's good-bye
     _cancelled = False
     _shutting_down = False
     _registered = False
@@ -166,7 +167,7 @@ class _ASGIConnection:
         return bool(self.app.config["CANCEL_ON_DISCONNECT"] if choice is None else choice)
 
     def _cancel(self) -> None:
-        if self._task is not None and not self._cancelled:
+        if self._task is not None and not self._cancelled and not self._answered:
             self._cancelled = True
             self._task.cancel()
 
@@ -190,6 +191,7 @@ class ASGIHTTPConnection(_ASGIConnection):
     """One HTTP request and its response (ASGI HTTP, spec_version 2.0 to 2.5)."""
 
     connection: Request
+    _events = False
     _endless = False
 
     async def __call__(self, receive: Receive, send: Send) -> None:
@@ -239,6 +241,7 @@ class ASGIHTTPConnection(_ASGIConnection):
                     await self._send_response(start, response)
                 else:
                     # A small body that is in memory is sent at once: nothing to look out for.
+                    self._answered = True
                     if self._armed is not None:
                         self._armed.cancel()
                         self._armed = None
@@ -290,6 +293,7 @@ class ASGIHTTPConnection(_ASGIConnection):
     async def _send_response(self, start: Message, response: Response) -> None:
         """Send a response that is not small bytes: a stream, a file, one with trailers."""
         if response.status_code in _BODILESS or self.scope["method"] == "HEAD":
+            self._answered = True
             await self._send_message(start)
             await self._send_message({"type": "http.response.body", "body": b""})
             return
@@ -307,7 +311,8 @@ class ASGIHTTPConnection(_ASGIConnection):
         seconds = response.timeout
         if seconds is ...:
             seconds = self.app.config["RESPONSE_TIMEOUT"]
-        self._endless = response.mimetype == "text/event-stream"
+        self._events = response.mimetype == "text/event-stream"
+        self._endless = self._events or response.timeout is None
         try:
             async with asyncio.timeout(seconds) as timer:
                 await self._send_pieces(start, response)
@@ -356,6 +361,7 @@ class ASGIHTTPConnection(_ASGIConnection):
             start.update(status=response.status_code, headers=response.header_items())
             await self._send_pieces(start, response)
             return
+        self._answered = True
         if not started:
             await self._send_message(start)
         await self._send_message({"type": "http.response.body", "body": b""})
@@ -390,9 +396,10 @@ class ASGIHTTPConnection(_ASGIConnection):
             )
 
     def shut_down(self) -> None:
-        """End a stream of events, now; whatever else has `SHUTDOWN_TIMEOUT` seconds to finish."""
+        """End a stream of events, cut one that has no timeout; the others may finish for
+        `SHUTDOWN_TIMEOUT` seconds."""
         if self._endless:
-            self._shutting_down = True
+            self._shutting_down = self._events
             self._cancel()
         else:
             seconds = self.app.config["SHUTDOWN_TIMEOUT"]

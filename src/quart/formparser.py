@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
-from contextlib import aclosing
+from collections import deque
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import aclosing, contextmanager
 from io import BytesIO
 from math import inf
 from os import PathLike
@@ -52,37 +53,76 @@ def default_stream_factory(
     return TemporaryFile("w+b")
 
 
+class _Events:
+    """What comes of a body: for each part its head, its content in pieces, and None."""
+
+    def __init__(self, parser: MultiPartParser, body: Body, boundary: bytes) -> None:
+        limit = parser.max_form_parts
+        self._refuse = parser.fail
+        self._chunks = aiter(body)
+        self._events: deque[Any] = deque()
+        self._empty = True
+        with self._errors():
+            self._parser = PushMultipartParser(
+                boundary, max_segment_count=inf if limit is None else limit
+            )
+
+    async def next(self) -> Any:
+        """The next event; None also at the end."""
+        while not self._events:
+            try:
+                chunk = await anext(self._chunks)
+            except StopAsyncIteration:
+                # A form without fields may be sent as no bytes at all; any other has an end.
+                with self._errors():
+                    self._parser.close(check_complete=not self._empty)
+                return None
+            self._empty = False
+            if not self._parser.closed:
+                with self._errors():
+                    self._events.extend(self._parser.parse(chunk))
+        return self._events.popleft()
+
+    @contextmanager
+    def _errors(self) -> Iterator[None]:
+        try:
+            yield
+        except ParserLimitReached:
+            raise RequestEntityTooLarge() from None
+        except MultipartError as error:
+            self._refuse(str(error.args[0]))
+
+
 class Part:
     """One part of a multipart body while it arrives, from `request.multipart()`.
 
     `name` (str) is the field's, `filename` (str or None) the file's, `headers` the part's
-    `Headers`. Iterate over it for its chunks, once, or `read` or `save` it; what is left
-    unread when the next part is asked for is skipped.
+    `Headers`, `content_type` its Content-Type (str or None). Iterate over it for its chunks,
+    once, or `read` or `save` it; what is left unread when the next part is asked for is skipped.
     """
 
-    def __init__(self, segment: MultipartSegment, events: AsyncIterator[Any]) -> None:
+    def __init__(self, segment: MultipartSegment, events: _Events) -> None:
         self.name: str = segment.name or ""
-        self.headers = Headers(segment.headerlist)
-        self.filename = segment.filename
-        if self.filename is None and "*" in (disposition := self.headers["Content-Disposition"]):
-            # RFC 5987 names, which some clients send in spite of RFC 7578 section 4.2.
-            self.filename = parse_options_header(disposition)[1].get("filename")
+        self.filename: str | None = segment.filename
+        self.content_type: str | None = segment.header("Content-Type")
+        # PERF: the lines have been looked through already, so `add` need not do it again.
+        self.headers = Headers.__new__(Headers)
+        self.headers._list = segment.headerlist
+        if self.filename is None:
+            disposition = segment.header("Content-Disposition")
+            if "*" in disposition:
+                # RFC 5987 names, which some clients send in spite of RFC 7578 section 4.2.
+                self.filename = parse_options_header(disposition)[1].get("filename")
         self._events = events
         self._ended = False
-
-    @property
-    def content_type(self) -> str | None:
-        """The Content-Type of the part, None where it names none."""
-        return self.headers.get("Content-Type")
 
     def __aiter__(self) -> AsyncIterator[bytes]:
         return self
 
     async def __anext__(self) -> bytes:
         if not self._ended:
-            event = await anext(self._events)
-            if event is not None:
-                chunk: bytes = event
+            chunk: bytes | None = await self._events.next()
+            if chunk is not None:
                 return chunk
             self._ended = True
         raise StopAsyncIteration
@@ -162,14 +202,13 @@ class MultiPartParser:
         fields: list[tuple[str, str]] = []
         files: list[tuple[str, FileStorage]] = []
         try:
-            async with aclosing(self.parts(body, boundary)) as parts:
-                async for part in parts:
-                    if part.filename is None:
-                        data = await part.read(self.max_form_memory_size)
-                        charset = self.get_part_charset(part.headers)
-                        fields.append((part.name, data.decode(charset, "replace")))
-                    else:
-                        files.append((part.name, await self._receive_file(part, content_length)))
+            async for part in self.parts(body, boundary):
+                if part.filename is None:
+                    data = await part.read(self.max_form_memory_size)
+                    charset = self.get_part_charset(part.headers)
+                    fields.append((part.name, data.decode(charset, "replace")))
+                else:
+                    files.append((part.name, await self._receive_file(part, content_length)))
         except BaseException:
             for _, file in files:
                 file.close()
@@ -178,32 +217,14 @@ class MultiPartParser:
 
     async def parts(self, body: Body, boundary: bytes) -> AsyncGenerator[Part, None]:
         """The parts of the form as they arrive."""
-        async with aclosing(self._events(body, boundary)) as events:
-            async for segment in events:
-                part = Part(segment, events)
-                yield part
-                async for _ in part:
-                    pass
-
-    async def _events(self, body: Body, boundary: bytes) -> AsyncGenerator[Any, None]:
-        """Per part its MultipartSegment, the bytes of its content, and None at its end."""
-        limit = self.max_form_parts
-        received = False
-        try:
-            parser = PushMultipartParser(
-                boundary, max_segment_count=inf if limit is None else limit
-            )
-            async for chunk in body:
-                received = True
-                if not parser.closed:
-                    for event in parser.parse(chunk):
-                        yield event
-            # A form without fields may be sent as no bytes at all; any other has an end.
-            parser.close(check_complete=received)
-        except ParserLimitReached:
-            raise RequestEntityTooLarge() from None
-        except MultipartError as error:
-            self.fail(str(error.args[0]))
+        events = _Events(self, body, boundary)
+        while (segment := await events.next()) is not None:
+            if any("\n" in value or "\r" in value for _, value in segment.headerlist):
+                self.fail("Line break in segment header")
+            part = Part(segment, events)
+            yield part
+            async for _ in part:
+                pass
 
     async def _receive_file(self, part: Part, content_length: int | None) -> FileStorage:
         chunks: list[bytes] = []
@@ -372,5 +393,9 @@ def _boundary(options: dict[str, str]) -> bytes:
 
 
 def _charset(headers: Headers) -> str:
-    charset = parse_options_header(headers.get("Content-Type"))[1].get("charset", "").lower()
+    # PERF: most fields have no type, and a missing key is dear in `Headers`.
+    content_type = next((value for name, value in headers if name == "Content-Type"), None)
+    if content_type is None:
+        return "utf-8"
+    charset = parse_options_header(content_type)[1].get("charset", "").lower()
     return charset if charset in {"ascii", "us-ascii", "utf-8", "iso-8859-1"} else "utf-8"

@@ -280,9 +280,11 @@ async def send_early_hints(*links: str) -> None:
     A link is a URL, to be preloaded, or the whole value of a Link header, ``<url>; rel=...``. It
     does nothing where the server cannot send it, or the response has started.
     """
-    send = getattr(request_ctx.request, "_send_early_hints", None)
-    if send is not None:
-        await send([link if link.startswith("<") else _preload(link) for link in links])
+    connection = request_ctx.request._connection
+    if connection is not None:
+        await connection.send_early_hints(
+            [link if link.startswith("<") else _preload(link) for link in links]
+        )
 
 
 def _preload(url: str) -> str:

@@ -39,6 +39,9 @@ REQUEST_OPTIONS = frozenset(
 _STATIC_SEGMENT = re.compile(r"[^<>/]+\Z")
 _VARIABLE_SEGMENT = re.compile(r"<(?:(?P<converter>string|int|default):)?(?P<name>[a-zA-Z_]\w*)>\Z")
 
+# A variable in a rule's subdomain matches anything without a slash.
+_NO_SUBDOMAIN = "<invalid>/"
+
 # Python reads no more than 4300 digits as an int, and Werkzeug's matcher asks for all of them.
 _MAX_DIGITS = 18
 
@@ -126,7 +129,7 @@ class QuartMap(Map):
         """An adapter for a request's host and path, as `Map.bind_to_environ` makes for WSGI.
 
         `server_name` is used only to find the subdomain of the request's host; a host
-        outside it gives the subdomain "<invalid>", which no rule has.
+        outside it gives a subdomain that no rule matches.
         """
         host = _without_default_port(request.host.lower(), request.scheme)
         if subdomain is None and not self.host_matching and server_name is not None:
@@ -136,7 +139,7 @@ class QuartMap(Map):
             elif host.endswith(f".{server_name}"):
                 subdomain = host[: -len(server_name) - 1]
             else:
-                subdomain = "<invalid>"
+                subdomain = _NO_SUBDOMAIN
         try:
             return self.bind(
                 host,

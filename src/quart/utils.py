@@ -221,7 +221,7 @@ def run_sync(func: Callable[P, Any]) -> Callable[P, Coroutine[None, None, Any]]:
 
     The thread sees the caller's context variables, and what it sets the caller sees. A generator
     becomes an async iterator that is advanced in a worker thread, and a coroutine is awaited.
-    StopIteration becomes RuntimeError. A cancellation of the caller waits until the function has ended.
+    StopIteration becomes RuntimeError. A cancellation of the caller waits for the function's end.
     """
 
     @wraps(func)

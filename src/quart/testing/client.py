@@ -24,6 +24,7 @@ from .connections import (
     TestResponse,
     TestWebsocketConnection,
     close_preserved_context,
+    make_test_response,
 )
 from .cookies import Cookie, CookieJar, is_within
 from .utils import (
@@ -141,7 +142,7 @@ class QuartClient:
     @_to_be_awaited
     async def open(
         self, *args: Any, follow_redirects: bool = False, buffered: bool = True, **kwargs: Any
-    ) -> Response:
+    ) -> TestResponse:
         """Make a request and give the response, read to its end whatever `buffered` says.
 
         The other arguments are those of `RequestBuilder`. With `follow_redirects` the response is
@@ -150,11 +151,10 @@ class QuartClient:
         response, ClientRedirectError for too many redirects, RuntimeError for one to another host.
         """
         request = self._build(args, kwargs)
-        history: list[Response] = []
+        history: list[TestResponse] = []
         while True:
             response = await self._ask(request)
-            if isinstance(response, TestResponse):
-                response.history = tuple(history)
+            response.history = tuple(history)
             location = response.headers.get("Location")
             if (
                 not follow_redirects
@@ -171,42 +171,42 @@ class QuartClient:
             self._raise_if_foreign(request, before)
 
     @_to_be_awaited
-    async def delete(self, *args: Any, **kwargs: Any) -> Response:
+    async def delete(self, *args: Any, **kwargs: Any) -> TestResponse:
         """Make a DELETE request: see `open`."""
         return await self.open(*args, **{**kwargs, "method": "DELETE"})
 
     @_to_be_awaited
-    async def get(self, *args: Any, **kwargs: Any) -> Response:
+    async def get(self, *args: Any, **kwargs: Any) -> TestResponse:
         """Make a GET request: see `open`."""
         return await self.open(*args, **{**kwargs, "method": "GET"})
 
     @_to_be_awaited
-    async def head(self, *args: Any, **kwargs: Any) -> Response:
+    async def head(self, *args: Any, **kwargs: Any) -> TestResponse:
         """Make a HEAD request, whose response has no body: see `open`."""
         return await self.open(*args, **{**kwargs, "method": "HEAD"})
 
     @_to_be_awaited
-    async def options(self, *args: Any, **kwargs: Any) -> Response:
+    async def options(self, *args: Any, **kwargs: Any) -> TestResponse:
         """Make an OPTIONS request: see `open`."""
         return await self.open(*args, **{**kwargs, "method": "OPTIONS"})
 
     @_to_be_awaited
-    async def patch(self, *args: Any, **kwargs: Any) -> Response:
+    async def patch(self, *args: Any, **kwargs: Any) -> TestResponse:
         """Make a PATCH request: see `open`."""
         return await self.open(*args, **{**kwargs, "method": "PATCH"})
 
     @_to_be_awaited
-    async def post(self, *args: Any, **kwargs: Any) -> Response:
+    async def post(self, *args: Any, **kwargs: Any) -> TestResponse:
         """Make a POST request: see `open`."""
         return await self.open(*args, **{**kwargs, "method": "POST"})
 
     @_to_be_awaited
-    async def put(self, *args: Any, **kwargs: Any) -> Response:
+    async def put(self, *args: Any, **kwargs: Any) -> TestResponse:
         """Make a PUT request: see `open`."""
         return await self.open(*args, **{**kwargs, "method": "PUT"})
 
     @_to_be_awaited
-    async def trace(self, *args: Any, **kwargs: Any) -> Response:
+    async def trace(self, *args: Any, **kwargs: Any) -> TestResponse:
         """Make a TRACE request: see `open`."""
         return await self.open(*args, **{**kwargs, "method": "TRACE"})
 
@@ -251,22 +251,26 @@ class QuartClient:
         return self.http_connection_class(self.app, scope, _preserve_context=self.preserve_context)
 
     def _listen(self, connection: C, request: RequestBuilder) -> C:
-        """Have a connection that a test holds open tell of the cookies it gets."""
+        """Have a connection that a test holds open know its request, and tell of its cookies."""
         if isinstance(connection, TestHTTPConnection | TestWebsocketConnection):
+            connection.request = request.request()
             connection.on_headers = partial(self._keep_cookies, request)
         return connection
 
-    async def _ask(self, request: RequestBuilder) -> Response:
+    async def _ask(self, request: RequestBuilder) -> TestResponse:
         request = self._with_cookies(request)
         async with self._connect(request) as connection:
             if request.body:
                 await connection.send(request.body)
             await connection.send_complete()
         response = await connection.as_response()
+        if not isinstance(response, TestResponse):  # of a connection class of others
+            response = make_test_response(
+                self.app, await response.get_data(), response.status_code, response.headers
+            )
+        response.request = request.request()
         self.push_promises += connection.push_promises
         self._keep_cookies(request, response.headers)
-        if isinstance(response, TestResponse):
-            response.request = request.request()
         return response
 
     def _raise_if_foreign(self, request: RequestBuilder, before: RequestBuilder) -> None:
@@ -316,8 +320,10 @@ class QuartClient:
     def delete_cookie(self, *args: str, **kwargs: Any) -> None:
         """Delete a cookie, if it is there, in Flask's words or Quart's::
 
-        client.delete_cookie(key, *, domain=None, path="/")
-        client.delete_cookie(server_name, key, path="/", domain=None)
+            client.delete_cookie(key, *, domain=None, path="/")
+            client.delete_cookie(server_name, key, path="/", domain=None)
+
+        Raises TypeError for a client without cookies.
         """
         names: tuple[str, ...] = ("server_name", "key", "path", "domain")
         if not _begins_with_server(args, kwargs, ("key",)):

@@ -76,13 +76,22 @@ class TestResponse(Response):
     #: The request this answers.
     request: Request
     #: The redirects that led here, first to last.
-    history: tuple[Response, ...] = ()
+    history: tuple[TestResponse, ...] = ()
 
     @property
     def text(self) -> str:
         """The body decoded as UTF-8, without `await`."""
         assert isinstance(self.response, DataBody)
         return self.response.data.decode()
+
+
+def make_test_response(
+    app: Quart, data: bytes, status_code: int | None, headers: Headers | None
+) -> TestResponse:
+    """A response to a test, with a whole body and the headers that were sent."""
+    response = _test_response_class(app.response_class)(data, status_code, headers)
+    response.json_module = app.json  # type: ignore[assignment]  # has what is used of it
+    return response
 
 
 @lru_cache(maxsize=32)
@@ -112,6 +121,8 @@ class _TestConnection(Generic[Item]):
         self.status_code: int | None = None
         self.headers: Headers | None = None
         self.response_data = bytearray()
+        #: The request as the application sees it, for the response to tell of.
+        self.request: Request | None = None
         #: Called with the headers as soon as the application has sent them.
         self.on_headers: Callable[[Headers], None] | None = None
         self._events: asyncio.Queue[ASGIReceiveEvent] = asyncio.Queue()
@@ -135,6 +146,8 @@ class _TestConnection(Generic[Item]):
         if exc_value is None:
             self._leave()
         else:
+            if self._error is not None:
+                exc_value.add_note(f"The application had raised {self._error!r}.")
             self._task.cancel()
         try:
             await asyncio.wait([self._task])
@@ -181,9 +194,11 @@ class _TestConnection(Generic[Item]):
             self.on_headers(self.headers)
 
     def _make_response(self) -> TestResponse:
-        response_class = _test_response_class(self.app.response_class)
-        response = response_class(bytes(self.response_data), self.status_code, self.headers)
-        response.json_module = self.app.json  # type: ignore[assignment]  # has what is used of it
+        response = make_test_response(
+            self.app, bytes(self.response_data), self.status_code, self.headers
+        )
+        if self.request is not None:
+            response.request = self.request
         return response
 
 
@@ -208,6 +223,7 @@ class TestHTTPConnection(_TestConnection[bytes]):
         self._preserve_context = _preserve_context
         self._request_sent = False
         self._disconnected = False
+        self._has_trailers = False
         self._complete = False
 
     async def __aenter__(self) -> Self:
@@ -254,7 +270,7 @@ class TestHTTPConnection(_TestConnection[bytes]):
             return b""
         return data
 
-    async def as_response(self) -> Response:
+    async def as_response(self) -> TestResponse:
         """Wait for the response; its body is what `receive` has not returned before.
 
         Raises HTTPDisconnectError where it ended early, unless the test has disconnected.
@@ -275,6 +291,7 @@ class TestHTTPConnection(_TestConnection[bytes]):
         match message["type"]:
             case "http.response.start":
                 self.status_code = message["status"]
+                self._has_trailers = message.get("trailers", False)
                 self._take_headers(message)
             case "http.response.body":
                 data = message.get("body", b"")
@@ -283,18 +300,22 @@ class TestHTTPConnection(_TestConnection[bytes]):
                 if message.get("more_body", False):
                     # A stream without an end gives way to the test that reads it.
                     await asyncio.sleep(0)
-                else:
-                    self._complete = True
-                    self._sent.put_nowait(None)
-                    self._events.put_nowait({"type": "http.disconnect"})
+                elif not self._has_trailers:
+                    self._end()
             case "http.response.trailers":
                 self.trailers = decode_headers(message["headers"])
+                self._end()
             case "http.response.push":
                 self.push_promises.append((message["path"], decode_headers(message["headers"])))
             case "http.response.early_hint":
                 self.early_hints += [link.decode("latin-1") for link in message["links"]]
             case other:
                 raise RuntimeError(f"The application sent {other!r} in answer to a request.")
+
+    def _end(self) -> None:
+        self._complete = True
+        self._sent.put_nowait(None)
+        self._events.put_nowait({"type": "http.disconnect"})
 
 
 class TestWebsocketConnection(_TestConnection[str | bytes]):

@@ -1,0 +1,909 @@
+"""The line: every stage of a connection, in order, for requests and websockets alike."""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import threading
+from typing import Any
+
+import pytest
+from asgi import HTTP, Websocket, get, http_scope, request, stream, websocket_scope
+from conftest import Connection
+from werkzeug.exceptions import Conflict, HTTPException, NotFound
+
+import quart
+from quart import Blueprint, Quart, abort, g, signals
+from quart.views import MethodView
+
+
+def listen(signal: Any, log: list[str], word: str) -> Any:
+    def receiver(sender: Any, **extra: Any) -> None:
+        log.append(word)
+
+    signal.connect(receiver)
+    return receiver
+
+
+async def test_hook_order(connection: Connection) -> None:
+    """The order of BEHAVIOUR: application inwards before the view, outwards after it."""
+    app, log = connection.app, []
+    parent = Blueprint("parent", __name__, url_prefix="/p")
+    child = Blueprint("child", __name__, url_prefix="/c")
+
+    def note(word: str, result: Any = None) -> Any:
+        async def hook(*args: Any) -> Any:
+            log.append(word)
+            return result if not args else args[0]
+
+        return hook
+
+    for owner, name in ((app, "app"), (parent, "parent"), (child, "child")):
+        for number in (1, 2):
+            connection.twin("before_{}", owner)(note(f"before {name} {number}"))
+            connection.twin("after_{}", owner)(note(f"after {name} {number}"))
+            connection.twin("teardown_{}", owner)(note(f"teardown {name} {number}"))
+        owner.url_value_preprocessor(lambda endpoint, values, name=name: log.append(f"url {name}"))
+    app.teardown_appcontext(note("app teardown 1"))
+    app.teardown_appcontext(note("app teardown 2"))
+    keep = [
+        listen(connection.twin("{}_started", signals), log, "started"),
+        listen(connection.twin("{}_finished", signals), log, "finished"),
+        listen(connection.twin("{}_tearing_down", signals), log, "tearing down"),
+        listen(signals.appcontext_pushed, log, "pushed"),
+        listen(signals.appcontext_tearing_down, log, "app tearing down"),
+        listen(signals.appcontext_popped, log, "popped"),
+    ]
+
+    @connection.route("/", child)
+    async def view() -> str:
+        connection.twin("after_this_{}", quart)(note("after this 1"))
+        connection.twin("after_this_{}", quart)(note("after this 2"))
+        log.append("view")
+        return "done"
+
+    parent.register_blueprint(child)
+    app.register_blueprint(parent)
+
+    assert "done" == (await connection.get("/p/c/")).text
+    assert keep
+    assert [
+        "pushed",
+        "started",
+        "url app",
+        "url parent",
+        "url child",
+        *(f"before {name} {n}" for name in ("app", "parent", "child") for n in (1, 2)),
+        "view",
+        "after this 1",
+        "after this 2",
+        *(f"after {name} {n}" for name in ("child", "parent", "app") for n in (2, 1)),
+        "finished",
+        *(f"teardown {name} {n}" for name in ("child", "parent", "app") for n in (2, 1)),
+        "tearing down",
+        "app teardown 2",
+        "app teardown 1",
+        "app tearing down",
+        "popped",
+    ] == log
+
+
+async def test_a_before_function_can_stand_for_the_view(connection: Connection) -> None:
+    """Its value ends the stage, and the view is not called."""
+    log = []
+    connection.before(lambda: None)
+    connection.before(lambda: ("stopped", 403))
+    connection.before(lambda: log.append("never"))
+
+    @connection.route("/")
+    async def view() -> str:
+        log.append("never")
+        return "view"
+
+    answer = await connection.get("/")
+
+    assert (403, "stopped") == (answer.status, answer.text)
+    assert [] == log
+
+
+async def test_sync_and_async_hooks_keep_their_order(connection: Connection) -> None:
+    """Sync neighbours share a thread; the order, `g` and context variables stay as written."""
+    variable: contextvars.ContextVar[str] = contextvars.ContextVar("variable", default="")
+    threads = []
+
+    def append(word: str) -> None:
+        variable.set(variable.get() + word)
+        g.words = variable.get()
+
+    @connection.before
+    def first() -> None:
+        threads.append(threading.get_ident())
+        append("a")
+
+    @connection.before
+    def second() -> None:
+        threads.append(threading.get_ident())
+        append("b")
+
+    @connection.before
+    async def third() -> None:
+        append("c")
+
+    @connection.before
+    def fourth() -> None:
+        append("d")
+
+    @connection.route("/")
+    async def view() -> str:
+        append("e")
+        return f"{g.words} {variable.get()}"
+
+    assert "abcde abcde" == (await connection.get("/")).text
+    assert threads[0] == threads[1] != threading.get_ident()
+
+
+async def test_after_functions_pass_the_response_on(connection: Connection) -> None:
+    """Sync and async ones alike; what one returns the next one gets."""
+    log = []
+
+    @connection.after
+    async def last(value: Any) -> Any:
+        log.append(("last", value))
+        return value
+
+    @connection.after
+    def second(value: Any) -> Any:
+        log.append(("second", value))
+        return value
+
+    @connection.after
+    def first(value: Any) -> Any:
+        log.append(("first", value))
+        return value
+
+    @connection.route("/")
+    async def view() -> None | str:
+        return "x"
+
+    await connection.get("/")
+
+    assert ["first", "second", "last"] == [word for word, _ in log]
+    assert 1 == len({id(value) for _, value in log})
+
+
+async def test_every_teardown_function_runs(connection: Connection) -> None:
+    """One that raises keeps none of the others from running, nor the answer from being sent."""
+    log: list[Any] = []
+
+    def failing(error: Any) -> None:
+        log.append("failing")
+        raise ValueError("in a teardown")
+
+    connection.teardown(lambda error: log.append(("request", error)))
+    connection.teardown(failing)
+    connection.app.teardown_appcontext(lambda error: log.append(("app", error)))
+    connection.app.teardown_appcontext(failing)
+
+    @connection.route("/")
+    async def view() -> str:
+        return "kept"
+
+    assert "kept" == (await connection.get("/")).text
+    assert ["failing", ("request", None), "failing", ("app", None)] == log
+
+
+async def test_teardown_gets_the_unhandled_error(connection: Connection) -> None:
+    """The error of the view, and None where a handler answered it."""
+    log = []
+    connection.teardown(log.append)
+    connection.app.register_error_handler(KeyError, lambda error: ("handled", 400))
+
+    @connection.route("/unhandled")
+    async def unhandled() -> str:
+        raise ValueError("unhandled")
+
+    @connection.route("/handled")
+    async def handled() -> str:
+        raise KeyError("handled")
+
+    assert 500 == (await connection.get("/unhandled")).status
+    answer = await connection.get("/handled")
+
+    assert (400, "handled") == (answer.status, answer.text)
+    assert ["ValueError('unhandled')", "None"] == [repr(error) for error in log]
+
+
+@pytest.mark.parametrize(
+    ("error", "expected"),
+    [
+        (Conflict(), "app 409"),
+        (NotFound(), "blueprint 404"),
+        (LookupError(), "app LookupError"),
+        (KeyError("subclass"), "app LookupError"),
+        (ZeroDivisionError(), "blueprint ZeroDivisionError"),
+        (ExceptionGroup("one", [KeyError("x")]), "app LookupError"),
+        (ExceptionGroup("nested", [ExceptionGroup("in", [NotFound()])]), "blueprint 404"),
+        (ExceptionGroup("http wins", [KeyError("x"), Conflict()]), "app 409"),
+        (ExceptionGroup("two", [KeyError("x"), ValueError("y")]), "app 500 ExceptionGroup"),
+        (ValueError("no handler"), "app 500 ValueError"),
+    ],
+)
+async def test_error_handlers(connection: Connection, error: Exception, expected: str) -> None:
+    """By code, by class and its bases, blueprint before application, inside groups."""
+    app = connection.app
+    blueprint = Blueprint("blueprint", __name__)
+
+    @app.errorhandler(409)
+    async def conflict(error: HTTPException) -> Any:
+        return "app 409", 409
+
+    @app.errorhandler(404)
+    async def not_found(error: HTTPException) -> Any:
+        return "app 404", 404
+
+    @app.errorhandler(LookupError)
+    def lookup(error: Exception) -> Any:
+        return "app LookupError", 400
+
+    @app.errorhandler(500)
+    async def server_error(error: Any) -> Any:
+        return f"app 500 {type(error.original_exception).__name__}", 500
+
+    @blueprint.errorhandler(404)
+    def blueprint_not_found(error: HTTPException) -> Any:
+        return "blueprint 404", 404
+
+    @blueprint.errorhandler(ZeroDivisionError)
+    async def division(error: Exception) -> Any:
+        return "blueprint ZeroDivisionError", 400
+
+    @connection.route("/", blueprint)
+    async def view() -> str:
+        raise error
+
+    app.register_blueprint(blueprint)
+
+    assert expected == (await connection.get("/")).text
+
+
+class Odd(BaseException):
+    """Neither an Exception nor anything the event loop ends for."""
+
+
+@pytest.mark.parametrize("error", [Odd("x"), asyncio.CancelledError(), StopAsyncIteration()])
+@pytest.mark.parametrize("sync", [True, False])
+async def test_odd_errors_are_a_500(
+    connection: Connection, error: BaseException, sync: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Whatever user code raises: one answer, one traceback in the log, teardown run."""
+    log = []
+    connection.teardown(lambda error: log.append("teardown"))
+
+    if sync:
+
+        @connection.route("/")
+        def sync_view() -> str:
+            raise error
+
+    else:
+
+        @connection.route("/")
+        async def view() -> str:
+            raise error
+
+    assert 500 == (await connection.get("/")).status
+    assert ["teardown"] == log
+    assert 1 == sum(record.levelname == "ERROR" for record in caplog.records)
+
+
+async def test_stop_iteration_in_a_thread_is_a_500(connection: Connection) -> None:
+    """A future cannot hold a StopIteration, so it would wait for ever."""
+
+    @connection.route("/")
+    def view() -> str:
+        raise StopIteration
+
+    assert 500 == (await connection.get("/")).status
+
+
+@pytest.mark.parametrize("setting", ["TESTING", "PROPAGATE_EXCEPTIONS"])
+async def test_unhandled_errors_propagate(setting: str) -> None:
+    """Under TESTING or PROPAGATE_EXCEPTIONS the error leaves the application."""
+    app = Quart(__name__)
+    app.config[setting] = True
+
+    @app.get("/")
+    async def view() -> str:
+        raise ValueError("propagated")
+
+    await request(app, "GET", "/", raises=ValueError)
+
+
+async def test_debug_shows_the_traceback_and_logs_it(caplog: pytest.LogCaptureFixture) -> None:
+    """The page names the error, everything in it escaped."""
+    app = Quart(__name__)
+    app.debug = True
+
+    @app.get("/")
+    async def view() -> str:
+        raise ValueError("<script>")
+
+    response = await get(app, "/")
+
+    assert 500 == response.status
+    assert "&lt;script&gt;" in response.text
+    assert "<script>" not in response.text
+    assert "Exception on request / [GET]" in caplog.text
+
+
+async def test_production_shows_nothing_of_an_error() -> None:
+    """Nor of one outside the view."""
+    app = Quart(__name__)
+
+    @app.teardown_request
+    async def teardown(error: Any) -> None:
+        raise ValueError("secret")
+
+    @app.get("/")
+    async def view() -> str:
+        return "fine"
+
+    response = await get(app, "/")
+
+    assert (200, "fine") == (response.status, response.text)
+
+
+# What a view may return
+
+
+async def words() -> Any:
+    yield "a"
+    yield b"b"
+
+
+@pytest.mark.parametrize(
+    ("value", "status", "body", "content_type"),
+    [
+        ("text", 200, b"text", "text/html; charset=utf-8"),
+        (b"bytes", 200, b"bytes", "text/html; charset=utf-8"),
+        (bytearray(b"array"), 200, b"array", "text/html; charset=utf-8"),
+        ({"a": 1}, 200, b'{"a":1}\n', "application/json"),
+        ([1, 2], 200, b"[1,2]\n", "application/json"),
+        (("a", 201), 201, b"a", "text/html; charset=utf-8"),
+        (("a", "201 CREATED"), 201, b"a", "text/html; charset=utf-8"),
+        (("a", "202"), 202, b"a", "text/html; charset=utf-8"),
+        (("a", {"Content-Type": "x/y"}), 200, b"a", "x/y"),
+        (("a", [("Content-Type", "x/y")]), 200, b"a", "x/y"),
+        (("a", (("Content-Type", "x/y"),)), 200, b"a", "x/y"),
+        (("a", 203, {"Content-Type": "x/y"}), 203, b"a", "x/y"),
+        (({"a": 1}, 201), 201, b'{"a":1}\n', "application/json"),
+        ((NotFound(), 410), 410, None, "text/html; charset=utf-8"),
+        (Conflict(), 409, None, "text/html; charset=utf-8"),
+    ],
+)
+async def test_return_values(value: Any, status: int, body: bytes | None, content_type: str) -> None:
+    """Every kind of value BEHAVIOUR 1.5 lists, and those only Flask takes."""
+    app = Quart(__name__)
+
+    @app.get("/")
+    async def view() -> Any:
+        return value
+
+    response = await get(app, "/")
+
+    assert (status, content_type) == (response.status, response.headers["Content-Type"])
+    if body is not None:
+        assert body == response.body
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        words,
+        lambda: iter(["a", "b"]),
+        lambda: map(str, ["a", "b"]),
+        lambda: (word for word in "ab"),
+        lambda: words().__aiter__(),
+    ],
+)
+async def test_iterators_are_streamed(make: Any) -> None:
+    """Any iterator or async iterator is a body."""
+    app = Quart(__name__)
+
+    @app.get("/")
+    async def view() -> Any:
+        return make(), 202
+
+    response = await get(app, "/")
+
+    assert (202, b"ab") == (response.status, response.body)
+
+
+async def test_werkzeug_responses_become_ours() -> None:
+    """So after_request sees one type, for errors and redirects too."""
+    from werkzeug.wrappers import Response as WSGIResponse
+
+    app = Quart(__name__)
+    seen = []
+
+    @app.after_request
+    async def look(response: Any) -> Any:
+        seen.append((type(response), await response.get_data()))
+        return response
+
+    @app.get("/wsgi")
+    async def wsgi() -> Any:
+        return WSGIResponse("wsgi", 202)
+
+    @app.get("/abort")
+    async def aborted() -> Any:
+        abort(418)
+
+    @app.get("/redirect")
+    async def redirected() -> Any:
+        return quart.redirect("/elsewhere")
+
+    for path in ("/wsgi", "/abort", "/redirect", "/missing"):
+        await get(app, path)
+
+    assert {app.response_class} == {kind for kind, _ in seen}
+    assert b"wsgi" == seen[0][1]
+
+
+@pytest.mark.parametrize(
+    ("value", "message"),
+    [
+        (None, "'view' did not return a valid response: it returned None"),
+        (5, "it returned a int"),
+        (("a", 1, {}, 2), "returned a tuple of 4"),
+    ],
+)
+async def test_wrong_values_are_named(
+    value: Any, message: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The error in the log names the endpoint and what is wrong."""
+    app = Quart(__name__)
+
+    @app.get("/")
+    async def view() -> Any:
+        return value
+
+    assert 500 == (await get(app, "/")).status
+    assert message in caplog.text
+
+
+async def test_a_forgotten_await_is_named(caplog: pytest.LogCaptureFixture) -> None:
+    """A view that returns a coroutine is told what is missing."""
+    app = Quart(__name__)
+
+    @app.get("/")
+    async def view() -> Any:
+        return quart.render_template_string("x")
+
+    assert 500 == (await get(app, "/")).status
+    assert "'await' is missing" in caplog.text
+
+
+# Routing
+
+
+async def test_methods_head_and_options() -> None:
+    """HEAD comes with GET, OPTIONS by itself; another method is a 405 with Allow."""
+    app = Quart(__name__)
+
+    @app.get("/")
+    async def view() -> str:
+        return "body"
+
+    head = await request(app, "HEAD", "/")
+    options = await request(app, "OPTIONS", "/")
+    post = await request(app, "POST", "/")
+
+    assert (200, b"", "4") == (head.status, head.body, head.headers["Content-Length"])
+    assert {"GET", "HEAD", "OPTIONS"} == set(options.headers["Allow"].split(", "))
+    assert 405 == post.status
+    assert {"GET", "HEAD", "OPTIONS"} == set(post.headers["Allow"].split(", "))
+
+
+async def test_a_missing_slash_is_a_308_that_keeps_the_query() -> None:
+    app = Quart(__name__)
+
+    @app.get("/directory/")
+    async def view() -> str:
+        return ""
+
+    response = await get(app, "/directory?a=b")
+
+    assert 308 == response.status
+    assert response.headers["Location"].endswith("/directory/?a=b")
+
+
+async def test_hosts_and_subdomains() -> None:
+    """Rules for a subdomain of SERVER_NAME, and for whole hosts."""
+    app = Quart(__name__, subdomain_matching=True, static_folder=None)
+    app.config["SERVER_NAME"] = "example.com"
+
+    @app.get("/", subdomain="<user>")
+    async def user(user: str) -> str:
+        return user
+
+    @app.get("/")
+    async def bare() -> str:
+        return "bare"
+
+    async def text(host: str) -> Any:
+        response = await get(app, "/", headers={"Host": host})
+        return response.text if response.status == 200 else response.status
+
+    assert "bob" == await text("bob.example.com")
+    assert "bare" == await text("example.com:80")
+    assert 404 == await text("elsewhere.org")
+
+    by_host = Quart(__name__, host_matching=True, static_folder=None)
+
+    @by_host.get("/", host="a.example")
+    async def a() -> str:
+        return "a"
+
+    response = await get(by_host, "/", headers={"Host": "a.example"})
+    assert "a" == response.text
+    assert 404 == (await get(by_host, "/", headers={"Host": "b.example"})).status
+
+
+async def test_server_name_does_not_restrict_hosts() -> None:
+    app = Quart(__name__)
+    app.config["SERVER_NAME"] = "example.com"
+    app.get("/")(lambda: "any")
+
+    assert "any" == (await get(app, "/", headers={"Host": "other.org"})).text
+
+
+async def test_trusted_hosts(connection: Connection) -> None:
+    """Another host is a 400."""
+    connection.app.config["TRUSTED_HOSTS"] = ["example.com"]
+
+    @connection.route("/")
+    async def view() -> str:
+        return "in"
+
+    assert "in" == (await connection.get("/", headers={"Host": "example.com"})).text
+    assert 400 == (await connection.get("/", headers={"Host": "evil.org"})).status
+
+
+async def test_the_other_kind_is_a_mismatch() -> None:
+    """HTTP on a websocket's rule is a 400."""
+    app = Quart(__name__)
+
+    @app.websocket("/ws")
+    async def ws() -> None:
+        pass
+
+    assert 400 == (await get(app, "/ws")).status
+
+
+async def test_method_view() -> None:
+    """A method for each verb, sync or async; HEAD falls back to get."""
+    app = Quart(__name__)
+
+    class Items(MethodView):
+        async def get(self, number: int) -> str:
+            return f"get {number}"
+
+        def post(self, number: int) -> str:
+            return f"post {number}"
+
+    app.add_url_rule("/<int:number>", view_func=Items.as_view("items"))
+
+    assert "get 1" == (await request(app, "GET", "/1")).text
+    assert "post 2" == (await request(app, "POST", "/2")).text
+    assert 200 == (await request(app, "HEAD", "/3")).status
+    assert 405 == (await request(app, "PUT", "/3")).status
+
+
+async def test_views_assigned_late_are_called() -> None:
+    """Extensions put functions into `view_functions` and the hook lists after the first request."""
+    app = Quart(__name__)
+    app.get("/", endpoint="view")(lambda: "first")
+    await get(app, "/")
+
+    async def second() -> str:
+        return "second"
+
+    app.view_functions["view"] = second
+    app.before_request_funcs.setdefault(None, []).append(lambda: g.setdefault("late", "late"))
+    app.before_request_funcs[None].clear()
+    app.after_request_funcs[None].append(lambda response: response)
+    app.get("/late", endpoint="late")(lambda: "late rule")
+
+    assert "second" == (await get(app, "/")).text
+    assert "late rule" == (await get(app, "/late")).text
+
+
+# Views that are not functions
+
+
+async def test_callable_objects() -> None:
+    """An object with a sync or an async `__call__` is a view."""
+    app = Quart(__name__)
+
+    class Async:
+        async def __call__(self) -> str:
+            return "async"
+
+    class Sync:
+        def __call__(self) -> str:
+            return "sync"
+
+    app.add_url_rule("/async", "async", Async())
+    app.add_url_rule("/sync", "sync", Sync())
+
+    assert "async" == (await get(app, "/async")).text
+    assert "sync" == (await get(app, "/sync")).text
+
+
+# Both generations of the stages
+
+
+async def test_stages_overridden_with_the_context_last() -> None:
+    """Quart before 0.23 passed the context last, and optional."""
+    calls = []
+
+    class Old(Quart):
+        async def full_dispatch_request(self, request_context: Any = None) -> Any:
+            calls.append(("full_dispatch", request_context.request.path))
+            return await super().full_dispatch_request(request_context)
+
+        async def finalize_request(
+            self, result: Any, request_context: Any = None, from_error_handler: bool = False
+        ) -> Any:
+            calls.append(("finalize", result, request_context.request.path, from_error_handler))
+            return await super().finalize_request(result, request_context, from_error_handler)
+
+        async def process_response(self, response: Any, request_context: Any = None) -> Any:
+            calls.append(("process", response.status_code))
+            return await super().process_response(response, request_context)
+
+        async def handle_user_exception(self, error: Exception) -> Any:
+            calls.append(("user exception", repr(error)))
+            return await super().handle_user_exception(error)
+
+        async def handle_exception(self, error: Exception) -> Any:
+            calls.append(("exception", repr(error)))
+            return await super().handle_exception(error)
+
+        async def do_teardown_request(self, exc: Any, request_context: Any = None) -> None:
+            calls.append(("teardown", repr(exc)))
+            await super().do_teardown_request(exc, request_context)
+
+        async def do_teardown_appcontext(self, exc: Any) -> None:
+            calls.append(("teardown app", repr(exc)))
+            await super().do_teardown_appcontext(exc)
+
+    app = Old(__name__)
+
+    @app.get("/")
+    async def view() -> str:
+        return "text"
+
+    @app.get("/error")
+    async def error() -> str:
+        raise KeyError("x")
+
+    await get(app, "/")
+    assert 500 == (await get(app, "/error")).status
+
+    assert [
+        ("full_dispatch", "/"),
+        ("finalize", "text", "/", False),
+        ("process", 200),
+        ("teardown", "None"),
+        ("teardown app", "None"),
+        ("full_dispatch", "/error"),
+        ("user exception", "KeyError('x')"),
+        ("exception", "KeyError('x')"),
+    ] == calls[:8]
+    assert ("finalize", "/error", True) == (calls[8][0], *calls[8][2:])
+    assert ("teardown", "KeyError('x')") in calls
+    assert ("teardown app", "KeyError('x')") in calls
+
+
+async def test_stages_overridden_with_the_context_first() -> None:
+    """Quart 0.23 and Flask 3.2 pass it first."""
+    calls = []
+
+    class New(Quart):
+        async def finalize_request(
+            self, ctx: Any, result: Any, from_error_handler: bool = False
+        ) -> Any:
+            calls.append(("finalize", ctx.request.path, result))
+            return await super().finalize_request(ctx, result, from_error_handler)
+
+        async def do_teardown_request(self, ctx: Any, exc: Any = None) -> None:
+            calls.append(("teardown", ctx.request.path, exc))
+            await super().do_teardown_request(ctx, exc)
+
+    app = New(__name__)
+    app.get("/")(lambda: "text")
+    await get(app, "/")
+
+    assert [("finalize", "/", "text"), ("teardown", "/", None)] == calls
+
+
+async def test_a_stage_patched_on_the_object() -> None:
+    """A monkeypatch in the older signature is called with what it expects."""
+    app = Quart(__name__)
+    app.get("/")(lambda: "text")
+    original = app.finalize_request
+    calls = []
+
+    async def patched(result: Any, request_context: Any = None, **kwargs: Any) -> Any:
+        calls.append((result, request_context.request.path))
+        return await original(result, request_context, **kwargs)
+
+    app.finalize_request = patched
+
+    assert "text" == (await get(app, "/")).text
+    assert [("text", "/")] == calls
+
+
+async def test_stages_called_by_hand_in_either_order(connection: Connection) -> None:
+    """The public methods take the context first or last, by position or by its older name."""
+    app = connection.app
+    if connection.kind == "websocket":
+        return
+    async with app.test_request_context("/") as ctx:
+        first = await app.finalize_request(ctx, "a")
+        last = await app.finalize_request("b", ctx)
+        named = await app.finalize_request("c", request_context=ctx)
+        current = await app.finalize_request(result="d")
+
+    assert [b"a", b"b", b"c", b"d"] == [await r.get_data() for r in (first, last, named, current)]
+
+
+# Bad input
+
+
+async def test_an_unknown_scope_type_is_named() -> None:
+    app = Quart(__name__)
+
+    with pytest.raises(RuntimeError, match="carrier-pigeon"):
+        await app({"type": "carrier-pigeon"}, None, None)
+
+
+@pytest.mark.parametrize(
+    ("target", "headers"),
+    [
+        ("/?q=%FF%FE", {}),
+        ("/%FF%FE", {}),
+        ("/", {"Host": "\xe9.example"}),
+        ("/", {"Host": "a b c/<>"}),
+        ("/", {"Host": ""}),
+        ("/", {"Host": "x" * 5000}),
+        ("/", {"X-Odd": "\xff\x80"}),
+        ("/", {"Cookie": "\xff=\xfe; ="}),
+        ("/int/" + "9" * 5000, {}),
+        ("//////", {}),
+        ("/a/../../b", {}),
+    ],
+)
+async def test_malformed_requests_are_answered(
+    connection: Connection, target: str, headers: dict[str, str]
+) -> None:
+    """With a 400, a 404 or an ordinary answer; no exception leaves the application."""
+
+    @connection.route("/", endpoint="root")
+    @connection.route("/int/<int:n>", endpoint="int")
+    async def view(n: int = 0) -> str:
+        current = getattr(quart, connection.kind)
+        return f"{current.url}{current.args}{current.host}{current.cookies}"
+
+    answer = await connection.get(target, headers=headers)
+
+    assert answer.status in {101, 200, 308, 400, 404}
+
+
+async def test_a_query_that_is_not_utf_8() -> None:
+    """Raw bytes stay percent-encoded in the values."""
+    app = Quart(__name__)
+
+    @app.get("/")
+    async def view() -> Any:
+        return dict(quart.request.args)
+
+    scope = {**http_scope("GET", "/"), "query_string": b"q=\xe9&r=%C3%A9"}
+    async with HTTP(app, scope) as http:
+        http.body()
+
+        assert {"q": "%E9", "r": "é"} == (await http.response()).json
+
+
+@pytest.mark.parametrize("missing", ["asgi", "state", "extensions", "raw_path"])
+async def test_scopes_without_optional_keys(connection: Connection, missing: str) -> None:
+    @connection.route("/")
+    async def view() -> str:
+        return "served"
+
+    assert "served" == (await connection.get("/", omit=[missing])).text
+
+
+@pytest.mark.parametrize("version", ["2.0", "2.1", "2.2", "2.3", "2.4", "2.5"])
+async def test_every_spec_version(connection: Connection, version: str) -> None:
+    @connection.route("/")
+    async def view() -> str:
+        return "served"
+
+    @connection.route("/error")
+    async def error() -> str:
+        raise ValueError
+
+    assert "served" == (await connection.get("/", spec_version=version)).text
+    assert 500 == (await connection.get("/error", spec_version=version)).status
+
+
+async def test_asgi_2() -> None:
+    """`app.asgi2` is the application in ASGI 2's two calls."""
+    app = Quart(__name__)
+    app.get("/")(lambda: "two calls")
+
+    async def as_asgi_3(scope: Any, receive: Any, send: Any) -> None:
+        await app.asgi2(scope)(receive, send)
+
+    assert "two calls" == (await get(as_asgi_3, "/")).text
+
+
+# Disconnects
+
+
+async def test_a_disconnect_cancels_the_handler(connection: Connection) -> None:
+    """Teardown runs, with the cancellation as its error."""
+    log = []
+    waiting = asyncio.Event()
+
+    @connection.route("/")
+    async def view() -> str:
+        waiting.set()
+        try:
+            await asyncio.sleep(30)
+        finally:
+            log.append("cancelled")
+        return ""
+
+    connection.teardown(lambda error: log.append(type(error).__name__))
+    if connection.kind == "request":
+        async with stream(connection.app, "GET", "/") as http:
+            http.body()
+            await waiting.wait()
+            http.disconnect()
+    else:
+        async with Websocket(connection.app, websocket_scope("/")) as ws:
+            ws.feed({"type": "websocket.connect"})
+            await waiting.wait()
+            ws.disconnect()
+
+    assert ["cancelled", "CancelledError"] == log
+
+
+@pytest.mark.parametrize("where", ["app", "route"])
+async def test_a_handler_may_finish_after_a_disconnect(where: str) -> None:
+    """With CANCEL_ON_DISCONNECT off, for the application or the route."""
+    app = Quart(__name__)
+    log = []
+    waiting = asyncio.Event()
+    gone = asyncio.Event()
+    app.config["CANCEL_ON_DISCONNECT"] = where == "route"
+
+    @app.get("/", **({"cancel_on_disconnect": False} if where == "route" else {}))
+    async def view() -> str:
+        waiting.set()
+        await gone.wait()
+        log.append(await quart.request.is_disconnected())
+        return "late"
+
+    async with stream(app, "GET", "/") as http:
+        http.body()
+        await waiting.wait()
+        http.disconnect()
+        await asyncio.sleep(0.01)
+        gone.set()
+
+    assert [True] == log
