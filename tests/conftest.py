@@ -13,10 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
-
-pytest.register_assert_rewrite("asgi")
-
-from asgi import Closed, Rejected, connect, request, settle  # noqa: E402
+from asgi import Closed, Rejected, connect, request, settle
 
 
 @pytest.hookimpl(tryfirst=True)

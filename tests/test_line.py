@@ -162,7 +162,7 @@ async def test_after_functions_pass_the_response_on(connection: Connection) -> N
         return value
 
     @connection.route("/")
-    async def view() -> None | str:
+    async def view() -> str | None:
         return "x"
 
     await connection.get("/")
@@ -381,7 +381,9 @@ async def words() -> Any:
         (Conflict(), 409, None, "text/html; charset=utf-8"),
     ],
 )
-async def test_return_values(value: Any, status: int, body: bytes | None, content_type: str) -> None:
+async def test_return_values(
+    value: Any, status: int, body: bytes | None, content_type: str
+) -> None:
     """Every kind of value BEHAVIOUR 1.5 lists, and those only Flask takes."""
     app = Quart(__name__)
 

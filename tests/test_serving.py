@@ -220,9 +220,10 @@ async def test_open_connections_are_told_to_end(app: Quart, log: list[str]) -> N
                 yield "tick"
                 await asyncio.sleep(0.01)
 
-        return ticks(), {"content-type": "text/event-stream"}
+        response = await app.make_response((ticks(), {"content-type": "text/event-stream"}))
+        response.timeout = None
+        return response
 
-    app.config["RESPONSE_TIMEOUT"] = None
     app.after_serving(lambda: log.append("after"))
     await app.startup()
     async with connect(app, "/ws") as open_websocket, stream(app, "GET", "/stream") as http:

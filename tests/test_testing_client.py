@@ -347,6 +347,36 @@ async def test_connection_classes_of_others_give_such_responses_too(app: Quart) 
     assert "/echo/" == response.request.path
 
 
+async def test_an_extension_may_change_what_is_asked(app: Quart) -> None:
+    """By `_make_request`, which takes the words of each request, redirected ones too."""
+
+    class Mixin:
+        async def _make_request(
+            self, path: str, method: str, headers: Any, data: Any, form: Any, *args: Any
+        ) -> Any:
+            if form is not None:
+                form = {"changed": form["a"]}
+            headers = {**dict(headers), "X-Mixin": method}
+            parent: Any = super()
+            return await parent._make_request(path, method, headers, data, form, *args)
+
+    class Client(Mixin, QuartClient):
+        pass
+
+    data = await json_of(
+        await Client(app).post(
+            "/redirect/307?to=/echo/%3Fb%3Dc",
+            data=None,
+            form={"a": 1},
+            base_url="https://localhost",
+            follow_redirects=True,
+        )
+    )
+
+    assert "https://localhost/echo/?b=c" == data["url"]
+    assert ("changed=1", "POST") == (data["body"], data["headers"]["X-Mixin"])
+
+
 # --- redirects ------------------------------------------------------------------------------
 
 

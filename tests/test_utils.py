@@ -13,7 +13,7 @@ from collections.abc import AsyncIterator, Iterator
 from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
-from unittest.mock import AsyncMock
+from unittest.mock import AsyncMock, MagicMock, patch
 
 import pytest
 from werkzeug.datastructures import Headers
@@ -527,13 +527,11 @@ def test_it_is_still_seen_as_an_async_function() -> None:
     """By our own check, by asyncio's, and so by mock, which makes an AsyncMock of it."""
     assert is_coroutine_callable(double)
     assert ("double", "Twice a number.") == (double.__name__, double.__doc__)
-    with pytest.MonkeyPatch.context() as patch:
+    with pytest.MonkeyPatch.context() as monkeypatch:
         module = types.ModuleType("module")
         module.double = double  # type: ignore[attr-defined]
-        from unittest.mock import patch as mock_patch
-
-        patch.setitem(sys.modules, "module", module)
-        with mock_patch("module.double") as mocked:
+        monkeypatch.setitem(sys.modules, "module", module)
+        with patch("module.double") as mocked:
             assert isinstance(mocked, AsyncMock)
 
 
@@ -585,6 +583,7 @@ def wrapping() -> None: ...
         (functools.partial(coroutine_function), True),
         (functools.partial(functools.partial(AsyncCall())), True),
         (AsyncMock(), True),
+        (double, True),
         (run_sync(function), True),
         (function, False),
         (wrapping, False),
@@ -592,6 +591,7 @@ def wrapping() -> None: ...
         (SyncCall(), False),
         (AsyncCall, False),
         (functools.partial(function), False),
+        (MagicMock(), False),
         (len, False),
         (dict, False),
         (async_generator_function, False),

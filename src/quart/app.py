@@ -3,25 +3,24 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import weakref
 from collections.abc import Callable
-from datetime import timedelta
-from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from aiofiles.base import AiofilesContextManager
 from flask.ctx import _AppCtxGlobals
-from flask.sansio.app import _make_timedelta
 from flask.sansio.scaffold import setupmethod
 from werkzeug.datastructures import Headers, ImmutableDict
+from werkzeug.utils import cached_property
 
 from .asgi import ASGIHTTPConnection, ASGILifespan, ASGIWebsocketConnection
 from .cli import AppGroup
-from .config import DEFAULT_CONFIG, Config, ConfigAttribute
+from .config import DEFAULT_CONFIG, Config
 from .ctx import RequestContext
 from .globals import _cv_app, g, request, session
-from .helpers import get_debug_flag, get_flashed_messages
+from .helpers import get_flashed_messages
 from .json.provider import DefaultJSONProvider
 from .logging import create_logger
 from .registration import QuartScaffold, open_for_reading
@@ -43,7 +42,6 @@ from .utils import file_path_to_path
 from .wrappers import Request, Response, Websocket
 
 if TYPE_CHECKING:
-    from .ctx import AppContext
     from .typing import (
         ASGIHTTPProtocol,
         ASGILifespanProtocol,
@@ -69,22 +67,19 @@ class Quart(QuartScaffold, Serving):
     asgi_websocket_class: type[ASGIWebsocketProtocol] = ASGIWebsocketConnection
     config_class = Config
     event_class = asyncio.Event
-    jinja_environment = Environment
+    jinja_environment = Environment  # type: ignore[assignment]  # Flask's is its own
     json_provider_class = DefaultJSONProvider
     lock_class = asyncio.Lock
     request_class = Request
     response_class = Response
     test_app_class: type[TestAppProtocol] = TestApp
-    test_client_class: type[TestClientProtocol] = QuartClient
-    test_cli_runner_class = QuartCliRunner
+    test_client_class: type[TestClientProtocol] = QuartClient  # type: ignore[assignment]
+    test_cli_runner_class: type[QuartCliRunner] = QuartCliRunner  # type: ignore[assignment]
     url_map_class = QuartMap
-    url_rule_class = QuartRule
+    url_rule_class = QuartRule  # type: ignore[assignment]  # which takes fewer positions
     websocket_class = Websocket
 
     default_config = ImmutableDict(DEFAULT_CONFIG)
-    permanent_session_lifetime = ConfigAttribute[timedelta](
-        "PERMANENT_SESSION_LIFETIME", get_converter=_make_timedelta
-    )
 
     def __init__(
         self,
@@ -214,7 +209,7 @@ class Quart(QuartScaffold, Serving):
         return context
 
     @cached_property
-    def logger(self) -> Any:
+    def logger(self) -> logging.Logger:
         """The application's logger, named as the application; Flask's rules for its handler."""
         return create_logger(self)
 

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Awaitable, Callable, Iterable
+from contextlib import suppress
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
 
 from werkzeug.datastructures import Headers
 from werkzeug.exceptions import BadRequestKeyError, NotFound
@@ -21,10 +21,12 @@ from . import signals
 from .debug import traceback_response
 from .utils import encode_headers
 from .wrappers import ClientDisconnectedError, Request, Response, Websocket
-from .wrappers.body import DataBody, FileBody
+from .wrappers.body import FileBody
 
 if TYPE_CHECKING:
     from .app import Quart
+
+T_connection = TypeVar("T_connection", Request, Websocket)
 
 Message = dict[str, Any]
 Receive = Callable[[], Awaitable[Message]]
@@ -45,7 +47,7 @@ class ResponseTimeoutError(Exception):
     """The response took longer than its timeout; it was cut off, for the client to notice."""
 
 
-class _ASGIConnection:
+class _ASGIConnection(Generic[T_connection]):
     """What an HTTP and a websocket connection have in common: how they are read.
 
     Messages are pulled by whoever reads. Only while the handler waits for something else does a
@@ -53,7 +55,10 @@ class _ASGIConnection:
     cancelled, unless `CANCEL_ON_DISCONNECT` is off for the application or the route.
     """
 
-    connection: Request | Websocket
+    connection: T_connection
+    _receive: Receive
+    _send: Send
+    _loop: asyncio.AbstractEventLoop
 
     # PERF: a connection whose handler does not wait never sets these.
     disconnected: ClientDisconnectedError | None = None
@@ -109,10 +114,11 @@ class _ASGIConnection:
             else:
                 if self._arrival is None:
                     self._arrival = self._loop.create_future()
-                await asyncio.wait([self._arrival])
+                await asyncio.wait((self._arrival,))
 
     async def _receive_one(self) -> Message:
         self._receiving = True
+        message: Message
         try:
             message = await self._receive()
         except OSError:
@@ -187,14 +193,13 @@ class _ASGIConnection:
         return extension in (self.scope.get("extensions") or ())
 
 
-class ASGIHTTPConnection(_ASGIConnection):
+class ASGIHTTPConnection(_ASGIConnection[Request]):
     """One HTTP request and its response (ASGI HTTP, spec_version 2.0 to 2.5)."""
 
-    connection: Request
     _events = False
     _endless = False
 
-    async def __call__(self, receive: Receive, send: Send) -> None:
+    async def __call__(self, receive: Any, send: Any) -> None:
         self._receive = receive
         self._send = send
         self._loop = loop = asyncio.get_running_loop()
@@ -313,8 +318,9 @@ class ASGIHTTPConnection(_ASGIConnection):
             seconds = self.app.config["RESPONSE_TIMEOUT"]
         self._events = response.mimetype == "text/event-stream"
         self._endless = self._events or response.timeout is None
+        timer = asyncio.timeout(seconds)
         try:
-            async with asyncio.timeout(seconds) as timer:
+            async with timer:
                 await self._send_pieces(start, response)
         except TimeoutError:
             if not timer.expired():
@@ -372,7 +378,8 @@ class ASGIHTTPConnection(_ASGIConnection):
         ctx = app.request_context(self.connection)
         try:
             with ctx.entered():
-                return await app.handle_exception(ctx, error)
+                response: Response = await app.handle_exception(ctx, error)
+                return response
         except Exception as raised:
             return await self._response_to(raised)
 
@@ -406,12 +413,10 @@ class ASGIHTTPConnection(_ASGIConnection):
             self._deadline = self._loop.call_later(seconds, self._cancel)
 
 
-class ASGIWebsocketConnection(_ASGIConnection):
+class ASGIWebsocketConnection(_ASGIConnection[Websocket]):
     """One websocket connection (ASGI WebSocket, spec_version 2.0 to 2.5)."""
 
-    connection: Websocket
-
-    async def __call__(self, receive: Receive, send: Send) -> None:
+    async def __call__(self, receive: Any, send: Any) -> None:
         self._receive = receive
         self._send = send
         self._loop = asyncio.get_running_loop()
@@ -478,7 +483,8 @@ class ASGIWebsocketConnection(_ASGIConnection):
         if not websocket.accepted and response is not None and self._may_deny():
             await self._deny(response)
         elif websocket.accepted and response is not None and response.status_code >= 400:
-            await self._end(websocket._error_code or (1011 if response.status_code >= 500 else 1008))
+            code = 1011 if response.status_code >= 500 else 1008
+            await self._end(websocket._error_code or code)
         else:
             await self._end(1000)
 
@@ -493,9 +499,7 @@ class ASGIWebsocketConnection(_ASGIConnection):
             if data is None:
                 data = b""
         if signals.websocket_received.receivers:
-            await signals.websocket_received.send_async(
-                data, _sync_wrapper=self.app.ensure_async
-            )
+            await signals.websocket_received.send_async(data, _sync_wrapper=self.app.ensure_async)
         return data
 
     def _gone(self, code: int | None, reason: str) -> None:
@@ -540,7 +544,7 @@ class ASGIWebsocketConnection(_ASGIConnection):
         websocket = self.connection
         if not websocket.closed and self.disconnected is None:
             websocket.close_code, websocket.close_reason = code, ""
-            with _ignore_disconnect():
+            with suppress(ClientDisconnectedError):
                 await self._close_websocket(code, "")
 
     def _may_deny(self) -> bool:
@@ -581,7 +585,7 @@ class ASGILifespan:
         self.app = app
         self.scope = scope
 
-    async def __call__(self, receive: Receive, send: Send) -> None:
+    async def __call__(self, receive: Any, send: Any) -> None:
         while True:
             message = await receive()
             if message["type"] == "lifespan.startup":
@@ -636,21 +640,43 @@ class ScopeHeaders(Headers):
                 return value.decode("latin-1")  # type: ignore[no-any-return]
         raise BadRequestKeyError(key)
 
-    def copy(self) -> Headers:  # type: ignore[override]
-        """The headers, decoded, in an object that can be changed."""
-        return Headers(self._list)
+    def copy(self) -> Self:
+        """The same headers in another object."""
+        copied = type(self).__new__(type(self))
+        copied.scope = self.scope
+        copied.__dict__["_list"] = self._list.copy()
+        return copied
 
-    __copy__ = copy
+    def __copy__(self) -> Self:
+        return self.copy()
 
 
 _TITLES = {
     name.lower().encode(): name
-    for name in (
-        "Accept Accept-Encoding Accept-Language Authorization Cache-Control Connection"
-        " Content-Length Content-Type Cookie Host If-Modified-Since If-None-Match Origin Referer"
-        " Sec-Fetch-Dest Sec-Fetch-Mode Sec-Fetch-Site Upgrade-Insecure-Requests User-Agent"
-        " X-Forwarded-For X-Forwarded-Proto X-Requested-With"
-    ).split()
+    for name in [
+        "Accept",
+        "Accept-Encoding",
+        "Accept-Language",
+        "Authorization",
+        "Cache-Control",
+        "Connection",
+        "Content-Length",
+        "Content-Type",
+        "Cookie",
+        "Host",
+        "If-Modified-Since",
+        "If-None-Match",
+        "Origin",
+        "Referer",
+        "Sec-Fetch-Dest",
+        "Sec-Fetch-Mode",
+        "Sec-Fetch-Site",
+        "Upgrade-Insecure-Requests",
+        "User-Agent",
+        "X-Forwarded-For",
+        "X-Forwarded-Proto",
+        "X-Requested-With",
+    ]
 }
 
 
@@ -664,11 +690,3 @@ def _split_root_path(scope: Any) -> tuple[str, str, bool]:
 
 def _size(message: Message) -> int:
     return len(message.get("body") or message.get("text") or message.get("bytes") or b"")
-
-
-@contextmanager
-def _ignore_disconnect() -> Iterator[None]:
-    try:
-        yield
-    except ClientDisconnectedError:
-        pass

@@ -9,11 +9,11 @@ from __future__ import annotations
 import asyncio
 import inspect
 from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from contextvars import Token
 from functools import wraps
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeGuard, TypeVar, cast
 
 from flask.ctx import _AppCtxGlobals
 from werkzeug.exceptions import HTTPException
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from werkzeug.routing import MapAdapter, Rule
 
     from .app import Quart
-    from .sessions import SessionMixin
+    from .sessions import SessionInterface, SessionMixin
     from .typing import AfterRequestCallable, AfterWebsocketCallable
     from .wrappers import Request, Websocket
 
@@ -131,8 +131,7 @@ class AppContext:
             interface = self.app.session_interface
             if not opens_on_touch(interface):
                 raise RuntimeError("The session is opened when the context is; it is not open yet.")
-            connection = self.request_websocket
-            opened = interface.load_session(self.app, connection)
+            opened = interface.load_session(self.app, self.request_websocket)
             self._session = interface.null_session_class() if opened is None else opened
         return self._session
 
@@ -209,9 +208,10 @@ class AppContext:
 
     def copy(self: C) -> C:
         """A context for the same connection and session, with a `g` of its own."""
+        cls: Any = type(self)  # whose arguments depend on the kind
         if self.kind is None:
-            return type(self)(self.app)
-        copied = type(self)(self.app, self.request_websocket, self._session)  # type: ignore[misc]
+            return cast(C, cls(self.app))
+        copied: C = cls(self.app, self.request_websocket, self._session)
         copied.blueprint_names = self.blueprint_names
         return copied
 
@@ -316,16 +316,15 @@ class WebsocketContext(AppContext):
             self._session = session
 
 
-def opens_on_touch(interface: Any) -> bool:
+def opens_on_touch(interface: SessionInterface) -> TypeGuard[SecureCookieSessionInterface]:
     """Whether a session interface is the cookie one, which never blocks."""
     return type(interface).open_session is SecureCookieSessionInterface.open_session
 
 
 def _reset(token: Token[AppContext]) -> None:
-    try:
+    # Pushed in another task, it is set in a copy of the variables that ends with that task.
+    with suppress(ValueError):
         _cv_app.reset(token)
-    except ValueError:
-        pass  # pushed in another task: what this task sees is a copy that ends with it
 
 
 def _in_loop() -> bool:
@@ -370,7 +369,8 @@ def after_this_request(f: AfterRequestCallable) -> AfterRequestCallable:
     ctx = _cv_request.get(None)
     if ctx is None:
         raise RuntimeError(
-            "'after_this_request' can only be used in a request context, such as in a view function."
+            "'after_this_request' can only be used in a request context,"
+            " such as in a view function."
         )
     ctx._after_request_functions.append(f)
     return f
@@ -421,8 +421,8 @@ def _copying(view: Any, name: str, what: str) -> Callable[[Callable[P, T]], Call
 
     copy_current_context.__name__ = copy_current_context.__qualname__ = name
     copy_current_context.__doc__ = (
-        f"Decorate a function, sync or async, to run in a copy of the current {what.split()[-1]}\n"
-        "    context: in a task, a thread or a callback.\n\n    Raises RuntimeError outside one."
+        "Decorate a function, sync or async, to run in a copy of the current context: in a\n"
+        f"    task, a thread or a callback.\n\n    Raises RuntimeError without {what} context."
     )
     return copy_current_context
 

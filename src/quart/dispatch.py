@@ -9,7 +9,15 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-from collections.abc import AsyncIterable, Awaitable, Callable, Iterable, Iterator, Mapping
+from collections.abc import (
+    AsyncIterable,
+    Awaitable,
+    Callable,
+    Coroutine,
+    Iterable,
+    Iterator,
+    Mapping,
+)
 from functools import partial
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar, cast
 from urllib.parse import quote
@@ -24,7 +32,7 @@ from werkzeug.sansio.response import Response as SansIOResponse
 from . import signals
 from .ctx import AppContext, RequestContext, WebsocketContext
 from .globals import _cv_app
-from .kinds import REQUEST, WEBSOCKET, Kind
+from .kinds import REQUEST, WEBSOCKET
 from .routing import QuartMap
 from .sessions import SecureCookieSessionInterface, SessionInterface
 from .utils import is_coroutine_callable, run_sync
@@ -47,7 +55,7 @@ class Dispatch(App):
 
     request_class: type[Request]
     websocket_class: type[Websocket]
-    response_class: type[Response]
+    response_class: type[Response]  # pyright: ignore[reportIncompatibleVariableOverride]
     session_interface: SessionInterface = SecureCookieSessionInterface()
     url_map: QuartMap
 
@@ -189,7 +197,7 @@ class Dispatch(App):
         rule = connection.url_rule
         if connection.method == "OPTIONS" and getattr(rule, "provide_automatic_options", False):
             return await self.make_default_options_response(ctx)
-        view = self.view_functions[rule.endpoint]
+        view: Callable[..., Any] = self.view_functions[rule.endpoint]
         code = getattr(view, "__code__", None)
         if code is None or not code.co_flags & inspect.CO_COROUTINE:  # PERF: most are async
             view = self.ensure_async(view)
@@ -213,6 +221,7 @@ class Dispatch(App):
         if not isinstance(ctx, AppContext):
             ctx, result = _in_order(ctx, result, request_context or websocket_context)
         kind = ctx.kind
+        assert kind is not None
         response = None
         if result is not None or kind.word == "request":
             response = await self.make_response(result)
@@ -236,11 +245,15 @@ class Dispatch(App):
         request_context: AppContext | None = None,
         websocket_context: AppContext | None = None,
     ) -> Any:
-        """Call the `after_this_*` and `after_*` functions, innermost blueprint first; save the session."""
+        """Call the `after_this_*` and `after_*` functions, innermost blueprint first.
+
+        Then save the session.
+        """
         if not isinstance(ctx, AppContext):
             ctx, response = _in_order(ctx, response, request_context or websocket_context)
         if ctx._after_functions:
             response = await self._passed_through(ctx._after_functions, response)
+        assert ctx.kind is not None
         hooks = getattr(self, ctx.kind.after_funcs)
         if hooks:
             for name in reversed(ctx.blueprint_names):
@@ -262,7 +275,7 @@ class Dispatch(App):
         if ctx._session is None and type(interface).save_session is _SAVE_IF_TOUCHED:
             # Nobody touched it: it needs saving only where there is one to refresh.
             cookies = ctx.request_websocket.headers.get("cookie", "")
-            if interface.get_cookie_name(self) not in cookies:
+            if interface.get_cookie_name(cast(Any, self)) not in cookies:
                 return
         if not interface.is_null_session(ctx.session):
             save: Any = self.ensure_async(interface.save_session)
@@ -304,6 +317,7 @@ class Dispatch(App):
         if not isinstance(ctx, AppContext):
             ctx, exc = _in_order(ctx, exc, request_context or websocket_context)
         kind = ctx.kind
+        assert kind is not None
         errors: list[BaseException] = []
         hooks = getattr(self, kind.teardown_funcs)
         if hooks:
@@ -369,16 +383,15 @@ class Dispatch(App):
         """
         if not isinstance(ctx, AppContext):
             ctx, error = _in_order(ctx, error, None)
-        names = ctx.blueprint_names[:0:-1]
         handler = None
         if isinstance(error, BaseExceptionGroup):
-            handler = self._find_error_handler(error, names)  # type: ignore[arg-type]
+            handler = self._handler_for(ctx, error)
             if handler is None:
                 error = _one_that_counts(error)
         if isinstance(error, HTTPException) and not self.trap_http_exception(error):
             return await self.handle_http_exception(ctx, error)
         if handler is None:
-            handler = self._find_error_handler(error, names)
+            handler = self._handler_for(ctx, error)
         if handler is None:
             raise error
         return await self._call_handler(handler, error)
@@ -392,7 +405,7 @@ class Dispatch(App):
             ctx, error = _in_order(ctx, error, None)
         if error.code is None or isinstance(error, RoutingException):
             return error
-        handler = self._find_error_handler(error, ctx.blueprint_names[:0:-1])
+        handler = self._handler_for(ctx, error)
         if handler is None:
             return error
         return await self._call_handler(handler, error)
@@ -405,7 +418,8 @@ class Dispatch(App):
         """
         if not isinstance(ctx, AppContext):
             ctx, error = _in_order(ctx, error, None)
-        kind: Kind = ctx.kind
+        kind = ctx.kind
+        assert kind is not None
         exc_info = (type(error), error, error.__traceback__)
         if kind.got_exception.receivers:
             await self._send_signal(kind.got_exception, exception=error)
@@ -417,11 +431,12 @@ class Dispatch(App):
                 self.log_exception(ctx, exc_info)
             raise error
         self.log_exception(ctx, exc_info)
-        server_error: Any = InternalServerError(original_exception=error)
-        handler = self._find_error_handler(server_error, ctx.blueprint_names[:0:-1])
+        server_error = InternalServerError(original_exception=error)
+        handler = self._handler_for(ctx, server_error)
+        result: Any = server_error
         if handler is not None:
-            server_error = await self._call_handler(handler, server_error)
-        return await getattr(self, kind.finalize)(ctx, server_error, from_error_handler=True)
+            result = await self._call_handler(handler, server_error)
+        return await getattr(self, kind.finalize)(ctx, result, from_error_handler=True)
 
     handle_websocket_exception = handle_exception
 
@@ -454,6 +469,11 @@ class Dispatch(App):
             ) from None
         raise error
 
+    def _handler_for(self, ctx: AppContext, error: BaseException) -> Callable[..., Any] | None:
+        find: Any = self._find_error_handler  # which takes any error, and any sequence of names
+        handler: Callable[..., Any] | None = find(error, ctx.blueprint_names[:0:-1])
+        return handler
+
     async def _call_handler(self, handler: Any, error: BaseException) -> Any:
         if not is_coroutine_callable(handler):
             handler = self.ensure_async(handler)
@@ -461,13 +481,13 @@ class Dispatch(App):
 
     # Calling user code
 
-    def ensure_async(self, func: Callable[..., Any]) -> Callable[..., Awaitable[Any]]:
+    def ensure_async(self, func: Callable[..., Any]) -> Callable[..., Coroutine[Any, Any, Any]]:
         """The function itself where it is async, else one that runs it in a thread."""
         if is_coroutine_callable(func):
             return func
         return self.sync_to_async(func)
 
-    def sync_to_async(self, func: Callable[..., Any]) -> Callable[..., Awaitable[Any]]:
+    def sync_to_async(self, func: Callable[..., Any]) -> Callable[..., Coroutine[Any, Any, Any]]:
         """An async function that runs a sync one in a thread, with the caller's context."""
         return run_sync(func)
 
@@ -663,9 +683,7 @@ class Dispatch(App):
                 force_external=_external,
             )
         except BuildError as error:
-            values.update(
-                _anchor=_anchor, _method=_method, _scheme=_scheme, _external=_external
-            )
+            values.update(_anchor=_anchor, _method=_method, _scheme=_scheme, _external=_external)
             return self.handle_url_build_error(error, endpoint, values)
         if _anchor is not None:
             url = f"{url}#{quote(_anchor, safe='%!#$&()*+,/:;=?@')}"
@@ -789,20 +807,20 @@ def _current_view() -> str:
     return f"The view function for {endpoint!r}" if endpoint else "The view function"
 
 
-class _Remaining(Iterator[T]):
+class _Remaining:
     """An iterator with one item of look-ahead, so that a thread can take over the sync ones."""
 
-    def __init__(self, items: Iterable[T]) -> None:
-        self._items = iter(items)
-        self._next: list[T] = []
+    def __init__(self, hooks: Iterable[Callable[..., Any]]) -> None:
+        self._items = iter(hooks)
+        self._next: list[Callable[..., Any]] = []
 
-    def __iter__(self) -> Iterator[T]:
+    def __iter__(self) -> Iterator[Callable[..., Any]]:
         return self
 
-    def __next__(self) -> T:
+    def __next__(self) -> Callable[..., Any]:
         return self._next.pop() if self._next else next(self._items)
 
-    def while_sync(self) -> Iterator[Any]:
+    def while_sync(self) -> Iterator[Callable[..., Any]]:
         for item in self:
             if is_coroutine_callable(item):
                 self._next.append(item)
@@ -810,7 +828,7 @@ class _Remaining(Iterator[T]):
             yield item
 
 
-def _values_of_sync(hook: Callable[[], Any], remaining: _Remaining[Any]) -> Any:
+def _values_of_sync(hook: Callable[[], Any], remaining: _Remaining) -> Any:
     result = hook()
     if result is None:
         for hook in remaining.while_sync():
@@ -820,7 +838,7 @@ def _values_of_sync(hook: Callable[[], Any], remaining: _Remaining[Any]) -> Any:
     return result
 
 
-def _through_sync(hook: Callable[[Any], Any], remaining: _Remaining[Any], value: Any) -> Any:
+def _through_sync(hook: Callable[[Any], Any], remaining: _Remaining, value: Any) -> Any:
     value = hook(value)
     if not inspect.isawaitable(value):
         for hook in remaining.while_sync():

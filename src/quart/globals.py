@@ -12,8 +12,10 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 from werkzeug.local import LocalProxy
 
 if TYPE_CHECKING:
+    from flask.ctx import _AppCtxGlobals
+
     from .app import Quart
-    from .ctx import AppContext, RequestContext, WebsocketContext, _AppCtxGlobals
+    from .ctx import AppContext, RequestContext, WebsocketContext
     from .sessions import SessionMixin
     from .wrappers import Request, Websocket
 

@@ -118,36 +118,44 @@ def on_stop_signal(stop: Callable[[], None]) -> Iterator[None]:
 def follow_stop_signals(notice: Callable[[], None]) -> Callable[[], None]:
     """Call `notice` before the handlers that a server has set for the signals that end it.
 
-    A signal without such a handler is left alone: it ends the process, or raises
+    Where there is no such handler the signal is left alone: it ends the process, or raises
     KeyboardInterrupt. Gives a function that undoes it.
     """
-    followed: dict[int, tuple[object, object]] = {}
+    followed: dict[int, tuple[Any, Any]] = {}
 
-    def follow(signum: int) -> None:
-        handler = signal.getsignal(signum)
-        # Python's own handlers, of which asyncio.run sets a partial, end the program, not a server.
-        if not callable(handler) or handler is signal.default_int_handler:
-            return
-        if isinstance(handler, functools.partial):
-            return
-
+    def follow(signum: int, handler: Any) -> None:
         def handle(signum: int, frame: FrameType | None) -> None:
             notice()
-            handler(signum, frame)
+            if callable(handler):
+                handler(signum, frame)
 
+        followed[signum] = handler, handle
         signal.signal(signum, handle)
-        followed[signum] = (handler, handle)
 
     def undo() -> None:
         while followed and _in_main_thread():
             signum, (handler, handle) = followed.popitem()
             if signal.getsignal(signum) is handle:
-                signal.signal(signum, handler)  # type: ignore[arg-type]  # it came from getsignal
+                signal.signal(signum, handler)
 
     if _in_main_thread():
         for signum in STOP_SIGNALS:
-            follow(signum)
+            handler = signal.getsignal(signum)
+            if _is_a_servers(handler):
+                follow(signum, handler)
     return undo
+
+
+def _is_a_servers(handler: Any) -> bool:
+    if handler is signal.SIG_IGN:
+        # PERF: takes long to load, and a worker of a parent has it loaded.
+        from multiprocessing import parent_process
+
+        # What a worker is to ignore, its parent sees to: Ctrl-C reaches them both.
+        return parent_process() is not None
+    # Python's own handler, and the partial that asyncio.run sets, end the program.
+    own = handler is signal.default_int_handler or isinstance(handler, functools.partial)
+    return callable(handler) and not own
 
 
 async def end_tasks(tasks: set[asyncio.Task[Any]], seconds: float | None) -> set[asyncio.Task[Any]]:

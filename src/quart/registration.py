@@ -18,7 +18,6 @@ from .utils import file_path_to_path
 if TYPE_CHECKING:
     from aiofiles.base import AiofilesContextManager
 
-    from .wrappers import Response
     from .typing import (
         AfterWebsocketCallable,
         BeforeWebsocketCallable,
@@ -26,6 +25,7 @@ if TYPE_CHECKING:
         TeardownCallable,
         WebsocketCallable,
     )
+    from .wrappers import Response
 
 T_websocket = TypeVar("T_websocket", bound="WebsocketCallable")
 T_before_websocket = TypeVar("T_before_websocket", bound="BeforeWebsocketCallable")
@@ -134,4 +134,4 @@ def open_for_reading(
         raise ValueError(f"Resources can only be opened for reading, not with mode {mode!r}.")
     if mode == "rb":
         return aiofiles.open(path, "rb")
-    return aiofiles.open(path, "r", encoding=encoding or "utf-8")
+    return aiofiles.open(path, encoding=encoding or "utf-8")

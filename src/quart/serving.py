@@ -46,7 +46,22 @@ T_while_serving = TypeVar("T_while_serving", bound="WhileServingCallable")
 class Connection(Protocol):
     """What can be told, at shutdown, to end: an open stream or websocket."""
 
+    _send: Any  # the server's
+
     def shut_down(self) -> None: ...
+
+
+class _Connections(set[Connection]):
+    """The connections to be told of the shutdown; asgi.py adds and discards them."""
+
+    #: Called with the first one.
+    on_first: Callable[[Connection], None] | None = None
+
+    def add(self, connection: Connection) -> None:
+        super().add(connection)
+        if self.on_first is not None:
+            on_first, self.on_first = self.on_first, None
+            on_first(connection)
 
 
 class WhileServing(AsyncIterator[None]):
@@ -120,11 +135,11 @@ class Serving(Dispatch):
         self.while_serving_gens: list[AsyncIterator[None]] = []
         self.background_tasks: set[asyncio.Task[Any]] = set()
         self.shutdown_event = self.event_class()
-        #: The connections to be told of the shutdown; asgi.py adds and discards them.
-        self._connections: set[Connection] = set()
+        self._connections = _Connections()
         self._started: list[AsyncIterator[None]] = []
         self._shutdown_began = 0.0
         self._unfollow_signals: Callable[[], None] = lambda: None
+        self._server_ends: asyncio.Task[None] | None = None
 
     # Registration
 
@@ -169,7 +184,9 @@ class Serving(Dispatch):
                 if anything_started:
                     await self._end_serving(ctx)
                 raise
-        self._follow_signals()
+        if self.config.get("SHUTDOWN_ON_SIGNAL", True):
+            self._follow_signals()
+            self._connections.on_first = self._follow_server
 
     async def shutdown(self) -> None:
         """End what `startup` started, whatever fails on the way.
@@ -182,6 +199,8 @@ class Serving(Dispatch):
         Raises the error of one that failed, or a group of them.
         """
         self._unfollow_signals()
+        if self._server_ends is not None:
+            self._server_ends.cancel()
         self.begin_shutdown()
         await self._wait_for_connections()
         await self._end_background_tasks()
@@ -214,8 +233,19 @@ class Serving(Dispatch):
             if not loop.is_closed():
                 loop.call_soon_threadsafe(self.begin_shutdown)
 
-        if self.config.get("SHUTDOWN_ON_SIGNAL", True):
-            self._unfollow_signals = process.follow_stop_signals(notice)
+        self._unfollow_signals = process.follow_stop_signals(notice)
+
+    def _follow_server(self, connection: Connection) -> None:
+        """Begin the shutdown when Hypercorn does, whose workers learn of it from their parent."""
+        stream = getattr(connection._send, "__self__", None)
+        terminated = getattr(getattr(stream, "context", None), "terminated", None)
+        if terminated is not None:
+
+            async def wait() -> None:
+                await terminated.wait()
+                self.begin_shutdown()
+
+            self._server_ends = asyncio.create_task(wait())
 
     async def _wait_for_connections(self) -> None:
         seconds = self.config["SHUTDOWN_TIMEOUT"]

@@ -261,11 +261,16 @@ def waits_in_threads(
 
 if sys.version_info >= (3, 12):
     _marked_async = inspect.markcoroutinefunction
+    _is_marked_async = inspect.iscoroutinefunction
 else:
 
     def _marked_async(func: Callable[P, T]) -> Callable[P, T]:
         func._is_coroutine = asyncio.coroutines._is_coroutine  # type: ignore[attr-defined]
         return func
+
+    def _is_marked_async(func: Callable[..., Any]) -> bool:
+        mark = asyncio.coroutines._is_coroutine  # type: ignore[attr-defined]
+        return getattr(func, "_is_coroutine", None) is mark
 
 
 class _ThreadIterator(_Job, AsyncIterator[T]):
@@ -366,7 +371,7 @@ def is_coroutine_callable(
     code: CodeType | None = getattr(func, "__code__", None)
     if code is not None and code.co_flags & inspect.CO_COROUTINE:
         return True
-    if hasattr(func, "_is_coroutine") or hasattr(func, "_is_coroutine_mark"):
+    if _is_marked_async(func):
         return True
     if isinstance(func, partial):
         return is_coroutine_callable(func.func)

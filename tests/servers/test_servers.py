@@ -2,15 +2,28 @@
 
 import asyncio
 import contextlib
+import functools
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
 import websockets
 from clients import TIMEOUT, command, curl, websocket_over_http2
-from processes import DENIES, HELLO, HTTP2, SERVERS, TESTS, Server, free_port, port_is_free, running
+from processes import (
+    DENIES,
+    HELLO,
+    HTTP2,
+    SERVERS,
+    TESTS,
+    Server,
+    free_port,
+    make_certificate,
+    port_is_free,
+    running,
+    serving,
+)
 from werkzeug.datastructures import Headers
 from wsproto.events import CloseConnection, TextMessage
 
@@ -66,6 +79,33 @@ WAYS = {
     "hypercorn, HTTP/1.1 and TLS": ("hypercorn", "HTTP/1.1", ["--http1.1", "--cacert"]),
     "hypercorn, HTTP/2 and TLS": ("hypercorn", "HTTP/2", ["--http2", "--cacert"]),
 }
+
+
+# --- the servers that run while these tests do -----------------------------------------------
+
+
+@pytest.fixture(scope="session")
+def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Server]]:
+    """``servers("uvicorn")`` runs the site, other arguments other applications, each once."""
+    cert = make_certificate(tmp_path_factory.mktemp("certificate"))
+    with contextlib.ExitStack() as stack:
+
+        @functools.cache
+        def start(
+            name: str, app: str = "servers.site:app", *options: str, cwd: Path = TESTS
+        ) -> Server:
+            return stack.enter_context(serving(name, app, *options, cwd=cwd, cert=cert))
+
+        yield start
+
+
+@pytest.fixture(params=SERVERS)
+def server(request: pytest.FixtureRequest, servers: Callable[..., Server]) -> Iterator[Server]:
+    """The site on each server in turn; what the server says meanwhile is the test's output."""
+    server = servers(request.param)
+    said = len(server.process.said().encode())
+    yield server
+    print(server.process.said(said))
 
 
 class Way(NamedTuple):

@@ -24,6 +24,8 @@ from .connections import (
 )
 from .utils import (
     RequestBuilder,
+    RequestWords,
+    describe_request,
     make_test_body_with_headers,
     make_test_headers_path_and_query_string,
     make_test_scope,
@@ -43,6 +45,7 @@ __all__ = (
     "QuartCliRunner",
     "QuartClient",
     "RequestBuilder",
+    "RequestWords",
     "ScriptInfo",
     "TestApp",
     "TestClientProtocol",
@@ -51,6 +54,7 @@ __all__ = (
     "TestWebsocketConnection",
     "WebsocketDisconnectError",
     "WebsocketResponseError",
+    "describe_request",
     "make_test_body_with_headers",
     "make_test_headers_path_and_query_string",
     "make_test_scope",

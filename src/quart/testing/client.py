@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Callable, Coroutine, Generator
 from contextlib import asynccontextmanager
-from copy import copy
 from functools import partial, wraps
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, ParamSpec, Self, TypeVar
 from urllib.parse import urlsplit
 
-from werkzeug.datastructures import Headers
+from werkzeug.datastructures import Authorization, Headers
 from werkzeug.http import dump_cookie
 from werkzeug.test import ClientRedirectError
 
@@ -29,6 +28,8 @@ from .connections import (
 from .cookies import Cookie, CookieJar, is_within
 from .utils import (
     RequestBuilder,
+    RequestWords,
+    describe_request,
     make_test_body_with_headers,
     make_test_headers_path_and_query_string,
     make_test_scope,
@@ -110,8 +111,8 @@ class QuartClient:
         response = await client.get("/")
         assert "hello" == response.text
 
-    Requests are described in the words of `RequestBuilder`, which are Quart's and Flask's. Cookies
-    are kept and sent by the rules of browsers, unless `use_cookies` is False. Within
+    Requests are described in the words of `describe_request`, which are Quart's and Flask's.
+    Cookies are kept and sent by the rules of browsers, unless `use_cookies` is False. Within
     `async with client:` the context of the last request stays open, so that `request`, `g` and
     `session` can be looked at; the next request, or the end of the block, tears it down.
     """
@@ -125,7 +126,7 @@ class QuartClient:
         self.app = app
         self.cookie_jar = CookieJar() if use_cookies else None
         self.allow_subdomain_redirects = allow_subdomain_redirects
-        #: What every request has, in the words of WSGI: see `RequestBuilder`.
+        #: What every request has, in the words of WSGI: see `describe_request`.
         self.environ_base: dict[str, Any] = {}
         self.preserve_context = False
         self.push_promises: list[tuple[str, Headers]] = []
@@ -145,15 +146,15 @@ class QuartClient:
     ) -> TestResponse:
         """Make a request and give the response, read to its end whatever `buffered` says.
 
-        The other arguments are those of `RequestBuilder`. With `follow_redirects` the response is
+        The other arguments are those of `describe_request`. With `follow_redirects` the response is
         the last one, and its `history` has those before. Raises what the application lets pass
         (under `TESTING`, any unhandled error), HTTPDisconnectError where it ends without a whole
         response, ClientRedirectError for too many redirects, RuntimeError for one to another host.
         """
-        request = self._build(args, kwargs)
+        words = self._describe(args, kwargs)
         history: list[TestResponse] = []
         while True:
-            response = await self._ask(request)
+            response = await self._make_request(*words)
             response.history = tuple(history)
             location = response.headers.get("Location")
             if (
@@ -167,8 +168,8 @@ class QuartClient:
                 raise ClientRedirectError(
                     f"More than {MAX_REDIRECTS} redirects, the last to {location!r}."
                 )
-            before, request = request, request.redirected(location, response.status_code)
-            self._raise_if_foreign(request, before)
+            words = response.builder.redirected(location, response.status_code)
+            self._raise_if_foreign(words, response.builder)
 
     @_to_be_awaited
     async def delete(self, *args: Any, **kwargs: Any) -> TestResponse:
@@ -213,9 +214,9 @@ class QuartClient:
     def request(self, *args: Any, **kwargs: Any) -> TestHTTPConnectionProtocol:
         """Open a request to be sent and read piece by piece: see `TestHTTPConnection`.
 
-        The arguments are those of `RequestBuilder`, without those for a body.
+        The arguments are those of `describe_request`, without those for a body.
         """
-        request = self._with_cookies(self._build(args, kwargs))
+        request = self._with_cookies(self._describe(args, kwargs))
         return self._listen(self._connect(request), request)
 
     def websocket(
@@ -223,20 +224,22 @@ class QuartClient:
     ) -> TestWebsocketConnectionProtocol:
         """Open a websocket, which offers these sub-protocols: see `TestWebsocketConnection`.
 
-        The other arguments are those of `RequestBuilder`, without those for a body.
+        The other arguments are those of `describe_request`, without those for a body.
         """
-        request = self._build(args, kwargs)
-        request.scheme = {"http": "ws", "https": "wss"}.get(request.scheme, request.scheme)
+        words = self._describe(args, kwargs)
+        words = words._replace(
+            scheme={"http": "ws", "https": "wss"}.get(words.scheme, words.scheme)
+        )
         if subprotocols:
-            request.headers["Sec-WebSocket-Protocol"] = ", ".join(subprotocols)
-        request = self._with_cookies(request)
+            words.headers["Sec-WebSocket-Protocol"] = ", ".join(subprotocols)
+        request = self._with_cookies(words)
         scope = self._scope(request, "websocket")
         scope.setdefault("subprotocols", list(subprotocols or ()))
         return self._listen(self.websocket_connection_class(self.app, scope), request)
 
-    def _build(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> RequestBuilder:
+    def _describe(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> RequestWords:
         environ_base = {**self.environ_base, **(kwargs.pop("environ_base", None) or {})}
-        return RequestBuilder(self.app, *args, environ_base=environ_base, **kwargs)
+        return describe_request(self.app, *args, environ_base=environ_base, **kwargs)
 
     def _scope(
         self, request: RequestBuilder, type_: Literal["http", "websocket"], **kwargs: Any
@@ -253,12 +256,46 @@ class QuartClient:
     def _listen(self, connection: C, request: RequestBuilder) -> C:
         """Have a connection that a test holds open know its request, and tell of its cookies."""
         if isinstance(connection, TestHTTPConnection | TestWebsocketConnection):
-            connection.request = request.request()
+            connection.builder = request
             connection.on_headers = partial(self._keep_cookies, request)
         return connection
 
-    async def _ask(self, request: RequestBuilder) -> TestResponse:
-        request = self._with_cookies(request)
+    async def _make_request(
+        self,
+        path: str,
+        method: str,
+        headers: Any,
+        data: Any,
+        form: Any,
+        files: Any,
+        query_string: Any,
+        json: Any,
+        scheme: str,
+        root_path: str,
+        http_version: str,
+        scope_base: dict[str, Any] | None,
+        auth: Authorization | tuple[str, str] | None = None,
+        subdomain: str | None = None,
+    ) -> TestResponse:
+        """Make one request; extensions override this to change what a test has described."""
+        request = self._with_cookies(
+            RequestWords(
+                path,
+                method,
+                Headers(headers),
+                data,
+                form,
+                files,
+                query_string,
+                json,
+                scheme,
+                root_path,
+                http_version,
+                dict(scope_base or {}),
+                auth,
+                subdomain,
+            )
+        )
         async with self._connect(request) as connection:
             if request.body:
                 await connection.send(request.body)
@@ -268,14 +305,14 @@ class QuartClient:
             response = make_test_response(
                 self.app, await response.get_data(), response.status_code, response.headers
             )
-        response.request = request.request()
+        response.builder = request
         self.push_promises += connection.push_promises
         self._keep_cookies(request, response.headers)
         return response
 
-    def _raise_if_foreign(self, request: RequestBuilder, before: RequestBuilder) -> None:
+    def _raise_if_foreign(self, words: RequestWords, before: RequestBuilder) -> None:
         """Refuse to follow a redirect to a host that is not the application's."""
-        host, known = _hostname(request), _hostname(before)
+        host, known = (_hostname(request.headers["Host"]) for request in (words, before))
         if not (
             host == known
             or is_within(host, self._own_host())
@@ -283,11 +320,12 @@ class QuartClient:
             or self.app.url_map.host_matching
         ):
             raise RuntimeError(
-                f"The redirect to {request.url} leaves the application, so it is not followed."
+                f"The redirect to {words.scheme}://{words.headers['Host']}{words.path} leaves the"
+                " application, so it is not followed."
             )
 
     def _own_host(self) -> str:
-        return urlsplit(f"//{self.app.config['SERVER_NAME'] or 'localhost'}").hostname or ""
+        return _hostname(self.app.config["SERVER_NAME"] or "localhost")
 
     # Cookies
 
@@ -337,13 +375,12 @@ class QuartClient:
             raise TypeError("Cookies are disabled. Create a client with 'use_cookies=True'.")
         return self.cookie_jar
 
-    def _with_cookies(self, request: RequestBuilder) -> RequestBuilder:
-        """The request with the cookies that go there, after those it has by itself."""
+    def _with_cookies(self, words: RequestWords) -> RequestBuilder:
+        """The request, with the cookies that go there after those it has by itself."""
+        request = RequestBuilder(self.app, words)
         cookies = [] if self.cookie_jar is None else [self.cookie_jar.header_for(request.url)]
         cookies = [cookie for cookie in request.headers.getlist("Cookie") + cookies if cookie]
         if cookies:
-            request = copy(request)
-            request.headers = request.headers.copy()
             request.headers["Cookie"] = "; ".join(cookies)
         return request
 
@@ -363,12 +400,12 @@ class QuartClient:
             async with client.session_transaction() as session:
                 session["user_id"] = 1
 
-        It is the session that a request would have; the arguments are those of `RequestBuilder`.
+        It is the session that a request would have; the arguments are those of `describe_request`.
         Raises RuntimeError where the application opens no session or the client has no cookies.
         """
         if self.cookie_jar is None:
             raise RuntimeError("Session transactions only make sense with cookies enabled.")
-        made = self._with_cookies(self._build(args, kwargs))
+        made = self._with_cookies(self._describe(args, kwargs))
         app, interface = self.app, self.app.session_interface
         async with app.request_context(made.request()) as ctx:
             session = ctx.session
@@ -429,5 +466,6 @@ def _by_name(
     return {**dict(zip(names, args, strict=False)), **kwargs}
 
 
-def _hostname(request: RequestBuilder) -> str:
-    return urlsplit(request.url).hostname or ""
+def _hostname(host: str) -> str:
+    """A host without its port."""
+    return urlsplit(f"//{host}").hostname or ""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
 
@@ -16,6 +16,7 @@ from ..typing import HTTPScope, WebsocketScope, WWWScope
 from ..utils import decode_headers
 from ..wrappers import Request, Response
 from ..wrappers.body import DataBody
+from .utils import RequestBuilder
 
 if TYPE_CHECKING:
     from ..app import Quart
@@ -73,10 +74,15 @@ class TestResponse(Response):
     automatically_set_content_length = False
     default_mimetype = None  # type: ignore[assignment]  # the headers are what was sent
 
-    #: The request this answers.
-    request: Request
     #: The redirects that led here, first to last.
     history: tuple[TestResponse, ...] = ()
+    #: What this answers, as the test described it.
+    builder: RequestBuilder
+
+    @cached_property
+    def request(self) -> Request:
+        """The request this answers."""
+        return self.builder.request()
 
     @property
     def text(self) -> str:
@@ -121,8 +127,8 @@ class _TestConnection(Generic[Item]):
         self.status_code: int | None = None
         self.headers: Headers | None = None
         self.response_data = bytearray()
-        #: The request as the application sees it, for the response to tell of.
-        self.request: Request | None = None
+        #: The request that the test described, for the response to tell of.
+        self.builder: RequestBuilder | None = None
         #: Called with the headers as soon as the application has sent them.
         self.on_headers: Callable[[Headers], None] | None = None
         self._events: asyncio.Queue[ASGIReceiveEvent] = asyncio.Queue()
@@ -197,8 +203,8 @@ class _TestConnection(Generic[Item]):
         response = make_test_response(
             self.app, bytes(self.response_data), self.status_code, self.headers
         )
-        if self.request is not None:
-            response.request = self.request
+        if self.builder is not None:
+            response.builder = self.builder
         return response
 
 

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from copy import copy
 from io import BytesIO
 from mimetypes import guess_type
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, Literal, Self
+from typing import IO, TYPE_CHECKING, Any, Literal, NamedTuple
 from urllib.parse import quote, unquote, urlencode, urljoin, urlsplit
 
 from werkzeug.datastructures import Authorization, Headers, MultiDict
@@ -28,7 +27,9 @@ if TYPE_CHECKING:
 __all__ = (
     "FileStorage",
     "RequestBuilder",
+    "RequestWords",
     "Scope",
+    "describe_request",
     "dumps",
     "encode_headers",
     "make_test_body_with_headers",
@@ -53,8 +54,52 @@ _QUOTED = str.maketrans({'"': "%22", "\r": "%0D", "\n": "%0A"})
 _Part = tuple[str, str | None, Headers, bytes]
 
 
-class RequestBuilder:
-    """One request as a test describes it, in Quart's words, Flask's or both.
+class RequestWords(NamedTuple):
+    """A request in Quart's words, in the order in which `QuartClient._make_request` takes them."""
+
+    path: str
+    method: str
+    headers: Headers
+    data: Any
+    form: Any
+    files: Any
+    query_string: Any
+    json: Any
+    scheme: str
+    root_path: str
+    http_version: str
+    scope_base: dict[str, Any]
+    auth: Authorization | tuple[str, str] | None = None
+    subdomain: str | None = None
+
+
+def describe_request(
+    app: Quart,
+    path: str = "/",
+    base_url: str | None = None,
+    subdomain: str | None = None,
+    url_scheme: str | None = None,
+    query_string: Any = None,
+    *,
+    method: str = "GET",
+    headers: Any = None,
+    data: Any = None,
+    form: Any = None,
+    files: Any = None,
+    json: Any = sentinel,
+    scheme: str | None = None,
+    root_path: str = "",
+    http_version: str = "1.1",
+    scope_base: Mapping[str, Any] | None = None,
+    auth: Authorization | tuple[str, str] | None = None,
+    content_type: str | None = None,
+    mimetype: str | None = None,
+    content_length: int | None = None,
+    input_stream: IO[bytes] | None = None,
+    environ_base: Mapping[str, Any] | None = None,
+    environ_overrides: Mapping[str, Any] | None = None,
+) -> RequestWords:
+    """Describe a request in Quart's words, Flask's or both; these are what a client takes.
 
     - `path`: with a query string or without; or a whole URL.
     - `base_url`: scheme, host and root path in one. `path` is below this root path.
@@ -73,85 +118,84 @@ class RequestBuilder:
       `wsgi.url_scheme`, as defaults and as overrides; other entries are put in the scope.
     - `scope_base`: entries of the ASGI scope.
 
-    Raises ValueError where these contradict one another, TypeError for what cannot be sent.
+    Raises ValueError where these contradict one another.
+    """
+    if base_url is not None and (subdomain or url_scheme):
+        raise ValueError("Cannot pass 'subdomain' or 'url_scheme' with 'base_url'.")
+    if input_stream is not None and data is not None:
+        raise ValueError("Cannot pass 'input_stream' with 'data'.")
+    base = urlsplit(base_url or "")
+    if base.query or base.fragment:
+        raise ValueError("A 'base_url' has no query string and no fragment.")
+    path_scheme, host, path, query = _split(path)
+    prefix = base.path.rstrip("/")
+
+    all_headers, default_scheme, defaults = _from_environ(environ_base or {})
+    fixed_headers, fixed_scheme, fixed = _from_environ(environ_overrides or {})
+    all_headers.update(Headers(headers))
+    if mimetype is not None:
+        content_type = get_content_type(mimetype, "utf-8")
+    if content_type is not None:
+        all_headers["Content-Type"] = content_type
+    if content_length is not None:
+        all_headers["Content-Length"] = str(content_length)
+    if host or base.netloc:
+        all_headers.setdefault("Host", host or base.netloc)
+    all_headers.update(fixed_headers)
+
+    return RequestWords(
+        path=prefix + path + ("" if query is None else f"?{query}"),
+        method=method.upper(),
+        headers=all_headers,
+        data=data if input_stream is None else input_stream,
+        form=form,
+        files=files,
+        query_string=query_string,
+        json=json,
+        scheme=fixed_scheme
+        or scheme
+        or url_scheme
+        or path_scheme
+        or base.scheme
+        or default_scheme
+        or app.config["PREFERRED_URL_SCHEME"],
+        root_path=unquote(prefix) or root_path,
+        http_version=http_version,
+        scope_base={**defaults, **(scope_base or {}), **fixed},
+        auth=auth,
+        subdomain=subdomain,
+    )
+
+
+class RequestBuilder:
+    """One request, from its description to a scope and a body.
+
+    Raises ValueError for a body or a query string that is described twice, TypeError for one that
+    cannot be sent.
     """
 
-    def __init__(
-        self,
-        app: Quart,
-        path: str = "/",
-        base_url: str | None = None,
-        subdomain: str | None = None,
-        url_scheme: str | None = None,
-        query_string: Any = None,
-        *,
-        method: str = "GET",
-        headers: Any = None,
-        data: Any = None,
-        form: Any = None,
-        files: Any = None,
-        json: Any = sentinel,
-        scheme: str | None = None,
-        root_path: str = "",
-        http_version: str = "1.1",
-        scope_base: Mapping[str, Any] | None = None,
-        auth: Authorization | tuple[str, str] | None = None,
-        content_type: str | None = None,
-        mimetype: str | None = None,
-        content_length: int | None = None,
-        input_stream: IO[bytes] | None = None,
-        environ_base: Mapping[str, Any] | None = None,
-        environ_overrides: Mapping[str, Any] | None = None,
-    ) -> None:
-        if base_url is not None and (subdomain or url_scheme):
-            raise ValueError("Cannot pass 'subdomain' or 'url_scheme' with 'base_url'.")
-        if input_stream is not None and data is not None:
-            raise ValueError("Cannot pass 'input_stream' with 'data'.")
-        base = urlsplit(base_url or "")
-        if base.query or base.fragment:
-            raise ValueError("A 'base_url' has no query string and no fragment.")
-        default_headers, defaults = _from_environ(environ_base or {})
-        fixed_headers, fixed = _from_environ(environ_overrides or {})
-        default_headers.update(Headers(headers))
-        default_headers.update(fixed_headers)
-
+    def __init__(self, app: Quart, words: RequestWords) -> None:
         self.app = app
-        self.method = method.upper()
-        self.http_version = http_version
-        self.headers, path_below, self.query_string = make_test_headers_path_and_query_string(
-            app, path, default_headers, query_string, auth, subdomain, base_url
+        self.method = words.method
+        self.scheme = words.scheme
+        self.root_path = words.root_path
+        self.http_version = words.http_version
+        self.scope_base = words.scope_base
+        self.headers, self.path, self.query_string = make_test_headers_path_and_query_string(
+            app, words.path, words.headers, words.query_string, words.auth, words.subdomain
         )
-        url_scheme_given, _, raw_path, _ = _split(path)
-        prefix = base.path.rstrip("/")
-        #: The path as it is written in the request, and as it is read from there.
-        self.raw_path = quote(prefix + raw_path, safe=_SAFE_IN_URL)
-        self.path = unquote(prefix) + path_below
-        self.root_path = unquote(prefix) or root_path
-        self.scheme: str = (
-            fixed.pop("scheme", None)
-            or scheme
-            or url_scheme
-            or url_scheme_given
-            or base.scheme
-            or defaults.pop("scheme", None)
-            or app.config["PREFERRED_URL_SCHEME"]
-        )
-        self.scope_base = {**defaults, **(scope_base or {}), **fixed}
-
-        if mimetype is not None:
-            content_type = get_content_type(mimetype, "utf-8")
+        #: The path as it is written in a request.
+        self.raw_path = quote(_split(words.path)[2], safe=_SAFE_IN_URL)
         self.body, body_headers = make_test_body_with_headers(
-            data=data if input_stream is None else input_stream,
-            form=form,
-            files=files,
-            json=json,
+            data=words.data,
+            form=words.form,
+            files=words.files,
+            json=words.json,
             app=app,
-            content_type=content_type or self.headers.get("Content-Type"),
+            content_type=self.headers.get("Content-Type"),
         )
         self.headers.update(body_headers)
-        if content_length is not None:
-            self.headers["Content-Length"] = str(content_length)
-        elif self.body and "Transfer-Encoding" not in self.headers:
+        if self.body and "Transfer-Encoding" not in self.headers:
             self.headers.setdefault("Content-Length", str(len(self.body)))
 
     @property
@@ -160,25 +204,33 @@ class RequestBuilder:
         query = f"?{self.query_string.decode('latin-1')}" if self.query_string else ""
         return f"{self.scheme}://{self.headers['Host']}{self.raw_path}{query}"
 
-    def redirected(self, location: str, status_code: int) -> Self:
+    def redirected(self, location: str, status_code: int) -> RequestWords:
         """The request that follows a redirect (RFC 9110, section 15.4).
 
         It keeps method and body after 307 and 308; after others it is a GET, or a HEAD, without.
         """
         url = urlsplit(urljoin(self.url, location))
-        after = copy(self)
-        after.headers = self.headers.copy()
-        after.headers["Host"] = url.netloc
-        after.scheme = url.scheme
-        after.raw_path = quote(url.path or "/", safe=_SAFE_IN_URL)
-        after.path = unquote(after.raw_path)
-        after.query_string = quote(url.query, safe=_SAFE_IN_URL).encode()
+        method, body, headers = self.method, self.body, self.headers.copy()
+        headers["Host"] = url.netloc
         if status_code not in {307, 308}:
-            after.method = "HEAD" if self.method == "HEAD" else "GET"
-            after.body = b""
+            method = "HEAD" if method == "HEAD" else "GET"
+            body = b""
             for name in ("Content-Type", "Content-Length", "Transfer-Encoding"):
-                after.headers.pop(name, None)
-        return after
+                headers.pop(name, None)
+        return RequestWords(
+            path=f"{url.path or '/'}?{url.query}" if url.query else url.path or "/",
+            method=method,
+            headers=headers,
+            data=body or None,
+            form=None,
+            files=None,
+            query_string=None,
+            json=sentinel,
+            scheme=url.scheme,
+            root_path=self.root_path,
+            http_version=self.http_version,
+            scope_base=self.scope_base,
+        )
 
     def scope(
         self, type_: Literal["http", "websocket"] = "http", *, preserve_context: bool = False
@@ -193,7 +245,11 @@ class RequestBuilder:
             self.scheme,
             self.root_path,
             self.http_version,
-            {"raw_path": self.raw_path.encode(), **self.scope_base},
+            {
+                "raw_path": self.raw_path.encode(),
+                "client": ("<local>", 0),  # what tests have always seen as `remote_addr`
+                **self.scope_base,
+            },
             _preserve_context=preserve_context,
         )
 
@@ -365,17 +421,15 @@ def _split(path: str) -> tuple[str, str, str, str | None]:
     return scheme, host, f"/{path.removeprefix('/')}", query if question_mark else None
 
 
-def _from_environ(environ: Mapping[str, Any]) -> tuple[Headers, dict[str, Any]]:
-    """The headers in a WSGI environment, and scheme, client and whatever else there is."""
+def _from_environ(environ: Mapping[str, Any]) -> tuple[Headers, str | None, dict[str, Any]]:
+    """The headers in a WSGI environment, the scheme, and entries for the scope."""
     headers, rest = Headers(), dict(environ)
     for key in environ:
         if key.startswith("HTTP_") or key in {"CONTENT_TYPE", "CONTENT_LENGTH"}:
             headers[key.removeprefix("HTTP_").replace("_", "-").title()] = str(rest.pop(key))
-    if "wsgi.url_scheme" in rest:
-        rest["scheme"] = rest.pop("wsgi.url_scheme")
     if "REMOTE_ADDR" in rest:
         rest["client"] = (rest.pop("REMOTE_ADDR"), int(rest.pop("REMOTE_PORT", 0)))
-    return headers, rest
+    return headers, rest.pop("wsgi.url_scheme", None), rest
 
 
 def _pairs(values: Any, several: Any) -> list[tuple[str, Any]]:

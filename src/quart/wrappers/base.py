@@ -83,9 +83,9 @@ class BaseRequestWebsocket(SansIORequest):
         self.scope = scope
         # A request's; here, so that there is one constructor.
         if max_content_length is not None:
-            self.max_content_length = max_content_length
+            setattr(self, "max_content_length", max_content_length)  # noqa: B010
         if body_timeout is not None:
-            self.body_timeout = body_timeout
+            setattr(self, "body_timeout", body_timeout)  # noqa: B010
         self._send_push_promise = send_push_promise
 
     @cached_property

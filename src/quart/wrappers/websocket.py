@@ -45,9 +45,7 @@ class Websocket(BaseRequestWebsocket):
         close: Callable[[int, str], Awaitable[None]],
         scope: Any,
     ) -> None:
-        super().__init__(
-            "GET", scheme, path, query_string, headers, root_path, http_version, scope
-        )
+        super().__init__("GET", scheme, path, query_string, headers, root_path, http_version, scope)
         self._subprotocols = subprotocols
         self._receive = receive
         self._send = send

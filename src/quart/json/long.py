@@ -1,0 +1,100 @@
+"""Long JSON documents, parsed in a thread while the event loop goes on.
+
+The standard library's parser is C that no other thread can interrupt: 16 MB hold up everybody
+for a second or two. Here it is given pieces; what cannot be taken in pieces goes through the
+library's parser in Python.
+"""
+
+from __future__ import annotations
+
+import json
+from contextvars import copy_context
+from functools import partial
+from json.decoder import WHITESPACE, JSONArray, JSONObject  # type: ignore[attr-defined]
+from json.scanner import py_make_scanner  # type: ignore[attr-defined]  # not in typeshed
+from typing import Any
+
+from flask.json.provider import DefaultJSONProvider, JSONProvider
+
+from ..threads import off_loop
+
+# In characters: a value as short as the one is given to C at once, a run of values as the other.
+_VALUE = 4096
+_RUN = 65_536
+
+
+async def loads_off_loop(provider: JSONProvider, data: bytes) -> Any:
+    """What `provider.loads(data)` gives or raises."""
+    options: dict[str, Any] = {}
+    if type(provider).loads is DefaultJSONProvider.loads:
+        options["cls"] = InterruptibleDecoder
+    return await off_loop(copy_context().run, partial(provider.loads, data, **options))
+
+
+class InterruptibleDecoder(json.JSONDecoder):
+    """The standard library's decoder, with the same values and errors, in short steps."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs, object_pairs_hook=_make_dict)
+        self._scan = json.JSONDecoder(**kwargs).scan_once
+        self.parse_object = self._parse_object
+        self.parse_array = self._parse_array
+        self.scan_once = py_make_scanner(self)
+
+    def _parse_object(self, text_and_start: tuple[str, int], *args: Any) -> tuple[Any, int]:
+        text, start = text_and_start
+        if (short := self._take_value(text, start, "}")) is not None:
+            return short
+        members: dict[str, Any] = {}
+        while (run := self._take_run(text, start, "{}")) is not None:
+            members.update(run[0])
+            start = run[1]
+        rest, end = JSONObject((text, start), *args)
+        members.update(rest)
+        return members, end
+
+    def _parse_array(self, text_and_start: tuple[str, int], scan_once: Any) -> tuple[Any, int]:
+        text, start = text_and_start
+        if (short := self._take_value(text, start, "]")) is not None:
+            return short
+        elements: list[Any] = []
+        while (run := self._take_run(text, start, "[]")) is not None:
+            elements += run[0]
+            start = run[1]
+        rest, end = JSONArray((text, start), scan_once)
+        return elements + rest, end
+
+    def _take_value(self, text: str, start: int, bracket: str) -> tuple[Any, int] | None:
+        """The object or array that begins before `start`, if it is flat and short, and its end."""
+        end = text.find(bracket, start, start + _VALUE) + 1
+        if end == 0:
+            return None
+        try:
+            return self._scan(text[start - 1 : end], 0)[0], end
+        except (StopIteration, ValueError, RecursionError):
+            return None
+
+    def _take_run(self, text: str, start: int, brackets: str) -> tuple[Any, int] | None:
+        """A run of whole members from `start` on, and where the next one begins."""
+        end = start + _RUN
+        if len(text) < end:
+            return None
+        mark = "," if text.find("},", start, end) < 0 else "},"
+        # Which comma is between members, and not within one, only a trial tells.
+        for _ in range(4):
+            end = text.rfind(mark, start, end)
+            if end < 0:
+                return None
+            comma = end + len(mark) - 1
+            try:
+                members = self._scan(brackets[0] + text[start:comma] + brackets[1], 0)[0]
+            except (StopIteration, ValueError, RecursionError):
+                continue
+            following = WHITESPACE.match(text, comma + 1).end()
+            # The end after a comma is an error, which the parser that goes on would not see.
+            return None if text[following : following + 1] == brackets[1] else (members, following)
+        return None
+
+
+def _make_dict(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    return {name: value for name, value in pairs}  # noqa: C416 (dict() cannot be interrupted)
