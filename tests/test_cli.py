@@ -774,7 +774,7 @@ def test_run_serves() -> None:
     with running(ports[1], "-m", "quart", "run", *binds, cwd=Path.cwd()) as process:
         for port in ports:
             assert f" * Running on http://127.0.0.1:{port} (CTRL + C to quit)" in process.said()
-        assert 3 > process.interrupt()
+        assert 5 > process.interrupt()
         assert 0 == process.popen.returncode
 
 
@@ -791,7 +791,7 @@ def test_run_with_the_reloader() -> None:
                 break
             asyncio.run(asyncio.sleep(0.05))
         assert "Detected change in" in process.said()
-        assert 4 > process.interrupt()
+        assert 5 > process.interrupt()
 
 
 @pytest.mark.parametrize(

@@ -164,6 +164,33 @@ async def test_every_value_is_stored_as_flask_stores_it(value: dict[str, Any]) -
     assert read[1] == read[0]
 
 
+@settings(deadline=None)
+@given(
+    st.text("ab", max_size=140)
+    | st.text("0123456789", max_size=140)
+    | st.text(max_size=60)
+    | st.lists(text, max_size=3).map(lambda parts: "".join(parts) * 3)
+)
+@pytest.mark.usefixtures("stopped_clock")
+def test_a_value_is_compressed_when_flask_compresses_it(value: str) -> None:
+    """The shortcuts that are taken for speed do not show."""
+    app = Quart(__name__)
+    app.secret_key = KEY
+    ours = SecureCookieSessionInterface().get_signing_serializer(app)
+    theirs = URLSafeTimedSerializer(
+        KEY,
+        salt="cookie-session",
+        serializer=flask.sessions.session_json_serializer,
+        signer_kwargs={"key_derivation": "hmac", "digest_method": hashlib.sha1},
+    )
+    assert ours is not None
+    cookie = ours.dumps({"v": value})
+
+    assert theirs.dumps({"v": value}) == cookie
+    assert {"v": value} == ours.loads(cookie, max_age=60) == theirs.loads(cookie)
+    assert theirs.dumps({"v": value}, salt="x") == ours.dumps({"v": value}, salt="x")
+
+
 async def test_flask_reads_ours() -> None:
     response = await ask(make_app(lambda: session.update(user=7)))
     app = make_flask_app(lambda: flask.session["user"])

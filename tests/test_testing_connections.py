@@ -355,20 +355,21 @@ async def test_close_takes_a_code_and_a_reason(app: Quart, client: QuartClient) 
 
 
 async def test_a_handshake_that_is_refused_with_a_response(app: Quart, client: QuartClient) -> None:
-    """The response is raised where the test sends or receives, or else at the end of the block."""
+    """The response is raised where the test receives, or else at the end of the block."""
 
     @app.websocket("/")
     async def index() -> None:
         abort(401, "who are you?")
 
-    for method, args in [("receive", ()), ("send", ("hello",)), ("receive_json", ())]:
-        with pytest.raises(WebsocketResponseError) as caught:
-            async with client.websocket("/") as socket:
-                await getattr(socket, method)(*args)
+    async with client.websocket("/") as socket:
+        await socket.send("hello")
+        for method in (socket.receive, socket.receive_json):
+            with pytest.raises(WebsocketResponseError) as caught:
+                await method()
 
-        response = caught.value.response
-        assert 401 == response.status_code
-        assert "who are you?" in await response.get_data(as_text=True)
+    assert isinstance(caught.value.response, TestResponse)
+    assert 401 == caught.value.response.status_code
+    assert "who are you?" in caught.value.response.text
     with pytest.raises(WebsocketResponseError):
         async with client.websocket("/"):
             pass
@@ -385,8 +386,9 @@ async def test_a_handshake_that_is_refused_plainly(app: Quart, client: QuartClie
         await websocket.close(1008)
 
     async with client.websocket("/") as socket:
+        await socket.send("hello")
         with pytest.raises(WebsocketDisconnectError) as caught:
-            await socket.send("hello")
+            await socket.receive()
 
         assert 1008 == caught.value.code
         assert not socket.accepted  # type: ignore[attr-defined]

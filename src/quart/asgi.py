@@ -84,9 +84,7 @@ class _ASGIConnection(Generic[T_connection]):
         self.app._connections.discard(self)
         if self._deadline is not None:
             self._deadline.cancel()
-        if self._look_out is not None:
-            self._look_out.cancel()
-            await asyncio.wait([self._look_out])
+        await self._end_look_out()
         if self._cancelled and self._task is not None:
             self._task.uncancel()
 
@@ -163,6 +161,11 @@ class _ASGIConnection(Generic[T_connection]):
         finally:
             self._look_out = None
 
+    async def _end_look_out(self) -> None:
+        if self._look_out is not None:
+            self._look_out.cancel()
+            await asyncio.wait((self._look_out,))
+
     def _gone(self, code: int | None, reason: str) -> None:
         self.disconnected = ClientDisconnectedError(code, reason)
         if self._cancels():
@@ -188,6 +191,11 @@ class _ASGIConnection(Generic[T_connection]):
             await self._send(message)
         except OSError as error:
             raise ClientDisconnectedError() from error
+
+    def _speaks(self, version: str) -> bool:
+        """Whether the server's spec_version is at least this one."""
+        offered: str = (self.scope.get("asgi") or {}).get("spec_version", "2.0")
+        return offered >= version
 
     def _offers(self, extension: str) -> bool:
         return extension in (self.scope.get("extensions") or ())
@@ -238,6 +246,7 @@ class ASGIHTTPConnection(_ASGIConnection[Request]):
                     try:
                         items = response.header_items()
                     except ValueError as error:  # a header that must not be sent
+                        await response.close()
                         response = await self._late_response_to(error)
                         status, items = response.status_code, response.header_items()
                 start = {"type": "http.response.start", "status": status, "headers": items}
@@ -250,14 +259,15 @@ class ASGIHTTPConnection(_ASGIConnection[Request]):
                     if self._armed is not None:
                         self._armed.cancel()
                         self._armed = None
-                    await send(start)
                     if scope["method"] == "HEAD" or status in _BODILESS:
                         data = b""
-                    await send({"type": "http.response.body", "body": data})
+                    with suppress(OSError):  # from a server whose client has gone
+                        await send(start)
+                        await send({"type": "http.response.body", "body": data})
             finally:
                 if response._on_close:
                     await response.close()
-        except (ClientDisconnectedError, OSError):
+        except ClientDisconnectedError:
             pass  # there is nobody to answer
         except asyncio.CancelledError:
             # The look-out's cancellation ends here; the server's goes on.
@@ -361,7 +371,7 @@ class ASGIHTTPConnection(_ASGIConnection[Request]):
             if not self._shutting_down or (self._task and self._task.cancelling() > 1):
                 raise
         except Exception as error:
-            if started or isinstance(error, OSError) or self.disconnected:
+            if started or isinstance(error, ClientDisconnectedError):
                 raise
             response = await self._late_response_to(error)
             start.update(status=response.status_code, headers=response.header_items())
@@ -527,15 +537,16 @@ class ASGIWebsocketConnection(_ASGIConnection[Websocket]):
 
     async def _accept(self, headers: Any, subprotocol: str | None) -> None:
         message: Message = {"type": "websocket.accept", "subprotocol": subprotocol}
-        if headers:
+        if headers and self._speaks("2.1"):
             message["headers"] = encode_headers(
                 headers if isinstance(headers, Headers) else Headers(headers)
             )
         await self._send_message(message)
 
     async def _close_websocket(self, code: int, reason: str) -> None:
+        await self._end_look_out()  # Granian sends no close while a receive waits
         message: Message = {"type": "websocket.close", "code": code}
-        if reason:
+        if reason and self._speaks("2.3"):
             message["reason"] = reason
         await self._send_message(message)
 
@@ -559,16 +570,9 @@ class ASGIWebsocketConnection(_ASGIConnection[Websocket]):
                 "headers": response.header_items(),
             }
         )
-        async with response.response as body:
-            async for data in body:
-                await self._send_message(
-                    {
-                        "type": "websocket.http.response.body",
-                        "body": data.encode() if isinstance(data, str) else data,
-                        "more_body": True,
-                    }
-                )
-        await self._send_message({"type": "websocket.http.response.body", "body": b""})
+        # In one piece: Granian takes no more.
+        body = await response.get_data()
+        await self._send_message({"type": "websocket.http.response.body", "body": body})
         if response._on_close:
             await response.close()
 
@@ -653,7 +657,7 @@ class ScopeHeaders(Headers):
 
 _TITLES = {
     name.lower().encode(): name
-    for name in [
+    for name in (
         "Accept",
         "Accept-Encoding",
         "Accept-Language",
@@ -676,7 +680,7 @@ _TITLES = {
         "X-Forwarded-For",
         "X-Forwarded-Proto",
         "X-Requested-With",
-    ]
+    )
 }
 
 

@@ -36,7 +36,13 @@ from .kinds import REQUEST, WEBSOCKET
 from .routing import QuartMap
 from .sessions import SecureCookieSessionInterface, SessionInterface
 from .utils import is_coroutine_callable, run_sync
-from .wrappers import BaseRequestWebsocket, Request, Response, Websocket
+from .wrappers import (
+    BaseRequestWebsocket,
+    ClientDisconnectedError,
+    Request,
+    Response,
+    Websocket,
+)
 
 if TYPE_CHECKING:
     from werkzeug.routing import MapAdapter
@@ -761,11 +767,12 @@ def _in_order(first: Any, second: Any, named: AppContext | None) -> tuple[AppCon
 
 
 def _ends_the_task(error: BaseException) -> bool:
-    """Whether an error is not the application's to answer: a cancellation from outside it."""
+    """Whether an error is not the application's to answer: the client or the server has gone."""
     if isinstance(error, asyncio.CancelledError):
         task = asyncio.current_task()
         return task is not None and task.cancelling() > 0
-    return isinstance(error, GeneratorExit | KeyboardInterrupt | SystemExit)
+    gone = (ClientDisconnectedError, GeneratorExit, KeyboardInterrupt, SystemExit)
+    return isinstance(error, gone)
 
 
 def _one_that_counts(group: BaseExceptionGroup[Any]) -> BaseException:

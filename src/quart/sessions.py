@@ -392,8 +392,8 @@ class SecureCookieSessionInterface(SessionInterface):
 
 
 def _vary_on_cookie(response: ResponseTypes) -> None:
-    # PERF: ``response.vary`` parses and formats a set of headers, for one that is mostly not there.
-    if "Vary" in response.headers:
+    # PERF: ``response.vary`` parses and formats a set, for a header that is mostly not there.
+    if response.headers.getlist("Vary"):
         response.vary.add("Cookie")
     else:
-        response.headers["Vary"] = "Cookie"
+        response.headers.add("Vary", "Cookie")

@@ -86,13 +86,15 @@ class InterruptibleDecoder(json.JSONDecoder):
             if end < 0:
                 return None
             comma = end + len(mark) - 1
+            run = brackets[0] + text[start:comma] + brackets[1]
             try:
-                members = self._scan(brackets[0] + text[start:comma] + brackets[1], 0)[0]
+                members, length = self._scan(run, 0)
             except (StopIteration, ValueError, RecursionError):
                 continue
             following = WHITESPACE.match(text, comma + 1).end()
             # The end after a comma is an error, which the parser that goes on would not see.
-            return None if text[following : following + 1] == brackets[1] else (members, following)
+            if length == len(run) and text[following : following + 1] != brackets[1]:
+                return members, following
         return None
 
 

@@ -339,8 +339,8 @@ class TestWebsocketConnection(_TestConnection[str | bytes]):
         self.accepted = False
         #: The sub-protocol the application chose.
         self.subprotocol: str | None = None
-        self._answered = asyncio.Event()
         self._end: WebsocketDisconnectError | WebsocketResponseError | None = None
+        self._end_is_known = False
 
     async def __aenter__(self) -> Self:
         self._events.put_nowait({"type": "websocket.connect"})
@@ -353,8 +353,9 @@ class TestWebsocketConnection(_TestConnection[str | bytes]):
         tb: TracebackType | None,
     ) -> None:
         await super().__aexit__(exc_type, exc_value, tb)
-        if exc_value is None and isinstance(self._end, WebsocketResponseError):
-            raise self._end
+        end = self._end
+        if isinstance(end, WebsocketResponseError) and exc_value is None and not self._end_is_known:
+            raise end
 
     async def receive(self) -> str | bytes:
         """Wait for the next message.
@@ -368,6 +369,7 @@ class TestWebsocketConnection(_TestConnection[str | bytes]):
             assert self._task is not None
             await asyncio.wait([self._task], timeout=_LAST_WORDS)
             self._raise_error()
+            self._end_is_known = True
             raise self._end or WebsocketDisconnectError(1006)
         return data
 
@@ -376,13 +378,7 @@ class TestWebsocketConnection(_TestConnection[str | bytes]):
         return loads(await self.receive())
 
     async def send(self, data: str | bytes) -> None:
-        """Send a message, once the application has accepted.
-
-        Raises as `receive` does where it did not accept.
-        """
-        await self._answered.wait()
-        if not self.accepted:
-            await self.receive()
+        """Send a message. Where nobody reads it any more, `receive` tells."""
         key = "text" if isinstance(data, str) else "bytes"
         self._events.put_nowait({"type": "websocket.receive", key: data})
 
@@ -404,18 +400,10 @@ class TestWebsocketConnection(_TestConnection[str | bytes]):
             self._events.put_nowait(
                 {"type": "websocket.disconnect", "code": code, "reason": reason}
             )
-            self._close()
+            self._sent.put_nowait(None)
 
     def _leave(self) -> None:
         self._disconnect(1000, "")
-
-    def _close(self) -> None:
-        self._answered.set()
-        self._sent.put_nowait(None)
-
-    async def _run(self) -> None:
-        await super()._run()
-        self._answered.set()
 
     async def _send(self, message: ASGISendEvent) -> None:
         match message["type"]:
@@ -423,7 +411,6 @@ class TestWebsocketConnection(_TestConnection[str | bytes]):
                 self.accepted = True
                 self.subprotocol = message.get("subprotocol")
                 self._take_headers(message)
-                self._answered.set()
             case "websocket.send":
                 text = message.get("text")
                 self._sent.put_nowait(message["bytes"] if text is None else text)
@@ -437,6 +424,6 @@ class TestWebsocketConnection(_TestConnection[str | bytes]):
                 self.response_data += message.get("body", b"")
                 if not message.get("more_body", False):
                     self._end = WebsocketResponseError(self._make_response())
-                    self._close()
+                    self._sent.put_nowait(None)
             case other:
                 raise RuntimeError(f"The application sent {other!r} to a websocket.")

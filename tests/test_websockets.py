@@ -1,0 +1,366 @@
+"""Websockets: messages, closing, disconnects, denials, bad input."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+from asgi import Closed, Rejected, Websocket, connect, websocket_scope
+from werkzeug.exceptions import Unauthorized
+
+from quart import Quart, abort, session, signals, websocket
+from quart.wrappers import ClientDisconnectedError
+
+
+def make_app(view: Any) -> Quart:
+    app = Quart(__name__)
+    app.websocket("/")(view)
+    return app
+
+
+async def echo() -> None:
+    while True:
+        await websocket.send(await websocket.receive())
+
+
+@pytest.mark.parametrize("message", ["text", b"bytes", "", b"", "é" * 10_000, b"\0" * 100_000])
+async def test_messages_keep_type_and_value(message: str | bytes) -> None:
+    """The empty frame arrives as the empty frame."""
+    async with connect(make_app(echo)) as ws:
+        ws.send(message)
+
+        assert message == await ws.receive()
+
+
+async def test_json() -> None:
+    async def view() -> None:
+        value = await websocket.receive_json()
+        await websocket.send_json(value)
+        await websocket.send_json(a=value)
+        await websocket.send_json(1, 2)
+
+    async with connect(make_app(view)) as ws:
+        ws.send_json({"é": [1, None]})
+
+        assert {"é": [1, None]} == await ws.receive_json()
+        assert {"a": {"é": [1, None]}} == await ws.receive_json()
+        assert [1, 2] == await ws.receive_json()
+        assert (1000, "") == await ws.closed()
+
+
+@pytest.mark.parametrize("message", ["{", "", b"\xff", "[" * 100_000])
+async def test_bad_json_closes_with_1007(message: str | bytes) -> None:
+    """A client's mistake: closed with the code for it, and no traceback in the log."""
+
+    async def view() -> None:
+        await websocket.receive_json()
+
+    async with connect(make_app(view)) as ws:
+        ws.send(message)
+
+        assert 1007 == (await ws.closed())[0]
+
+
+async def test_an_unhandled_error_closes_with_1011(caplog: pytest.LogCaptureFixture) -> None:
+    async def view() -> None:
+        await websocket.accept()
+        raise ValueError("inside")
+
+    async with connect(make_app(view)) as ws:
+        assert 1011 == (await ws.closed())[0]
+    assert "Exception on websocket / [GET]" in caplog.text
+
+
+async def test_accept_with_headers_and_subprotocol() -> None:
+    async def view() -> None:
+        assert ["a", "b"] == websocket.requested_subprotocols
+        await websocket.accept(headers={"X-Extra": "1"}, subprotocol="b")
+        await websocket.accept()
+
+    async with connect(make_app(view), subprotocols=["a", "b"]) as ws:
+        accept = ws.messages[0]
+
+    assert ("b", [(b"x-extra", b"1")]) == (accept["subprotocol"], accept["headers"])
+
+
+async def test_close_with_code_and_reason() -> None:
+    """After it, sending is an error that says so; closing again too."""
+    errors = []
+
+    async def view() -> None:
+        await websocket.accept()
+        assert not websocket.closed
+        await websocket.close(4000, "enough")
+        assert (True, 4000, "enough") == (
+            websocket.closed,
+            websocket.close_code,
+            websocket.close_reason,
+        )
+        for action in (websocket.send("late"), websocket.close(1000)):
+            with pytest.raises(RuntimeError, match="4000") as caught:
+                await action
+            errors.append(str(caught.value))
+
+    async with connect(make_app(view)) as ws:
+        assert (4000, "enough") == await ws.closed()
+    assert [
+        "The websocket is closed (4000): cannot send.",
+        "The websocket is closed (4000): cannot close.",
+    ] == errors
+
+
+@pytest.mark.parametrize(("code", "reason"), [(999, ""), (1005, ""), (5000, ""), (1000, "x" * 124)])
+async def test_what_must_not_be_sent_as_a_close(code: int, reason: str) -> None:
+    async def view() -> None:
+        await websocket.accept()
+        with pytest.raises(ValueError):
+            await websocket.close(code, reason)
+
+    async with connect(make_app(view)) as ws:
+        assert (1000, "") == await ws.closed()
+
+
+async def test_sending_anything_else_is_a_type_error() -> None:
+    async def view() -> None:
+        with pytest.raises(TypeError, match="dict"):
+            await websocket.send({"a": 1})  # type: ignore[arg-type]
+
+    with pytest.raises(Rejected):
+        async with connect(make_app(view)):
+            pass
+
+
+async def test_iteration_ends_with_the_client() -> None:
+    """`async for` gives every message, and the view goes on after the last."""
+    seen: list[Any] = []
+
+    async def view() -> None:
+        async for message in websocket:
+            seen.append(message)
+        seen.append((websocket.closed, websocket.close_code, websocket.close_reason))
+        with pytest.raises(ClientDisconnectedError) as caught:
+            await websocket.send("into the void")
+        seen.append(caught.value.code)
+
+    async with connect(make_app(view), spec_version="2.3") as ws:
+        ws.send("a")
+        ws.send(b"b")
+        ws.disconnect(4001, "bye")
+
+    assert ["a", b"b", (True, 4001, "bye"), 4001] == seen
+
+
+async def test_a_disconnect_cancels_a_waiting_receive() -> None:
+    """As always in Quart: `except CancelledError` is where a view cleans up."""
+    log = []
+
+    async def view() -> None:
+        try:
+            while True:
+                await websocket.receive()
+        except asyncio.CancelledError:
+            log.append((websocket.close_code, "cancelled"))
+            raise
+
+    async with connect(make_app(view)) as ws:
+        ws.disconnect(1001)
+
+    assert [(1001, "cancelled")] == log
+
+
+async def test_reads_raise_where_a_disconnect_does_not_cancel() -> None:
+    """With CANCEL_ON_DISCONNECT off, after the messages that came before it."""
+    log: list[Any] = []
+    gone = asyncio.Event()
+
+    async def view() -> None:
+        await websocket.accept()
+        await gone.wait()
+        log.append(await websocket.receive())
+        with pytest.raises(ClientDisconnectedError) as caught:
+            await websocket.receive()
+        log.append(caught.value.code)
+
+    app = make_app(view)
+    app.config["CANCEL_ON_DISCONNECT"] = False
+    async with connect(app) as ws:
+        ws.send("before")
+        ws.disconnect(1000)
+        await asyncio.sleep(0.01)
+        gone.set()
+
+    assert ["before", 1000] == log
+
+
+async def test_a_sleeping_handler_reads_little_ahead() -> None:
+    """20,000 messages offered: at most 256 are pulled."""
+
+    async def view() -> None:
+        await websocket.accept()
+        await asyncio.sleep(0.2)
+
+    async with connect(make_app(view)) as ws:
+        for number in range(20_000):
+            ws.send(str(number))
+        await asyncio.sleep(0.1)
+
+        assert 256 > ws.received
+        assert (1000, "") == await ws.closed()
+
+
+async def test_the_look_out_goes_on_when_there_is_room_again() -> None:
+    """A disconnect behind a full buffer is noticed once the view has read on."""
+    log = []
+
+    async def view() -> None:
+        await websocket.accept()
+        await asyncio.sleep(0.02)
+        for _ in range(100):
+            await websocket.receive()
+        try:
+            await asyncio.sleep(5)
+        finally:
+            log.append("cancelled")
+
+    async with connect(make_app(view)) as ws:
+        for number in range(100):
+            ws.send(str(number))
+        ws.disconnect()
+
+    assert ["cancelled"] == log
+
+
+# Refused handshakes
+
+
+DENIALS: list[tuple[Any, int, bytes | None]] = [
+    (lambda: abort(401), 401, None),
+    (lambda: ("no", 402), 402, b"no"),
+    (lambda: {"a": 1}, 200, b'{"a":1}\n'),
+    (lambda: 1 / 0, 500, None),
+]
+
+
+@pytest.mark.parametrize(("make", "status", "body"), DENIALS)
+async def test_a_response_before_accept(make: Any, status: int, body: bytes | None) -> None:
+    """It is sent where the server can, and a plain rejection elsewhere."""
+
+    async def view() -> Any:
+        return make()
+
+    app = make_app(view)
+    with pytest.raises(Rejected) as caught:
+        async with connect(app, extensions=["websocket.http.response"]):
+            pass
+    assert status == caught.value.response.status
+    if body is not None:
+        assert body == caught.value.response.body
+
+    with pytest.raises(Rejected):
+        async with connect(app):
+            pass
+
+
+async def test_a_view_that_ends_without_accepting_rejects() -> None:
+    async def view() -> None:
+        pass
+
+    with pytest.raises(Rejected):
+        async with connect(make_app(view)):
+            pass
+    with pytest.raises(Rejected):
+        async with connect(make_app(view), extensions=["websocket.http.response"]):
+            pass
+
+
+async def test_error_handlers_answer_a_handshake() -> None:
+    async def view() -> None:
+        raise Unauthorized()
+
+    app = make_app(view)
+
+    @app.errorhandler(401)
+    async def unauthorized(error: Any) -> Any:
+        return "who are you?", 401, {"X-Who": "you"}
+
+    with pytest.raises(Rejected) as caught:
+        async with connect(app, extensions=["websocket.http.response"]):
+            pass
+
+    assert "who are you?" == caught.value.response.text
+    assert "you" == caught.value.response.headers["X-Who"]
+
+
+# Sessions and signals
+
+
+async def test_the_session_is_readable_and_saved_on_a_denial() -> None:
+    async def view() -> Any:
+        assert "name" not in session
+        session["name"] = "bob"
+        return "denied", 403
+
+    app = make_app(view)
+    app.secret_key = "secret"
+    with pytest.raises(Rejected) as caught:
+        async with connect(app, extensions=["websocket.http.response"]):
+            pass
+
+    assert caught.value.response.headers["Set-Cookie"].startswith("session=")
+
+
+@pytest.mark.parametrize("sync", [True, False])
+async def test_message_signals(sync: bool) -> None:
+    """Sent with the message, to sync and async receivers."""
+    seen = []
+
+    def sync_receiver(message: Any) -> None:
+        seen.append(message)
+
+    async def async_receiver(message: Any) -> None:
+        seen.append(message)
+
+    receiver = sync_receiver if sync else async_receiver
+    with (
+        signals.websocket_received.connected_to(receiver),
+        signals.websocket_sent.connected_to(receiver),
+    ):
+        async with connect(make_app(echo)) as ws:
+            ws.send("a")
+            await ws.receive()
+            await asyncio.sleep(0.05)
+
+    assert ["a", "a"] == seen
+
+
+# Bad input
+
+
+@pytest.mark.parametrize(
+    "events",
+    [
+        [{"type": "websocket.disconnect", "code": 1006}],
+        [{"type": "websocket.receive", "text": "early", "bytes": None}],
+        [
+            {"type": "websocket.connect"},
+            {"type": "websocket.receive", "text": "both", "bytes": b"both"},
+            {"type": "websocket.disconnect", "code": 1000},
+        ],
+        [
+            {"type": "websocket.connect"},
+            {"type": "websocket.receive"},
+            {"type": "websocket.disconnect"},
+        ],
+        [
+            {"type": "websocket.connect"},
+            {"type": "websocket.receive", "text": None, "bytes": None},
+            {"type": "websocket.disconnect", "code": None, "reason": None},
+        ],
+    ],
+)
+async def test_odd_events_end_cleanly(events: list[dict[str, Any]]) -> None:
+    """Whatever comes, in whatever order: no exception, no task left."""
+    async with Websocket(make_app(echo), websocket_scope("/")) as ws:
+        ws.feed(*events)
+        await asyncio.sleep(0.01)
