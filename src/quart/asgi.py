@@ -11,7 +11,7 @@ import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterable
 from contextlib import suppress
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
 
 from werkzeug.datastructures import Headers
@@ -187,10 +187,7 @@ class _ASGIConnection(Generic[T_connection]):
     # Sending
 
     async def _send_message(self, message: Message) -> None:
-        try:
-            await self._send(message)
-        except OSError as error:
-            raise ClientDisconnectedError() from error
+        await _send(self._send, message)
 
     def _speaks(self, version: str) -> bool:
         """Whether the server's spec_version is at least this one."""
@@ -467,9 +464,9 @@ class ASGIWebsocketConnection(_ASGIConnection[Websocket]):
             scope.get("http_version", "1.1"),
             list(scope.get("subprotocols") or ()),
             self.receive_data,
-            self._send_data,
-            self._accept,
-            self._close_websocket,
+            partial(self.send_data, send),
+            partial(self.accept_connection, send),
+            partial(self.close_connection, send),
             scope,
         )
         if not found:
@@ -525,30 +522,33 @@ class ASGIWebsocketConnection(_ASGIConnection[Websocket]):
 
     # Sending
 
-    async def _send_data(self, data: str | bytes) -> None:
+    async def send_data(self, send: Send, data: str | bytes) -> None:
+        """Send one message, and tell the receivers of `websocket_sent`."""
         if self.disconnected is not None:
             raise self.disconnected
         if isinstance(data, str):
-            await self._send_message({"type": "websocket.send", "text": data})
+            await _send(send, {"type": "websocket.send", "text": data})
         else:
-            await self._send_message({"type": "websocket.send", "bytes": data})
+            await _send(send, {"type": "websocket.send", "bytes": data})
         if signals.websocket_sent.receivers:
             await signals.websocket_sent.send_async(data, _sync_wrapper=self.app.ensure_async)
 
-    async def _accept(self, headers: Any, subprotocol: str | None) -> None:
+    async def accept_connection(self, send: Send, headers: Any, subprotocol: str | None) -> None:
+        """Accept the handshake, with what the server can take of the headers."""
         message: Message = {"type": "websocket.accept", "subprotocol": subprotocol}
         if headers and self._speaks("2.1"):
             message["headers"] = encode_headers(
                 headers if isinstance(headers, Headers) else Headers(headers)
             )
-        await self._send_message(message)
+        await _send(send, message)
 
-    async def _close_websocket(self, code: int, reason: str) -> None:
+    async def close_connection(self, send: Send, code: int, reason: str) -> None:
+        """Close the websocket, or reject its handshake."""
         await self._end_look_out()  # Granian sends no close while a receive waits
         message: Message = {"type": "websocket.close", "code": code}
         if reason and self._speaks("2.3"):
             message["reason"] = reason
-        await self._send_message(message)
+        await _send(send, message)
 
     async def _end(self, code: int) -> None:
         """Close after the view, unless either side has closed already."""
@@ -556,7 +556,7 @@ class ASGIWebsocketConnection(_ASGIConnection[Websocket]):
         if not websocket.closed and self.disconnected is None:
             websocket.close_code, websocket.close_reason = code, ""
             with suppress(ClientDisconnectedError):
-                await self._close_websocket(code, "")
+                await self.close_connection(self._send, code, "")
 
     def _may_deny(self) -> bool:
         return self._offers("websocket.http.response") and not self.connection.closed
@@ -690,6 +690,22 @@ def _split_root_path(scope: Any) -> tuple[str, str, bool]:
     below = path.removeprefix(root_path)
     found = path.startswith(root_path) and (not below or below[0] == "/")
     return root_path, below if found else path, found
+
+
+async def _send(send: Send, message: Message) -> None:
+    with _convert_os_error():
+        await send(message)
+
+
+class _convert_os_error:  # used as a function is
+    """Turn the OSError of a server whose client has gone into ClientDisconnectedError."""
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: Any, error: BaseException | None, traceback: Any) -> None:
+        if isinstance(error, OSError) and not isinstance(error, ClientDisconnectedError):
+            raise ClientDisconnectedError() from error
 
 
 def _size(message: Message) -> int:

@@ -120,6 +120,16 @@ class BaseRequestWebsocket(SansIORequest):
         return names
 
     @property
+    def script_root(self) -> str:
+        """`root_path`, under the name it has in WSGI."""
+        return self.root_path
+
+    @property
+    def url_root(self) -> str:
+        """`root_url`, under its older name."""
+        return self.root_url
+
+    @property
     def json_module(self) -> JSONProvider:
         """The JSON provider of the current application."""
         return _cv_app.get().app.json
