@@ -499,6 +499,29 @@ async def test_what_a_thread_waits_for_sees_its_context() -> None:
     assert "from the thread True" == await run_sync(work)()
 
 
+async def test_threads_that_wait_for_the_loop_leave_their_place(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """What they wait for may need a thread itself, and there is always one."""
+    before = threading.active_count()
+    monkeypatch.setattr(utils, "_workers", utils._Workers())
+    monkeypatch.setattr(utils, "WORKER_THREADS", 2)
+
+    @waits_in_threads
+    async def outer(depth: int) -> int:
+        await asyncio.sleep(0.001)
+        return int(await run_sync(work)(depth - 1)) if depth else 0
+
+    def work(depth: int) -> Any:
+        return 1 + outer(depth)  # type: ignore[operator]
+
+    results = await asyncio.wait_for(asyncio.gather(*[run_sync(work)(3) for _ in range(10)]), 10)
+
+    assert [4] * 10 == results
+    await asyncio.sleep(0.05)
+    assert 2 >= threading.active_count() - before
+
+
 async def test_a_generator_in_a_thread_waits_too() -> None:
     def items() -> Iterator[Any]:
         yield double(1)

@@ -17,7 +17,7 @@ PAGE = """\
     item.textContent = text;
     document.querySelector("ul").append(item);
   };
-  const socket = new WebSocket(location.href.replace("http", "ws") + "ws");
+  const socket = new WebSocket(new URL("ws", location.href.replace("http", "ws")));
   socket.onmessage = (event) => show(event.data);
   socket.onclose = (event) => show(`closed with ${event.code}`);
 </script>

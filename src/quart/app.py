@@ -5,9 +5,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-import weakref
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from aiofiles.base import AiofilesContextManager
 from flask.ctx import _AppCtxGlobals
@@ -31,12 +30,10 @@ from .templating import update_template_context as _update_template_context
 from .testing import (
     QuartClient,
     QuartCliRunner,
+    RequestBuilder,
     TestApp,
-    make_test_body_with_headers,
-    make_test_headers_path_and_query_string,
-    make_test_scope,
+    describe_request,
     no_op_push,
-    sentinel,
 )
 from .utils import file_path_to_path
 from .wrappers import Request, Response, Websocket
@@ -115,18 +112,10 @@ class Quart(QuartScaffold, Serving):
                     "With 'host_matching' the static route needs a 'static_host', and only then;"
                     " or pass 'static_folder=None'."
                 )
-            # A weak reference: the application's rules do not keep it alive.
-            app = weakref.ref(self)
-
-            async def send_static_file(filename: str) -> Response:
-                this = app()
-                assert this is not None
-                return await this.send_static_file(filename)
-
             self.add_url_rule(
                 f"{self.static_url_path}/<path:filename>",
                 "static",
-                send_static_file,
+                self.send_static_file,
                 host=static_host,
             )
 
@@ -229,51 +218,18 @@ class Quart(QuartScaffold, Serving):
 
     def test_request_context(
         self,
-        path: str,
-        *,
-        method: str = "GET",
-        headers: dict[str, Any] | Headers | None = None,
-        query_string: dict[str, Any] | str | bytes | None = None,
-        scheme: str = "http",
+        path: str = "/",
+        *args: Any,
         send_push_promise: Callable[[str, Headers], Any] = no_op_push,
-        data: Any = None,
-        form: dict[str, Any] | None = None,
-        json: Any = sentinel,
-        root_path: str = "",
-        http_version: str = "1.1",
-        scope_base: dict[str, Any] | None = None,
-        auth: Any = None,
-        subdomain: str | None = None,
-        base_url: str | None = None,
+        **kwargs: Any,
     ) -> RequestContext:
         """The context of a made-up request, for use in tests and shells.
 
         `async with app.test_request_context("/path"):`, or `with` outside an event loop. The
         arguments are those of the test client's `open`.
         """
-        headers, path, query = make_test_headers_path_and_query_string(
-            cast(Any, self), path, headers, query_string, auth, subdomain, base_url
-        )
-        body, body_headers = make_test_body_with_headers(
-            data=data, form=form, json=json, app=cast(Any, self)
-        )
-        headers.update(**body_headers)
-        scope = make_test_scope(
-            "http", path, method, headers, query, scheme, root_path, http_version, scope_base
-        )
-        made = self.request_class(
-            method,
-            scheme,
-            path,
-            query,
-            headers,
-            root_path,
-            http_version,
-            cast(Any, scope),
-            send_push_promise=send_push_promise,
-        )
-        made.body.set_result(body)
-        return self.request_context(made)
+        builder = RequestBuilder(self, describe_request(self, path, *args, **kwargs))
+        return self.request_context(builder.request(send_push_promise=send_push_promise))
 
     # Decorators that Flask 3.2 also takes without parentheses
 

@@ -63,8 +63,9 @@ __all__ = (
     "with_appcontext",
 )
 
-#: The modules in the working directory that may hold the application, when none is named.
-APP_NAMES = ("app", "wsgi", "asgi")
+#: The files in the working directory, or packages instead, that may hold the application when
+#: none is named.
+APP_FILES = ("app.py", "wsgi.py", "asgi.py")
 
 # In click's `meta`: the event loop that a command's context and its coroutines run in.
 _RUNNER = "quart.cli.runner"
@@ -233,9 +234,9 @@ class ScriptInfo(flask.cli.ScriptInfo):
             # Not the colon of a drive.
             path, *name = re.split(r":(?![\\/])", self.app_import_path, maxsplit=1)
             return locate_app(prepare_import(path), name[0] if name else None)
-        for name in APP_NAMES:
-            if os.path.isfile(f"{name}.py") or os.path.isdir(name):
-                app = locate_app(prepare_import(name), None, raise_if_not_found=False)
+        for file in APP_FILES:
+            if os.path.isfile(file) or os.path.isdir(file.removesuffix(".py")):
+                app = locate_app(prepare_import(file), None, raise_if_not_found=False)
                 if app is not None:
                     return app
         return None

@@ -1,7 +1,8 @@
 """Functions that views call: URLs, redirects, flashed messages, streams, hints to the client.
 
 Each finds the application or the connection by the current context. The async ones give a value
-instead of an awaitable where a sync view or hook calls them, in its thread.
+instead of an awaitable where a sync view or hook calls them, in its thread. What is imported "as"
+itself could be imported from here before.
 """
 
 from __future__ import annotations
@@ -22,14 +23,19 @@ from werkzeug.utils import redirect as werkzeug_redirect
 from . import wrappers
 from .files import send_file, send_from_directory
 from .globals import _cv_app, _cv_session, current_app, request_ctx
+from .globals import request as request
+from .globals import session as session
 from .signals import message_flashed
+from .typing import FilePath as FilePath
+from .typing import ResponseReturnValue as ResponseReturnValue
+from .typing import ResponseTypes
+from .utils import file_path_to_path as file_path_to_path
 from .utils import waits_in_threads
 
 if TYPE_CHECKING:
     from werkzeug.wrappers import Response as WerkzeugResponse
 
     from .ctx import AppContext
-    from .typing import ResponseTypes
 
 __all__ = (
     "abort",

@@ -22,7 +22,13 @@ import click
 from hypercorn.asyncio import serve as hypercorn_serve
 from hypercorn.config import Config, Sockets
 from hypercorn.logging import Logger
-from hypercorn.typing import ASGIReceiveCallable, ASGIReceiveEvent, ASGISendCallable, Scope
+from hypercorn.typing import (
+    ASGIReceiveCallable,
+    ASGIReceiveEvent,
+    ASGISendCallable,
+    ASGISendEvent,
+    Scope,
+)
 from hypercorn.utils import LifespanFailureError, LifespanTimeoutError
 
 from .process import end_tasks, on_stop_signal
@@ -204,11 +210,19 @@ async def serve(
             finally:
                 ended.set()
             return
+
+        async def send_in_turn(event: ASGISendEvent) -> None:
+            await send(event)
+            # Hypercorn does not wait while the client reads as fast as this is written: one that
+            # sends without end would let no other connection have its turn, nor Ctrl-C.
+            if event["type"] == "websocket.send" or event.get("more_body"):
+                await asyncio.sleep(0)
+
         task = asyncio.current_task()
         assert task is not None
         requests.add(task)
         try:
-            await app(scope, receive, send)
+            await app(scope, receive, send_in_turn)
         finally:
             requests.discard(task)
 

@@ -1,4 +1,7 @@
-"""Templates: Jinja's environment for an application, and rendering, whole or as a stream."""
+"""Templates: Jinja's environment for an application, and rendering, whole or as a stream.
+
+What is imported "as" itself could be imported from here before.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,11 @@ from flask.templating import _default_template_ctx_processor as _flask_default_p
 from jinja2 import Environment as BaseEnvironment
 from jinja2 import Template
 
+from .ctx import has_app_context as has_app_context
+from .ctx import has_request_context as has_request_context
 from .globals import _cv_app, current_app
+from .globals import app_ctx as app_ctx
+from .globals import request_ctx as request_ctx
 from .helpers import get_template_attribute, stream_with_context
 from .signals import before_render_template, template_rendered
 from .utils import is_coroutine_callable, waits_in_threads

@@ -9,7 +9,7 @@ import sys
 import threading
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from contextvars import Context, copy_context
 from functools import partial, wraps
 from pathlib import Path
@@ -41,7 +41,8 @@ class _Workers:
     """Daemon threads that run jobs, started as they are needed, up to a limit.
 
     Daemons, because a thread that never ends must not keep a server from ending; whoever waits for
-    a job decides how long.
+    a job decides how long. A thread whose job waits for the loop does not count, because the loop
+    may need another one to go on.
     """
 
     # PERF: a job reports to its loop by itself. ThreadPoolExecutor makes a future for it, which
@@ -55,19 +56,32 @@ class _Workers:
         self._jobs: SimpleQueue[Callable[[], None]] = SimpleQueue()
         self._lock = threading.Lock()
         self._threads = 0
-        self._unfinished = 0
+        self._waiting = 0  # those of them whose job waits for the loop
+        self._unfinished = 0  # jobs, running or not
 
     def submit(self, job: Callable[[], None]) -> None:
         """Run a job, which must not raise, as soon as a thread is free."""
+        self._jobs.put(job)
         with self._lock:
             self._unfinished += 1
-            starts = self._threads < min(self._unfinished, WORKER_THREADS)
-            self._threads += starts
-        self._jobs.put(job)
-        if starts:
-            threading.Thread(
-                target=self._work, name=f"quart-worker-{self._threads}", daemon=True
-            ).start()
+            self._start_if_needed()
+
+    @contextmanager
+    def lent(self) -> Iterator[None]:
+        """Let another thread take the place of this one, whose job waits for the loop."""
+        with self._lock:
+            self._waiting += 1
+            self._start_if_needed()
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._waiting -= 1
+
+    def _start_if_needed(self) -> None:
+        if self._threads - self._waiting < min(self._unfinished - self._waiting, WORKER_THREADS):
+            self._threads += 1
+            threading.Thread(target=self._work, name="quart-worker", daemon=True).start()
 
     def _work(self) -> None:
         jobs, lock = self._jobs, self._lock
@@ -77,6 +91,9 @@ class _Workers:
             del job  # nothing of a request may live on while the thread waits
             with lock:
                 self._unfinished -= 1
+                if self._threads - self._waiting > WORKER_THREADS:
+                    self._threads -= 1
+                    return
 
 
 _workers = _Workers()
@@ -243,7 +260,8 @@ def wait_in_thread(coroutine: Coroutine[Any, Any, T]) -> Coroutine[Any, Any, T] 
     loop = _here.loop
     if loop is None or asyncio._get_running_loop() is not None:
         return coroutine
-    return asyncio.run_coroutine_threadsafe(coroutine, loop).result()
+    with _workers.lent():
+        return asyncio.run_coroutine_threadsafe(coroutine, loop).result()
 
 
 def waits_in_threads(

@@ -36,7 +36,7 @@ class InterruptibleDecoder(json.JSONDecoder):
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs, object_pairs_hook=_make_dict)
-        self._scan = json.JSONDecoder(**kwargs).scan_once
+        self._scan = json.JSONDecoder(**kwargs).scan_once  # type: ignore[attr-defined]
         self.parse_object = self._parse_object
         self.parse_array = self._parse_array
         self.scan_once = py_make_scanner(self)
@@ -92,8 +92,8 @@ class InterruptibleDecoder(json.JSONDecoder):
             except (StopIteration, ValueError, RecursionError):
                 continue
             following = WHITESPACE.match(text, comma + 1).end()
-            # The end after a comma is an error, which the parser that goes on would not see.
-            if length == len(run) and text[following : following + 1] != brackets[1]:
+            # Nothing before a comma, or the end behind it, is an error for the other parser.
+            if members and length == len(run) and text[following] != brackets[1]:
                 return members, following
         return None
 

@@ -78,7 +78,7 @@ class BaseRequestWebsocket(SansIORequest):
         self.query_string = query_string
         self.headers = headers
         client = scope.get("client")
-        self.remote_addr = client[0] if client else None
+        self.remote_addr = client[0] if client else "<local>"
         self.http_version = http_version
         self.scope = scope
         # A request's; here, so that there is one constructor.
