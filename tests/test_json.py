@@ -216,6 +216,39 @@ async def test_jsonify() -> None:
         jsonify(1)
 
 
+@given(values, st.booleans(), st.booleans())
+async def test_the_response_is_flasks(value: Any, ensure_ascii: bool, sort_keys: bool) -> None:
+    """For every value, and when the options change between two of them."""
+    theirs = flask.json.provider.DefaultJSONProvider(flask_app)
+    for provider in (app.json, theirs):
+        provider.ensure_ascii = ensure_ascii  # type: ignore[attr-defined, union-attr]
+        provider.sort_keys = sort_keys  # type: ignore[attr-defined, union-attr]
+    async with app.app_context():
+        for one in (value, [value]):
+            response = jsonify(one)
+
+            assert theirs.response(one).get_data() == await response.get_data(as_text=False)
+
+
+async def test_a_response_that_is_no_json_raises_what_flask_raises() -> None:
+    """And the next one is none the worse for it."""
+    async with app.app_context():
+        for _ in range(2):
+            with pytest.raises(TypeError, match="object is not JSON serializable"):
+                jsonify([object()])
+            with pytest.raises(ValueError, match="Circular reference detected"):
+                jsonify(circular())
+        shared = [1]
+        assert b"[[1],[1]]\n" == await jsonify([shared, shared]).get_data(as_text=False)
+
+
+async def test_a_provider_of_ones_own_makes_responses() -> None:
+    """What it says of ``dumps`` and ``default`` holds there too."""
+    async with ShoutingApp(__name__).app_context():
+        assert b'{"A":"B"}\n' == await jsonify(a="b").get_data(as_text=False)
+        assert b'{"A":"B"}\n' == await jsonify({"a": "b"}).get_data(as_text=False)
+
+
 async def test_responses_are_readable_in_debug_mode() -> None:
     app = Quart(__name__)
     app.debug = True

@@ -479,31 +479,46 @@ async def test_a_large_json_document_is_equal() -> None:
 
 @pytest.mark.parametrize(
     "document",
-    [b"[" + b"0," * 4_000_000 + b"0]", b'{"a":"' + b"x" * 8_000_000 + b'"}'],
-    ids=["numbers", "text"],
+    [
+        b"[" + b"0," * 4_000_000 + b"0]",
+        b'{"a":"' + b"x" * 8_000_000 + b'"}',
+        b"[" + b'{"a":{"b":1},"c":""},' * 350_000 + b"0]",
+        b"{" + b",".join(b'"%d":""' % number for number in range(500_000)) + b"}",
+        b"[" + b",".join([b"1" * 4300] * 1800) + b"]",
+        b"[" * 200 + b"0" + b",0" * 2_000_000 + b"]" * 200,
+    ],
+    ids=["numbers", "text", "records", "keys", "digits", "depth"],
 )
 async def test_a_large_json_document_does_not_block_the_loop(document: bytes) -> None:
     """The loop is held up no longer than a quarter of a second."""
-    app = make_app(view_json)
 
-    @app.after_request
-    async def forget(_: Any) -> Any:
-        return app.response_class("done")
+    async def view() -> Any:
+        await current.get_json()
+        return ""
 
-    assert 0.25 > await longest_block(post_json(app, document))
+    app = make_app(view)
+
+    assert 200 == await without_blocking(lambda: post_json(app, document))
 
 
-async def longest_block(work: Awaitable[Any]) -> float:
-    """The longest time in seconds that the loop was held up while something was awaited."""
+async def without_blocking(work: Callable[[], Awaitable[Response]]) -> int:
+    """The status of a response during which the loop was never held up for 0.25 seconds.
+
+    On a busy machine others may hold it up, so the best of three attempts counts.
+    """
     loop = asyncio.get_running_loop()
-    task = asyncio.ensure_future(work)
-    longest = 0.0
-    while not task.done():
-        before = loop.time()
-        await asyncio.sleep(0.001)
-        longest = max(longest, loop.time() - before)
-    await task
-    return longest
+    longest = []
+    for _ in range(3):
+        task = asyncio.ensure_future(work())
+        longest.append(0.0)
+        while not task.done():
+            before = loop.time()
+            await asyncio.sleep(0.001)
+            longest[-1] = max(longest[-1], loop.time() - before)
+        if longest[-1] < 0.25:
+            return task.result().status
+        await task
+    raise AssertionError(f"the loop was held up for {longest} seconds")
 
 
 # --- the push side, as test contexts and extensions use it

@@ -100,7 +100,7 @@ def outcome(url_map: QuartMap, path: str, method: str, scheme: str) -> tuple[Any
 def test_the_short_way_agrees_with_werkzeug(
     drawn: list[dict[str, Any]], path: str, method: str, scheme: str
 ) -> None:
-    """Where the short way answers, Werkzeug's matcher gives the same rule and arguments."""
+    """Where the short way answers, Werkzeug's matcher gives the same: rule and arguments, or 404."""
     url_map = QuartMap()
     for options in drawn:
         try:
@@ -112,6 +112,8 @@ def test_the_short_way_agrees_with_werkzeug(
 
     if found is not None:
         assert outcome(url_map, path, method, scheme) == found[:2]
+    elif url_map.lacks(path):
+        assert ("NotFound",) == outcome(url_map, path, method, scheme)
 
 
 @pytest.mark.parametrize("path", ["/", "/a", "/a/1", "/a/x", "/b/x/c"])
@@ -131,6 +133,33 @@ def test_plain_rules_take_the_short_way(path: str) -> None:
     found = url_map.find(path, "GET", False)
     assert found is not None
     assert outcome(url_map, path, "GET", "http") == found[:2]
+
+
+@pytest.mark.parametrize(
+    ("path", "lacks"),
+    [
+        ("/b", True),
+        ("/a/1/2", True),
+        ("/a/", True),
+        ("/a", False),
+        ("/slash", False),
+        ("//b", False),
+        ("/static/b", False),
+    ],
+)
+def test_the_short_way_knows_what_is_not_there(path: str, lacks: bool) -> None:
+    """No match is told without Werkzeug, unless a redirect or a rule that is not plain may be it."""
+    url_map = QuartMap(
+        [
+            QuartRule("/a", endpoint="a"),
+            QuartRule("/a/<int:n>", endpoint="n"),
+            QuartRule("/slash/", endpoint="slash"),
+            QuartRule("/static/<path:filename>", endpoint="static"),
+        ]
+    )
+    url_map.find(path, "GET", False)
+
+    assert lacks == url_map.lacks(path)
 
 
 def test_a_rule_added_late_is_found() -> None:

@@ -537,6 +537,7 @@ async def hello():
 
 @app.get("/slow")
 async def slow():
+    print("slow begins", flush=True)
     await asyncio.sleep(0.5)
     return "slow"
 
@@ -577,6 +578,11 @@ async def ws():
     while True:
         await websocket.send("hello")
         await asyncio.sleep(0.1)
+
+@app.websocket("/flood")
+async def flood():
+    while True:
+        await websocket.send("hello")
 """
 
 
@@ -612,6 +618,13 @@ def ends_with(program: Path, last_lines: str) -> tuple[int, str]:
     return ended.returncode, ended.stdout
 
 
+def _wait_for(process: Process, text: str, count: int = 1) -> None:
+    deadline = time.monotonic() + TIMEOUT
+    while process.said().count(text) < count:
+        assert time.monotonic() < deadline, process.said()
+        time.sleep(0.05)
+
+
 def ask(port: int, path: str = "/", context: ssl.SSLContext | None = None) -> str:
     """The body of an answer."""
     sock = socket.create_connection(("127.0.0.1", port), TIMEOUT)
@@ -634,6 +647,7 @@ async def test_ctrl_c_with_everything_open(program: Path) -> None:
         slow = asyncio.create_task(asyncio.to_thread(ask, port, "/slow"))
         async with websockets.connect(f"ws://127.0.0.1:{port}/ws") as ws:
             await ws.recv()
+            await asyncio.to_thread(_wait_for, process, "slow begins")
             interrupted = asyncio.create_task(asyncio.to_thread(process.interrupt))
             with pytest.raises(websockets.ConnectionClosed):
                 while True:
@@ -692,6 +706,51 @@ async def test_what_cannot_be_cancelled(program: Path, path: str) -> None:
         assert 10 > await asyncio.to_thread(process.interrupt)
         assert "ends" in process.said().splitlines()
         writer.close()
+
+
+def test_ctrl_c_cancels_a_start_up(program: Path) -> None:
+    """What had started is ended; nothing has to be waited for."""
+    last_lines = """
+@app.while_serving
+async def hangs():
+    print("hangs", flush=True)
+    await asyncio.sleep(60)
+    yield
+
+print("loaded", flush=True)
+app.run(port=0)
+"""
+    with program.open("a") as file:
+        file.write(last_lines)
+    with subprocess.Popen(
+        [sys.executable, program.name], cwd=program.parent, stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        while process.stdout.readline() != "hangs\n":
+            assert process.poll() is None
+        process.send_signal(signal.SIGINT)
+        rest = process.stdout.read()
+        assert 0 == process.wait(TIMEOUT)
+
+    assert "ends\n" == rest
+
+
+async def test_a_websocket_that_sends_without_end(program: Path) -> None:
+    """It leaves their turns to other connections, and to Ctrl-C."""
+    port = free_port()
+
+    async def read() -> int | None:
+        async with websockets.connect(f"ws://127.0.0.1:{port}/flood") as ws:
+            with contextlib.suppress(websockets.ConnectionClosed):
+                while True:
+                    await ws.recv()
+        return ws.close_code
+
+    with run(program, f"app.run(port={port})", port) as process:
+        reader = asyncio.create_task(read())
+        assert "hello" == await asyncio.to_thread(ask, port)
+        assert 5 > await asyncio.to_thread(process.interrupt)
+        assert 1001 == await reader
 
 
 async def test_a_second_ctrl_c_ends_it_at_once(program: Path) -> None:
@@ -858,6 +917,33 @@ def test_several_binds(program: Path) -> None:
             assert sock.recv(100).startswith(b"HTTP/1.1 200")
 
 
+def test_a_socket_that_is_open_already(program: Path) -> None:
+    """By its file descriptor."""
+    port = free_port()
+    last_lines = f"""
+import socket
+listening = socket.create_server(("127.0.0.1", {port}))
+app.run(host=f"fd://{{listening.detach()}}")
+"""
+    with run(program, last_lines, port):
+        assert "hello" == ask(port)
+
+
+def test_a_loop_of_ones_own(program: Path) -> None:
+    """It is left open, and code after `run` goes on."""
+    port = free_port()
+    last_lines = f"""
+loop = asyncio.new_event_loop()
+app.run(port={port}, loop=loop)
+print("closed" if loop.is_closed() else "open")
+loop.close()
+"""
+    with run(program, last_lines, port) as process:
+        process.interrupt()
+
+        assert "open" == process.said().splitlines()[-1]
+
+
 def test_the_server_name_says_where(program: Path) -> None:
     """Where the call does not."""
     port = free_port()
@@ -917,13 +1003,6 @@ def test_unknown_arguments_are_warned_about(app: Quart) -> None:
 
 
 # --- the reloader ---------------------------------------------------------------------------
-
-
-def _wait_for(process: Process, text: str, count: int = 1) -> None:
-    deadline = time.monotonic() + TIMEOUT
-    while process.said().count(text) < count:
-        assert time.monotonic() < deadline, process.said()
-        time.sleep(0.05)
 
 
 def test_the_reloader(program: Path) -> None:

@@ -6,7 +6,7 @@ import asyncio
 from typing import Any
 
 import pytest
-from asgi import Closed, Rejected, Websocket, connect, websocket_scope
+from asgi import Rejected, Websocket, connect, stream, websocket_scope
 from werkzeug.exceptions import Unauthorized
 
 from quart import Quart, abort, session, signals, websocket
@@ -364,3 +364,35 @@ async def test_odd_events_end_cleanly(events: list[dict[str, Any]]) -> None:
     async with Websocket(make_app(echo), websocket_scope("/")) as ws:
         ws.feed(*events)
         await asyncio.sleep(0.01)
+
+
+async def test_a_view_that_only_sends_leaves_room_for_others() -> None:
+    """Where the server's send never waits, the event loop gets its turn all the same."""
+
+    async def view() -> None:
+        while True:
+            await websocket.send("hello")
+
+    turns = 0
+    async with connect(make_app(view)):
+        for turns in range(10):
+            await asyncio.sleep(0)
+
+    assert 9 == turns
+
+
+async def test_a_stream_that_never_waits_leaves_room_for_others() -> None:
+    app = Quart(__name__)
+
+    @app.get("/")
+    async def endless() -> Any:
+        async def pieces() -> Any:
+            while True:
+                yield "x"
+
+        return pieces()
+
+    async with stream(app, "GET", "/") as http:
+        http.body()
+        await http.chunk()
+        http.disconnect()

@@ -48,6 +48,7 @@ from .signals import (
     websocket_started,
     websocket_tearing_down,
 )
+from .sse import ServerSentEvent, sse_response
 from .templating import (
     get_template_attribute,
     render_template,
@@ -66,6 +67,7 @@ __all__ = (
     "Request",
     "Response",
     "ResponseReturnValue",
+    "ServerSentEvent",
     "Template",
     "Websocket",
     "abort",
@@ -105,6 +107,7 @@ __all__ = (
     "send_from_directory",
     "session",
     "signals_available",
+    "sse_response",
     "stream_template",
     "stream_template_string",
     "stream_with_context",

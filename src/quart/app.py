@@ -18,10 +18,11 @@ from .asgi import ASGIHTTPConnection, ASGILifespan, ASGIWebsocketConnection
 from .cli import AppGroup
 from .config import DEFAULT_CONFIG, Config
 from .ctx import RequestContext
-from .globals import _cv_app, g, request, session
+from .globals import _cv_app, g, request, session, websocket
 from .helpers import get_flashed_messages
 from .json.provider import DefaultJSONProvider
 from .logging import create_logger
+from .mounting import Mounts
 from .registration import QuartScaffold, open_for_reading
 from .routing import QuartMap, QuartRule
 from .serving import Serving
@@ -35,11 +36,11 @@ from .testing import (
     describe_request,
     no_op_push,
 )
-from .utils import file_path_to_path
 from .wrappers import Request, Response, Websocket
 
 if TYPE_CHECKING:
     from .typing import (
+        ASGIApp,
         ASGIHTTPProtocol,
         ASGILifespanProtocol,
         ASGIWebsocketProtocol,
@@ -47,6 +48,7 @@ if TYPE_CHECKING:
         TestAppProtocol,
         TestClientProtocol,
     )
+    from .wsgi import WSGIApplication
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -106,6 +108,7 @@ class Quart(QuartScaffold, Serving):
         #: The commands of this application: `quart <command>`.
         self.cli = AppGroup()
         self.cli.name = self.name
+        self._mounts = Mounts()
         if self.has_static_folder:
             if bool(static_host) != host_matching:
                 raise AssertionError(
@@ -130,15 +133,39 @@ class Quart(QuartScaffold, Serving):
 
         Raises RuntimeError for a scope type that is not known.
         """
+        if self._mounts:
+            mount = self._mounts.find(scope)
+            if mount is not None:
+                await mount(scope, receive, send)
+                return
         kind = scope["type"]
         if kind == "http":
             await self.asgi_http_class(self, scope)(receive, send)
         elif kind == "websocket":
             await self.asgi_websocket_class(self, scope)(receive, send)
         elif kind == "lifespan":
-            await self.asgi_lifespan_class(self, scope)(receive, send)
+            lifespan = self.asgi_lifespan_class(self, scope)
+            if self._mounts:
+                await self._mounts.live(lifespan, scope, receive, send, self.logger)
+            else:
+                await lifespan(receive, send)
         else:
             raise RuntimeError(f"ASGI Scope type is unknown: {kind!r}")
+
+    @setupmethod
+    def mount(self, prefix: str, app: ASGIApp | WSGIApplication) -> None:
+        """Hand all requests and websockets below a path prefix to another application.
+
+        `app` is an ASGI application, such as another `Quart`, or a WSGI one, which runs in threads
+        (see `quart.wsgi.WSGIBridge`) within this application's `MAX_CONTENT_LENGTH` and
+        `BODY_TIMEOUT`. It sees the prefix as the end of its root path. The longest of several
+        prefixes wins; routes, hooks and error handlers of this application do not apply below one,
+        middleware around `asgi_app` does. An ASGI application starts after this one and shuts down
+        before it.
+
+        Raises ValueError for a prefix without a leading slash or a name, or that is taken.
+        """
+        self._mounts.add(prefix, app, self.config)
 
     def asgi2(self, scope: Any) -> Callable[[Any, Any], Any]:
         """The ASGI application, version 2: called with the scope, then with receive and send."""
@@ -155,10 +182,15 @@ class Quart(QuartScaffold, Serving):
     # Resources and templates
 
     async def open_instance_resource(
-        self, path: FilePath, mode: str = "rb", encoding: str | None = "utf-8"
+        self,
+        path: FilePath | None = None,
+        mode: str = "rb",
+        encoding: str | None = "utf-8",
+        *,
+        resource: FilePath | None = None,
     ) -> AiofilesContextManager[Any]:
         """Open a file of the instance folder for reading, as `open_resource` does."""
-        return open_for_reading(file_path_to_path(self.instance_path, path), mode, encoding)
+        return open_for_reading(self.instance_path, path or resource, mode, encoding)
 
     @cached_property
     def jinja_env(self) -> Environment:  # type: ignore[override]
@@ -180,6 +212,7 @@ class Quart(QuartScaffold, Serving):
             g=g,
             request=request,
             session=session,
+            websocket=websocket,
         )
         environment.policies["json.dumps_function"] = self.json.dumps
         return environment

@@ -21,7 +21,7 @@ from . import signals
 from .debug import traceback_response
 from .utils import encode_headers
 from .wrappers import ClientDisconnectedError, Request, Response, Websocket
-from .wrappers.body import FileBody
+from .wrappers.body import FileBody, Started
 
 if TYPE_CHECKING:
     from .app import Quart
@@ -36,11 +36,20 @@ Send = Callable[[Message], Awaitable[None]]
 _READ_AHEAD_MESSAGES = 64
 _READ_AHEAD_BYTES = 65_536
 
+# So many messages may be sent without the event loop getting a turn.
+_TURNS = 32
+
 # What has no body (RFC 9110, section 6.4.1).
 _BODILESS = frozenset({*range(100, 200), 204, 304})
 
 # A body up to this size fits into the server's buffers, so sending it needs no timer.
 _SMALL = 65_536
+
+# What a step of a coroutine gives when it was the last one.
+_DONE = object()
+
+# Makes an object without calling its constructor.
+_new = object.__new__
 
 
 class ResponseTimeoutError(Exception):
@@ -62,13 +71,13 @@ class _ASGIConnection(Generic[T_connection]):
 
     # PERF: a connection whose handler does not wait never sets these.
     disconnected: ClientDisconnectedError | None = None
-    _task: asyncio.Task[Any] | None = None
-    _armed: asyncio.Handle | None = None
+    _task: asyncio.Task[Any] | None = None  # the handler's, from when it first waits
     _look_out: asyncio.Task[None] | None = None
     _deadline: asyncio.TimerHandle | None = None
     _ahead: deque[Message] | None = None
     _ahead_size = 0
     _receiving = False
+    _turns = 0
     _arrival: asyncio.Future[None] | None = None
     _answered = False  # from the last message on, a disconnect is only the server's good-bye
     _cancelled = False
@@ -78,9 +87,18 @@ class _ASGIConnection(Generic[T_connection]):
     def __init__(self, app: Quart, scope: Any) -> None:
         self.app = app
         self.scope = scope
+        self._armed: asyncio.Handle | None = None
+
+    def _note_task(self) -> None:
+        """Called in the handler's task: it is what a disconnect cancels."""
+        self._loop = asyncio.get_running_loop()
+        self._task = asyncio.current_task(self._loop)
 
     async def _close(self) -> None:
         """Leave nothing behind where the handler has waited."""
+        if self._armed is not None:
+            self._armed.cancel()
+            self._armed = None
         self.app._connections.discard(self)
         if self._deadline is not None:
             self._deadline.cancel()
@@ -133,7 +151,12 @@ class _ASGIConnection(Generic[T_connection]):
 
     def _arm(self) -> None:
         """Have the look-out start when the handler waits next, if none stands already."""
-        if self._armed is None and self._look_out is None and self.disconnected is None:
+        if (
+            self._task is not None  # else it starts anyway, as soon as the handler waits
+            and self._armed is None
+            and self._look_out is None
+            and self.disconnected is None
+        ):
             self._armed = self._loop.call_soon(self._watch)
 
     def _watch(self) -> None:
@@ -142,7 +165,7 @@ class _ASGIConnection(Generic[T_connection]):
             self._registered = True
             self.app._connections.add(self)
         if not self._receiving and self._look_out is None:
-            self._look_out = self._loop.create_task(self._read_ahead())
+            self._look_out = asyncio.create_task(self._read_ahead())
 
     async def _read_ahead(self) -> None:
         if self._ahead is None:
@@ -176,8 +199,11 @@ class _ASGIConnection(Generic[T_connection]):
         return bool(self.app.config["CANCEL_ON_DISCONNECT"] if choice is None else choice)
 
     def _cancel(self) -> None:
-        if self._task is not None and not self._cancelled and not self._answered:
+        if not self._cancelled and not self._answered:
             self._cancelled = True
+            if self._task is None:
+                self._note_task()
+            assert self._task is not None
             self._task.cancel()
 
     def shut_down(self) -> None:
@@ -187,7 +213,15 @@ class _ASGIConnection(Generic[T_connection]):
     # Sending
 
     async def _send_message(self, message: Message) -> None:
+        if self.disconnected is not None:  # before ASGI 2.4 servers say nothing
+            raise self.disconnected
         await _send(self._send, message)
+
+    async def _take_turns(self) -> None:
+        """Let others run now and then, where neither the server nor the view waits."""
+        self._turns += 1
+        if not self._turns % _TURNS:
+            await asyncio.sleep(0)
 
     def _speaks(self, version: str) -> bool:
         """Whether the server's spec_version is at least this one."""
@@ -207,14 +241,26 @@ class ASGIHTTPConnection(_ASGIConnection[Request]):
     async def __call__(self, receive: Any, send: Any) -> None:
         self._receive = receive
         self._send = send
-        self._loop = loop = asyncio.get_running_loop()
-        self._task = asyncio.current_task(loop)
-        self._armed = loop.call_soon(self._watch)
+        # PERF: the first step is taken by hand, and most handlers need no other: they are spared
+        # the callback that starts the look-out, and its cancellation (a tenth of a request).
+        work = self._answer().__await__()
+        blocker = next(work, _DONE)
+        if blocker is not _DONE:
+            self._note_task()
+            if not self._answered:
+                self._arm()
+            try:
+                await Started(work, blocker)
+            finally:
+                await self._close()
+        del self.connection  # PERF: no cycle is left for the garbage collector
+
+    async def _answer(self) -> None:
         scope = self.scope
         root_path, path, mounted = "", scope["path"], True
         if scope.get("root_path"):
-            root_path, path, mounted = _split_root_path(scope)
-        headers = ScopeHeaders.__new__(ScopeHeaders)
+            root_path, path, mounted = split_root_path(scope)
+        headers = _new(ScopeHeaders)
         headers.scope = scope
         try:
             self.connection = request = self.app.request_class(
@@ -237,9 +283,8 @@ class ASGIHTTPConnection(_ASGIConnection[Request]):
                 response = await self._response_to(error)
             try:
                 status = response._status_code
-                if response._plain == response.headers._list and status not in _BODILESS:
-                    items = response._encoded  # PERF: as made, nobody has touched them
-                else:
+                items = response._encoded  # PERF: as made, if nobody has asked for them
+                if items is None or status in _BODILESS:
                     try:
                         items = response.header_items()
                     except ValueError as error:  # a header that must not be sent
@@ -258,9 +303,11 @@ class ASGIHTTPConnection(_ASGIConnection[Request]):
                         self._armed = None
                     if scope["method"] == "HEAD" or status in _BODILESS:
                         data = b""
-                    with suppress(OSError):  # from a server whose client has gone
-                        await send(start)
-                        await send({"type": "http.response.body", "body": data})
+                    try:
+                        await self._send(start)
+                        await self._send({"type": "http.response.body", "body": data})
+                    except OSError:
+                        pass  # from a server whose client has gone
             finally:
                 if response._on_close:
                     await response.close()
@@ -270,13 +317,6 @@ class ASGIHTTPConnection(_ASGIConnection[Request]):
             # The look-out's cancellation ends here; the server's goes on.
             if not self._cancelled or (self._task and self._task.cancelling() > 1):
                 raise
-        finally:
-            if self._armed is not None:
-                self._armed.cancel()
-                self._armed = None
-            if self._registered:
-                await self._close()
-            del self.connection  # PERF: no cycle is left for the garbage collector
 
     async def _response_to(self, error: Exception) -> Response:
         """The page for an error that the application would not keep."""
@@ -364,6 +404,7 @@ class ASGIHTTPConnection(_ASGIConnection[Request]):
                             "more_body": True,
                         }
                     )
+                    await self._take_turns()
         except asyncio.CancelledError:
             if not self._shutting_down or (self._task and self._task.cancelling() > 1):
                 raise
@@ -426,8 +467,7 @@ class ASGIWebsocketConnection(_ASGIConnection[Websocket]):
     async def __call__(self, receive: Any, send: Any) -> None:
         self._receive = receive
         self._send = send
-        self._loop = asyncio.get_running_loop()
-        self._task = asyncio.current_task(self._loop)
+        self._note_task()
         self.connection = websocket = self._create_websocket_from_scope(send)
         try:
             message = await receive()
@@ -445,15 +485,12 @@ class ASGIWebsocketConnection(_ASGIConnection[Websocket]):
             if self._shutting_down:
                 await self._end(1001)
         finally:
-            if self._armed is not None:
-                self._armed.cancel()
-                self._armed = None
             await self._close()
 
     def _create_websocket_from_scope(self, send: Send) -> Websocket:
         scope = self.scope
-        root_path, path, found = _split_root_path(scope)
-        headers = ScopeHeaders.__new__(ScopeHeaders)
+        root_path, path, found = split_root_path(scope)
+        headers = _new(ScopeHeaders)
         headers.scope = scope
         websocket = self.app.websocket_class(
             path,
@@ -530,11 +567,14 @@ class ASGIWebsocketConnection(_ASGIConnection[Websocket]):
             await _send(send, {"type": "websocket.send", "text": data})
         else:
             await _send(send, {"type": "websocket.send", "bytes": data})
+        await self._take_turns()
         if signals.websocket_sent.receivers:
             await signals.websocket_sent.send_async(data, _sync_wrapper=self.app.ensure_async)
 
     async def accept_connection(self, send: Send, headers: Any, subprotocol: str | None) -> None:
         """Accept the handshake, with what the server can take of the headers."""
+        if self.disconnected is not None:
+            raise self.disconnected
         message: Message = {"type": "websocket.accept", "subprotocol": subprotocol}
         if headers and self._speaks("2.1"):
             message["headers"] = encode_headers(
@@ -684,7 +724,7 @@ _TITLES = {
 }
 
 
-def _split_root_path(scope: Any) -> tuple[str, str, bool]:
+def split_root_path(scope: Any) -> tuple[str, str, bool]:
     """The root path and the path below it; False where the path is not below it."""
     path, root_path = scope["path"], scope.get("root_path", "").rstrip("/")
     below = path.removeprefix(root_path)

@@ -41,37 +41,37 @@ class Blueprint(QuartScaffold, SansIOBlueprint):
                 theirs[name if key is None else f"{name}.{key}"].extend(funcs)
 
     @setupmethod
-    def before_app_websocket(self, f: T_before_websocket) -> T_before_websocket:
+    def before_app_websocket(self, func: T_before_websocket) -> T_before_websocket:
         """`before_websocket` for every websocket of the application."""
-        self.record_once(lambda state: state.app.before_websocket_funcs[None].append(f))  # type: ignore[attr-defined]
-        return f
+        self.record_once(lambda state: state.app.before_websocket_funcs[None].append(func))  # type: ignore[attr-defined]
+        return func
 
     @setupmethod
-    def after_app_websocket(self, f: T_after_websocket) -> T_after_websocket:
+    def after_app_websocket(self, func: T_after_websocket) -> T_after_websocket:
         """`after_websocket` for every websocket of the application."""
-        self.record_once(lambda state: state.app.after_websocket_funcs[None].append(f))  # type: ignore[attr-defined]
-        return f
+        self.record_once(lambda state: state.app.after_websocket_funcs[None].append(func))  # type: ignore[attr-defined]
+        return func
 
     @setupmethod
-    def teardown_app_websocket(self, f: T_teardown) -> T_teardown:
+    def teardown_app_websocket(self, func: T_teardown) -> T_teardown:
         """`teardown_websocket` for every websocket of the application."""
-        self.record_once(lambda state: state.app.teardown_websocket_funcs[None].append(f))  # type: ignore[attr-defined]
-        return f
+        self.record_once(lambda state: state.app.teardown_websocket_funcs[None].append(func))  # type: ignore[attr-defined]
+        return func
 
     @setupmethod
-    def before_app_serving(self, f: T_before_serving) -> T_before_serving:
+    def before_app_serving(self, func: T_before_serving) -> T_before_serving:
         """`Quart.before_serving`, from a blueprint."""
-        self.record_once(lambda state: state.app.before_serving(f))  # type: ignore[attr-defined]
-        return f
+        self.record_once(lambda state: state.app.before_serving(func))  # type: ignore[attr-defined]
+        return func
 
     @setupmethod
-    def after_app_serving(self, f: T_after_serving) -> T_after_serving:
+    def after_app_serving(self, func: T_after_serving) -> T_after_serving:
         """`Quart.after_serving`, from a blueprint."""
-        self.record_once(lambda state: state.app.after_serving(f))  # type: ignore[attr-defined]
-        return f
+        self.record_once(lambda state: state.app.after_serving(func))  # type: ignore[attr-defined]
+        return func
 
     @setupmethod
-    def while_app_serving(self, f: T_while_serving) -> T_while_serving:
+    def while_app_serving(self, func: T_while_serving) -> T_while_serving:
         """`Quart.while_serving`, from a blueprint."""
-        self.record_once(lambda state: state.app.while_serving(f))  # type: ignore[attr-defined]
-        return f
+        self.record_once(lambda state: state.app.while_serving(func))  # type: ignore[attr-defined]
+        return func

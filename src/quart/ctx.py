@@ -293,27 +293,34 @@ class AppContext:
 class RequestContext(AppContext):
     """The context of one HTTP request."""
 
-    kind = REQUEST
+    if not TYPE_CHECKING:
+        # PERF: the interpreter takes the long way to an attribute of an instance whose class has
+        # an object of our own under that name; so the class has None.
+        request = request_websocket = None
 
     def __init__(self, app: Quart, request: Request, session: SessionMixin | None = None) -> None:
         self.app = app
+        self.kind = REQUEST
         self.request = self.request_websocket = request
-        if session is not None:
-            self._session = session
+        self._session = session
+        # PERF: as in `BaseRequestWebsocket`.
+        self._after_functions = None
+        self.held = False
 
 
 class WebsocketContext(AppContext):
     """The context of one websocket connection."""
 
-    kind = WEBSOCKET
+    if not TYPE_CHECKING:
+        websocket = request_websocket = None  # PERF: as above
 
     def __init__(
         self, app: Quart, websocket: Websocket, session: SessionMixin | None = None
     ) -> None:
         self.app = app
+        self.kind = WEBSOCKET
         self.websocket = self.request_websocket = websocket
-        if session is not None:
-            self._session = session
+        self._session = session
 
 
 def opens_on_touch(interface: SessionInterface) -> TypeGuard[SecureCookieSessionInterface]:

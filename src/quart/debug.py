@@ -74,7 +74,7 @@ th { width: 12rem; font-weight: normal; }
 </style>
 </head>
 <body>
-<h1>{{ title }}</h1>
+<h1>The application raised an error</h1>
 {{ show(errors) }}
 </body>
 </html>

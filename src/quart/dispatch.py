@@ -24,7 +24,7 @@ from urllib.parse import quote
 
 from flask.sansio.app import App
 from werkzeug.datastructures import Headers
-from werkzeug.exceptions import HTTPException, InternalServerError
+from werkzeug.exceptions import HTTPException, InternalServerError, NotFound
 from werkzeug.routing import BuildError, RequestRedirect
 from werkzeug.routing.exceptions import RoutingException
 from werkzeug.sansio.response import Response as SansIOResponse
@@ -113,6 +113,8 @@ class Dispatch(App):
                 config = self.config
                 if config["TRUSTED_HOSTS"] is None and not self.subdomain_matching:
                     found = self.url_map.find(request.path, request.method, kind is WEBSOCKET)
+                    if found is None and self.url_map.lacks(request.path):
+                        request.routing_exception = NotFound()
             if found is None:
                 ctx.match_request()
             elif found[0].request_options:

@@ -33,8 +33,6 @@ from .utils import file_path_to_path as file_path_to_path
 from .utils import waits_in_threads
 
 if TYPE_CHECKING:
-    from werkzeug.wrappers import Response as WerkzeugResponse
-
     from .ctx import AppContext
 
 __all__ = (
@@ -57,6 +55,7 @@ __all__ = (
 )
 
 P = ParamSpec("P")
+R = TypeVar("R")
 T = TypeVar("T")
 
 #: What preloading calls the kinds of files; a hint without it is ignored by browsers.
@@ -94,14 +93,19 @@ async def make_response(*args: Any) -> wrappers.Response:
     return await app.make_response(args[0] if len(args) == 1 else args)
 
 
-def redirect(
-    location: str, code: int = 302, Response: type[WerkzeugResponse] | None = None
-) -> ResponseTypes:
+@overload
+def redirect(location: str, code: int = 302, Response: None = None) -> wrappers.Response: ...
+@overload
+def redirect(location: str, code: int = 302, *, Response: type[R]) -> R: ...
+@overload
+def redirect(location: str, code: int, Response: type[R]) -> R: ...
+def redirect(location: str, code: int = 302, Response: Any = None) -> Any:
     """A response, of the app's class unless another is given, that sends the client elsewhere."""
     ctx = _cv_app.get(None)
     if Response is None and ctx is not None:
         return ctx.app.redirect(location, code)
-    return werkzeug_redirect(location, code, Response or wrappers.Response)  # type: ignore[arg-type]
+    response_class: Any = Response or wrappers.Response  # Werkzeug only asks for its constructor
+    return werkzeug_redirect(location, code, response_class)
 
 
 def abort(code: int | ResponseTypes, *args: Any, **kwargs: Any) -> NoReturn:

@@ -13,7 +13,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sized
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import FrameType
@@ -156,6 +156,15 @@ def _is_a_servers(handler: Any) -> bool:
     # Python's own handler, and the partial that asyncio.run sets, end the program.
     own = handler is signal.default_int_handler or isinstance(handler, functools.partial)
     return callable(handler) and not own
+
+
+async def until_empty(things: Sized, seconds: float | None) -> bool:
+    """Wait some seconds (None: any time) until there is nothing left; tell whether there is not."""
+    with suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            while len(things):
+                await asyncio.sleep(0.02)
+    return not len(things)
 
 
 async def end_tasks(tasks: set[asyncio.Task[Any]], seconds: float | None) -> set[asyncio.Task[Any]]:

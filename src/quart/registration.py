@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections import defaultdict
 from collections.abc import Callable
 from datetime import timedelta
@@ -75,26 +74,26 @@ class QuartScaffold(Scaffold):
         )
 
     @setupmethod
-    def before_websocket(self, f: T_before_websocket) -> T_before_websocket:
+    def before_websocket(self, func: T_before_websocket) -> T_before_websocket:
         """Call a function without arguments before each websocket view.
 
         A value other than None is taken for the view's, which is then not called.
         """
-        self.before_websocket_funcs[None].append(f)
-        return f
+        self.before_websocket_funcs[None].append(func)
+        return func
 
     @setupmethod
-    def after_websocket(self, f: T_after_websocket) -> T_after_websocket:
+    def after_websocket(self, func: T_after_websocket) -> T_after_websocket:
         """Call a function with the response, or None, after each websocket view; it returns the
         response to go on with."""
-        self.after_websocket_funcs[None].append(f)
-        return f
+        self.after_websocket_funcs[None].append(func)
+        return func
 
     @setupmethod
-    def teardown_websocket(self, f: T_teardown) -> T_teardown:
+    def teardown_websocket(self, func: T_teardown) -> T_teardown:
         """Call a function with the unhandled error, or None, when a websocket's context ends."""
-        self.teardown_websocket_funcs[None].append(f)
-        return f
+        self.teardown_websocket_funcs[None].append(func)
+        return func
 
     def get_send_file_max_age(self, filename: str | None) -> int | None:
         """How long a client may keep a static file, in seconds; None has it ask each time.
@@ -117,21 +116,29 @@ class QuartScaffold(Scaffold):
         return await send_from_directory(self.static_folder, filename, max_age=max_age)
 
     async def open_resource(
-        self, path: FilePath, mode: str = "rb", encoding: str | None = None
+        self,
+        path: FilePath | None = None,
+        mode: str = "rb",
+        encoding: str | None = None,
+        *,
+        resource: FilePath | None = None,
     ) -> AiofilesContextManager[Any]:
         """Open a file of this package for reading: `async with await app.open_resource(path):`.
 
-        `path` is relative to `root_path`. Raises ValueError for a mode other than "r", "rt" and
-        "rb".
+        `path` (in Flask `resource`) is relative to `root_path`. Raises ValueError for a mode other
+        than "r", "rt" and "rb".
         """
-        return open_for_reading(file_path_to_path(self.root_path, path), mode, encoding)
+        return open_for_reading(self.root_path, path or resource, mode, encoding)
 
 
 def open_for_reading(
-    path: os.PathLike[str], mode: str, encoding: str | None
+    directory: str, path: FilePath | None, mode: str, encoding: str | None
 ) -> AiofilesContextManager[Any]:
+    if path is None:
+        raise TypeError("The path of the resource is missing.")
     if mode not in {"r", "rt", "rb"}:
         raise ValueError(f"Resources can only be opened for reading, not with mode {mode!r}.")
+    file = file_path_to_path(directory, path)
     if mode == "rb":
-        return aiofiles.open(path, "rb")
-    return aiofiles.open(path, encoding=encoding or "utf-8")
+        return aiofiles.open(file, "rb")
+    return aiofiles.open(file, encoding=encoding or "utf-8")

@@ -1,7 +1,7 @@
 """The URL map: Werkzeug's, with a short way in front for the rules that are plain.
 
 The short way answers only when it is sure to agree with Werkzeug's matcher. Everything else
-(no match, a method that is not allowed, redirects, hosts, custom converters) is Werkzeug's.
+(a method that is not allowed, redirects, hosts, custom converters) is Werkzeug's.
 """
 
 from __future__ import annotations
@@ -106,6 +106,8 @@ class QuartMap(Map):
     #: Finds the rule for (path, method, websocket) and its arguments, where the short way is
     #: sure of them; else None. PERF: an attribute, so that a request makes one call.
     find: Callable[[str, str, bool], Found | None]
+    #: Whether no rule can have to do with a path, not even after a redirect; asked after `find`.
+    lacks: Callable[[str], bool]
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         self.find = self._build_and_find
@@ -117,7 +119,8 @@ class QuartMap(Map):
         super().add(rulefactory)
 
     def _build_and_find(self, path: str, method: str, websocket: bool) -> Found | None:
-        self.find = _Finder(self).find
+        finder = _Finder(self)
+        self.find, self.lacks = finder.find, finder.lacks
         return self.find(path, method, websocket)
 
     def bind_to_request(
@@ -284,6 +287,27 @@ class _Finder:
             if rule.websocket is websocket and (rule.methods is None or method in rule.methods):
                 return rule, dict(zip(names, values)) if names else {}, blueprints  # noqa: B905
         return None
+
+    def lacks(self, path: str) -> bool:
+        """Whether the path leaves the tree, on all branches, without meeting a doubt."""
+        if "//" in path:
+            return False
+        nodes = [self.root]
+        for segment in path[1:].split("/"):
+            following = []
+            for node in nodes:
+                if node.unsure:
+                    return False
+                if segment in node.static:
+                    following.append(node.static[segment])
+                if node.number is not None and segment.isdecimal():
+                    following.append(node.number)
+                if node.text is not None and segment:
+                    following.append(node.text)
+            if not following:
+                return True
+            nodes = following
+        return False  # for Werkzeug to say: another method, a slash is missing, ...
 
 
 __all__ = ("Map", "MapAdapter", "QuartMap", "QuartRule", "RoutingException", "Rule")

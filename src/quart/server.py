@@ -14,7 +14,7 @@ import ssl
 import tempfile
 import warnings
 from collections.abc import Awaitable, Callable
-from contextlib import nullcontext, suppress
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -31,7 +31,7 @@ from hypercorn.typing import (
 )
 from hypercorn.utils import LifespanFailureError, LifespanTimeoutError
 
-from .process import end_tasks, on_stop_signal
+from .process import CANCEL_TIMEOUT, end_tasks, on_stop_signal, until_empty
 
 if TYPE_CHECKING:
     from .app import Quart
@@ -177,6 +177,7 @@ def run(app: Quart, config: ServerConfig, loop: asyncio.AbstractEventLoop | None
         loop.run_until_complete(serve(app, config))
         return
     loop = asyncio.new_event_loop()
+    loop.set_exception_handler(_handle_loop_error)
     asyncio.set_event_loop(loop)
     try:
         loop.run_until_complete(serve(app, config))
@@ -187,6 +188,12 @@ def run(app: Quart, config: ServerConfig, loop: asyncio.AbstractEventLoop | None
         asyncio.set_event_loop(None)
         # Threads that are busy are not waited for here, as loop.shutdown_default_executor would.
         loop.close()
+
+
+def _handle_loop_error(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    # A handshake that fails is the client's affair; connections are cancelled at the end.
+    if not isinstance(context.get("exception"), ssl.SSLError | asyncio.CancelledError):
+        loop.default_exception_handler(context)
 
 
 async def serve(
@@ -200,43 +207,18 @@ async def serve(
     cancelled, and the lifespan ends. Hypercorn by itself waits for its connections before it
     ends the lifespan, from Python 3.12 on without a limit: any one could keep the process.
     """
-    requests: set[asyncio.Task[Any]] = set()
-    stopping, drained, ended = asyncio.Event(), asyncio.Event(), asyncio.Event()
-
-    async def followed(scope: Scope, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
-        if scope["type"] == "lifespan":
-            try:
-                await app(scope, _receive_until(drained, receive), send)
-            finally:
-                ended.set()
-            return
-
-        async def send_in_turn(event: ASGISendEvent) -> None:
-            await send(event)
-            # Hypercorn does not wait while the client reads as fast as this is written: one that
-            # sends without end would let no other connection have its turn, nor Ctrl-C.
-            if event["type"] == "websocket.send" or event.get("more_body"):
-                await asyncio.sleep(0)
-
-        task = asyncio.current_task()
-        assert task is not None
-        requests.add(task)
-        try:
-            await app(scope, receive, send_in_turn)
-        finally:
-            requests.discard(task)
-
     config.open()
-    config.graceful_timeout = 24 * 60 * 60  # the limit is set below
+    config.graceful_timeout = 24 * 60 * 60  # the limits are set below
     loop = asyncio.get_running_loop()
-    signalled = asyncio.Event()
+    stopping, signalled = asyncio.Event(), asyncio.Event()
+    served = _Served(app)
 
     def stop() -> None:
         loop.call_soon_threadsafe(signalled.set)
 
     with on_stop_signal(stop) if shutdown_trigger is None else nullcontext():
         server = asyncio.create_task(
-            hypercorn_serve(followed, config, shutdown_trigger=stopping.wait)
+            hypercorn_serve(served, config, shutdown_trigger=stopping.wait)
         )
         trigger = asyncio.ensure_future((shutdown_trigger or signalled.wait)())
         try:
@@ -245,30 +227,87 @@ async def serve(
             trigger.cancel()
             app.begin_shutdown()
             stopping.set()
-            await end_tasks(requests, app.config["SHUTDOWN_TIMEOUT"])
-            drained.set()
-            with suppress(TimeoutError):
-                async with asyncio.timeout(config.shutdown_timeout):
-                    await ended.wait()
+            await served.end(app.config["SHUTDOWN_TIMEOUT"], config.shutdown_timeout)
             await end_tasks({server}, CLOSE_TIMEOUT)
     for task in (server, trigger):
         if not task.cancelled():
             task.result()
 
 
-def _receive_until(drained: asyncio.Event, receive: ASGIReceiveCallable) -> ASGIReceiveCallable:
-    """The lifespan's `receive`, which tells of the shutdown as soon as `drained` is set."""
+class _Served:
+    """The application as Hypercorn calls it, which knows its requests and can end its lifespan."""
 
-    async def receive_or_shutdown() -> ASGIReceiveEvent:
-        message = asyncio.ensure_future(receive())
-        shutdown = asyncio.ensure_future(drained.wait())
+    def __init__(self, app: Quart) -> None:
+        self._app = app
+        self._requests: set[asyncio.Task[Any]] = set()
+        self._lifespans: set[asyncio.Task[Any]] = set()
+        self._started = False
+        self._requests_ended = asyncio.Event()
+
+    async def __call__(
+        self, scope: Scope, receive: ASGIReceiveCallable, send: ASGISendCallable
+    ) -> None:
+        if scope["type"] == "lifespan":
+            tasks = self._lifespans
+            receive, send = self._receive_or_shutdown(receive), self._noting_start(send)
+        else:
+            tasks, send = self._requests, _in_turn(send)
+        task = asyncio.current_task()
+        assert task is not None
+        tasks.add(task)
         try:
-            await asyncio.wait({message, shutdown}, return_when=asyncio.FIRST_COMPLETED)
-            if message.done():
-                return message.result()
-            return {"type": "lifespan.shutdown"}
+            await self._app(scope, receive, send)
         finally:
-            message.cancel()
-            shutdown.cancel()
+            # Hypercorn may wait in the task for a client that does not read; nobody else does.
+            tasks.discard(task)
 
-    return receive_or_shutdown
+    async def end(self, seconds: float | None, lifespan_seconds: float) -> None:
+        """Wait so many seconds for the requests, cancel what is left, and end the lifespan.
+
+        A start-up that goes on is cancelled.
+        """
+        if not await until_empty(self._requests, seconds):
+            for task in self._requests:
+                task.cancel()
+            await until_empty(self._requests, CANCEL_TIMEOUT)
+        self._requests_ended.set()
+        if not self._started:
+            for task in self._lifespans:
+                task.cancel()
+        if not await until_empty(self._lifespans, lifespan_seconds):
+            self._app.logger.error("The shutdown did not end within %s seconds", lifespan_seconds)
+
+    def _receive_or_shutdown(self, receive: ASGIReceiveCallable) -> ASGIReceiveCallable:
+        async def receive_or_shutdown() -> ASGIReceiveEvent:
+            message = asyncio.ensure_future(receive())
+            ended = asyncio.ensure_future(self._requests_ended.wait())
+            try:
+                await asyncio.wait({message, ended}, return_when=asyncio.FIRST_COMPLETED)
+                return message.result() if message.done() else {"type": "lifespan.shutdown"}
+            finally:
+                message.cancel()
+                ended.cancel()
+
+        return receive_or_shutdown
+
+    def _noting_start(self, send: ASGISendCallable) -> ASGISendCallable:
+        async def send_noting_start(event: ASGISendEvent) -> None:
+            self._started = self._started or event["type"] == "lifespan.startup.complete"
+            await send(event)
+
+        return send_noting_start
+
+
+def _in_turn(send: ASGISendCallable) -> ASGISendCallable:
+    """A `send` that gives others a turn.
+
+    Hypercorn's does not wait while the client reads as fast as is written: who sends without end
+    would let no other connection have its turn, nor Ctrl-C.
+    """
+
+    async def send_in_turn(event: ASGISendEvent) -> None:
+        await send(event)
+        if event["type"] == "websocket.send" or event.get("more_body"):
+            await asyncio.sleep(0)
+
+    return send_in_turn

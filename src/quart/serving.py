@@ -56,12 +56,21 @@ class _Connections(set[Connection]):
 
     #: Called with the first one.
     on_first: Callable[[Connection], None] | None = None
+    #: From the shutdown on, one that joins is told at once.
+    told = False
 
     def add(self, connection: Connection) -> None:
         super().add(connection)
-        if self.on_first is not None:
+        if self.told:
+            connection.shut_down()
+        elif self.on_first is not None:
             on_first, self.on_first = self.on_first, None
             on_first(connection)
+
+    def shut_down(self) -> None:
+        self.told = True
+        for connection in tuple(self):
+            connection.shut_down()
 
 
 class WhileServing(AsyncIterator[None]):
@@ -169,6 +178,7 @@ class Serving(Dispatch):
         When one fails, what had started is ended as at a shutdown, and the error is raised.
         """
         self.shutdown_event = self.event_class()
+        self._connections.told = False
         async with self.app_context() as ctx:
             anything_started = False
             try:
@@ -219,8 +229,7 @@ class Serving(Dispatch):
         if not self.shutdown_event.is_set():
             self.shutdown_event.set()
             self._shutdown_began = time.monotonic()
-            for connection in tuple(self._connections):
-                connection.shut_down()
+            self._connections.shut_down()
 
     def _follow_signals(self) -> None:
         """Begin the shutdown at the signal that ends the server.
@@ -250,11 +259,7 @@ class Serving(Dispatch):
     async def _wait_for_connections(self) -> None:
         seconds = self.config["SHUTDOWN_TIMEOUT"]
         left = None if seconds is None else seconds - time.monotonic() + self._shutdown_began
-        try:
-            async with asyncio.timeout(left):
-                while self._connections:
-                    await asyncio.sleep(0.02)
-        except TimeoutError:
+        if not await process.until_empty(self._connections, left):
             self.logger.warning(
                 "%d connections were still open %s seconds after the shutdown began",
                 len(self._connections),

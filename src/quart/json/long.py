@@ -93,7 +93,7 @@ class InterruptibleDecoder(json.JSONDecoder):
                 continue
             following = WHITESPACE.match(text, comma + 1).end()
             # Nothing before a comma, or the end behind it, is an error for the other parser.
-            if members and length == len(run) and text[following] != brackets[1]:
+            if members and length == len(run) and not text.startswith(brackets[1], following):
                 return members, following
         return None
 

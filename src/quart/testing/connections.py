@@ -12,6 +12,7 @@ from werkzeug.datastructures import Headers
 
 from ..globals import _cv_app
 from ..json import dumps, loads
+from ..sse import EventReader
 from ..typing import HTTPScope, WebsocketScope, WWWScope
 from ..utils import decode_headers
 from ..wrappers import Request, Response
@@ -231,6 +232,7 @@ class TestHTTPConnection(_TestConnection[bytes]):
         self._disconnected = False
         self._has_trailers = False
         self._complete = False
+        self._event_reader = EventReader(self.receive)
 
     async def __aenter__(self) -> Self:
         if self._preserve_context:
@@ -275,6 +277,17 @@ class TestHTTPConnection(_TestConnection[bytes]):
                 raise HTTPDisconnectError("The response ended early.")
             return b""
         return data
+
+    def events(self) -> EventReader:
+        """Iterate over the server-sent events of the response, as they come::
+
+            async for event in connection.events():
+                assert {"n": 1} == event.json
+                break
+
+        An iteration goes on where the one before was left. Raises as `receive` does.
+        """
+        return self._event_reader
 
     async def as_response(self) -> TestResponse:
         """Wait for the response; its body is what `receive` has not returned before.

@@ -145,7 +145,7 @@ class Body:
             timer = asyncio.timeout(self.timeout)
             try:
                 async with timer:
-                    await _Started(waiting, blocker)
+                    await Started(waiting, blocker)
             except TimeoutError:
                 if not timer.expired():
                     raise
@@ -156,7 +156,7 @@ class Body:
         await self._arrival.wait()
 
 
-class _Started:
+class Started:
     """Awaits the rest of an awaitable whose first step gave `blocker`."""
 
     def __init__(self, rest: Generator[Any, Any, None], blocker: Any) -> None:

@@ -3,11 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
-from contextvars import copy_context
-from functools import partial
-from json.scanner import py_make_scanner  # type: ignore[attr-defined]  # not in typeshed
 from types import EllipsisType
 from typing import TYPE_CHECKING, Any, Literal, Protocol, Self, overload
 
@@ -17,8 +13,7 @@ from werkzeug.exceptions import BadRequest, UnsupportedMediaType
 from ..datastructures import FileStorage
 from ..formparser import FormDataParser
 from ..globals import _cv_app, current_app
-from ..json.provider import DefaultJSONProvider, JSONProvider
-from ..threads import off_loop
+from ..json.long import loads_off_loop
 from ..utils import waits_in_threads
 from .base import BaseRequestWebsocket
 from .body import Body
@@ -45,32 +40,8 @@ SERVER_PUSH_HEADERS_TO_COPY = {
     "user-agent",
 }
 
-
-#: JSON of this many bytes is parsed in a thread, and of this many values so that it yields.
+#: JSON of this many bytes is parsed off the loop.
 LONG_JSON = 256 * 1024
-MANY_VALUES = 250_000
-
-
-class _YieldingDecoder(json.JSONDecoder):
-    """The standard library's decoder in Python, which lets other threads run, as C does not."""
-
-    def __init__(self, **kwargs: Any) -> None:
-        super().__init__(**kwargs, object_pairs_hook=self._make_dict)
-        self.scan_once = py_make_scanner(self)
-
-    def _make_dict(self, pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-        return {name: value for name, value in pairs}  # noqa: C416 (dict() would not yield)
-
-
-async def _load_long_json(provider: JSONProvider, data: bytes) -> Any:
-    """The value of a long document, without holding up the loop."""
-    options: dict[str, Any] = {}
-    if type(provider).loads is DefaultJSONProvider.loads:
-        # Numbers of thousands of digits take long, and between two of them others may run.
-        options["parse_int"] = lambda digits: int(digits)
-        if data.count(b",") + data.count(b"[") + data.count(b"{") > MANY_VALUES:
-            options["cls"] = _YieldingDecoder
-    return await off_loop(copy_context().run, partial(provider.loads, data, **options))
 
 
 class Connection(Protocol):
@@ -365,7 +336,7 @@ class Request(BaseRequestWebsocket):
             if len(data) < LONG_JSON:
                 value = loud = quiet = self.json_module.loads(data)
             else:
-                value = loud = quiet = await _load_long_json(self.json_module, data)
+                value = loud = quiet = await loads_off_loop(self.json_module, data)
         except (ValueError, RecursionError) as error:
             if silent:
                 value = quiet = None

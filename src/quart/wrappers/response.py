@@ -124,14 +124,16 @@ def _content_type(mimetype: str) -> str:
 
 
 @lru_cache(maxsize=128)
-def _content_type_items(
-    mimetype: str, content_type: str | None
-) -> tuple[tuple[str, str], tuple[bytes, bytes]]:
-    """A Content-Type header, as `Headers` keeps it and as it is sent."""
-    if content_type is None:
-        content_type = get_content_type(mimetype, "utf-8")
+def _type_item(content_type: str) -> tuple[bytes, bytes]:
+    """A Content-Type header as it is sent."""
     _check_header_value("Content-Type", content_type)
-    return ("Content-Type", content_type), (b"content-type", content_type.encode("latin-1"))
+    return b"content-type", content_type.encode("latin-1")
+
+
+# PERF: of one argument, which is found without making a tuple of it.
+@lru_cache(maxsize=128)
+def _mimetype_item(mimetype: str) -> tuple[bytes, bytes]:
+    return _type_item(_content_type(mimetype))
 
 
 class Response(SansIOResponse):
@@ -159,11 +161,11 @@ class Response(SansIOResponse):
     #: Headers to be sent after the body, where the server and the client can.
     trailers: Headers | None = None
 
-    # PERF: for bytes in memory the body object is made when it is asked for, and the headers are
-    # encoded once: `_encoded` is how `_plain` is sent, as long as `headers` still is `_plain`.
+    # PERF: for bytes in memory the body object is made when it is asked for, and so is `headers`:
+    # until then the headers are `_encoded`, as they are sent.
     _data: bytes | None = None
     _body: ResponseBody | None = None
-    _plain: list[tuple[str, str]] | None = None
+    _headers: Headers | None = None
     _encoded: list[tuple[bytes, bytes]] | None = None
     _on_close: list[Callable[[], Any]] | None = None
 
@@ -176,11 +178,11 @@ class Response(SansIOResponse):
         headers: Mapping[str, str | Iterable[str]] | Iterable[tuple[str, str]] | None = None,
         mimetype: str | None = None,
         content_type: str | None = None,
+        direct_passthrough: bool = False,  # as in Flask; bodies are never looked into here
     ) -> None:
         if status is None:
             status = self.default_status
-        known = _STATUS_LINES.get(status)
-        self._status, self._status_code = known or self._clean_status(status)
+        self._status, self._status_code = _STATUS_LINES.get(status) or self._clean_status(status)
 
         data: bytes | None
         if isinstance(response, str):
@@ -191,16 +193,14 @@ class Response(SansIOResponse):
             data = None
 
         if headers is None:
-            item, encoded = _content_type_items(mimetype or self.default_mimetype, content_type)
-            self.headers = Headers.__new__(Headers)
-            if data is not None and self.automatically_set_content_length:
-                length = str(len(data))
-                self.headers._list = [item, ("Content-Length", length)]
-                self._encoded = [encoded, (b"content-length", length.encode())]
+            if content_type is None:
+                item = _mimetype_item(mimetype or self.default_mimetype)
             else:
-                self.headers._list = [item]
-                self._encoded = [encoded]
-            self._plain = self.headers._list.copy()
+                item = _type_item(content_type)
+            if data is not None and self.automatically_set_content_length:
+                self._encoded = [item, (b"content-length", str(len(data)).encode())]
+            else:
+                self._encoded = [item]
         else:
             self.headers = headers if isinstance(headers, Headers) else Headers(headers)
             if content_type is None:
@@ -213,6 +213,9 @@ class Response(SansIOResponse):
             if data is not None and self.automatically_set_content_length:
                 self.headers["Content-Length"] = str(len(data))
 
+        # PERF: each response is asked for these; on the class they are found more slowly.
+        self.trailers = None
+        self._on_close = None
         if data is not None:
             self._data = data
         elif response is None:
@@ -225,6 +228,24 @@ class Response(SansIOResponse):
             self._body = self.io_body_class(response)
         else:
             self._body = self.iterable_body_class(response)
+
+    @property
+    def headers(self) -> Headers:
+        """The headers, which can be changed until they are sent."""
+        headers = self._headers
+        if headers is None:
+            headers = self._headers = Headers()
+            headers._list = [
+                (name.decode().title(), value.decode("latin-1"))
+                for name, value in self._encoded or ()
+            ]
+            self._encoded = None
+        return headers
+
+    @headers.setter
+    def headers(self, headers: Headers) -> None:
+        self._headers = headers
+        self._encoded = None
 
     @property
     def response(self) -> ResponseBody:
@@ -241,8 +262,11 @@ class Response(SansIOResponse):
         self._data = None
 
     @classmethod
-    def force_type(cls, response: SansIOResponse) -> Response:
-        """A response of this type from any of Werkzeug's: WSGI and sans-IO ones."""
+    def force_type(cls, response: SansIOResponse, environ: object = None) -> Response:
+        """A response of this type from any of Werkzeug's: WSGI and sans-IO ones.
+
+        `environ` may be given, as in Flask; it is not used.
+        """
         if isinstance(response, Response):
             return response
         typed = "Content-Type" in response.headers
@@ -293,10 +317,7 @@ class Response(SansIOResponse):
         characters, names that are no token, values outside Latin-1. What a status must not
         carry is left out: Content-Length for 1xx and 204, the entity's headers for 304.
         """
-        if self._encoded is not None and self.headers._list == self._plain:
-            items = self._encoded
-        else:
-            items = self._encode_headers()
+        items = self._encode_headers() if self._encoded is None else self._encoded
         code = self._status_code
         if code < 200 or code == 204:
             items = [item for item in items if item[0] != b"content-length"]
@@ -363,13 +384,22 @@ class Response(SansIOResponse):
             data = b"".join([chunk async for chunk in self.iter_encode()])
         return data.decode() if as_text else data
 
-    def set_data(self, data: str | bytes) -> None:
-        """Replace the body, and the Content-Length if `automatically_set_content_length`."""
+    def set_data(self, data: str | bytes = b"", *, value: str | bytes = b"") -> None:
+        """Replace the body, and the Content-Length if `automatically_set_content_length`.
+
+        `value` is what Flask calls `data`.
+        """
+        data = data or value
         if isinstance(data, str):
             data = data.encode()
         self.response = self.data_body_class(data)
         if self.automatically_set_content_length:
             self.headers["Content-Length"] = str(len(data))
+
+    def calculate_content_length(self) -> int | None:
+        """The length of a body in memory, in bytes; None for a stream."""
+        body = self.response
+        return len(body.data) if isinstance(body, DataBody) else None
 
     @property
     @waits_in_threads

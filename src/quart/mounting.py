@@ -1,0 +1,192 @@
+"""Applications below a prefix of another: which one a path belongs to, and their lifespans.
+
+They are called as a server calls them, before anything of the outer application runs.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import logging
+from typing import TYPE_CHECKING, Any
+
+from .asgi import Message, Receive, Send, split_root_path
+from .utils import is_coroutine_callable
+from .wsgi import WSGIBridge
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from .typing import ASGIApp
+
+# Seconds that an application has to return in once it has answered that it is shut down.
+_RETURN_TIMEOUT = 1.0
+
+
+class Mount:
+    """An ASGI application and the prefix ("/admin") that its paths begin with."""
+
+    def __init__(self, prefix: str, app: ASGIApp) -> None:
+        self.prefix = prefix
+        self.app = app
+        #: What the application put into its `state` at start-up, for its connections.
+        self.state: dict[str, Any] = {}
+
+    async def __call__(self, scope: Any, receive: Receive, send: Send) -> None:
+        """Call the application: the prefix joins the root path, the path stays whole."""
+        scope = {
+            **scope,
+            "root_path": scope.get("root_path", "").rstrip("/") + self.prefix,
+            "state": {**(scope.get("state") or {}), **self.state},
+        }
+        # The test client keeps the context of the application that it was made by.
+        scope.pop("_quart._preserve_context", None)
+        await self.app(scope, receive, send)
+
+
+class Mounts(list[Mount]):
+    """The mounts of one application, in the order they were made in."""
+
+    def add(self, prefix: str, app: Callable[..., Any], limits: Mapping[str, Any]) -> None:
+        """Mount an ASGI application, or a WSGI one with these limits (see `WSGIBridge`).
+
+        Raises ValueError for a prefix that is not one, or is taken.
+        """
+        prefix = prefix.rstrip("/")
+        if not prefix.startswith("/") or "//" in prefix:
+            raise ValueError(f"A mount needs a prefix such as '/admin', not {prefix!r}")
+        if any(mount.prefix == prefix for mount in self):
+            raise ValueError(f"There is a mount at {prefix!r} already")
+        self.append(Mount(prefix, app if _is_asgi(app) else WSGIBridge(app, limits)))
+
+    def find(self, scope: Any) -> Mount | None:
+        """The mount with the longest prefix that a request's or websocket's path is below."""
+        if scope["type"] not in ("http", "websocket"):
+            return None
+        _, path, found = split_root_path(scope)
+        below = [mount for mount in self if found and f"{path}/".startswith(f"{mount.prefix}/")]
+        return max(below, key=lambda mount: len(mount.prefix), default=None)
+
+    async def live(
+        self,
+        own: Callable[[Receive, Send], Any],
+        scope: Any,
+        receive: Receive,
+        send: Send,
+        logger: logging.Logger,
+    ) -> None:
+        """The lifespan of the outer application, `own`, and of all that are mounted in it.
+
+        They start in the order they were mounted in, after the outer one, and are shut down in
+        the reverse order. The first that fails to start ends those before it. Each gets a copy of
+        the `state` that the outer one has left. One that does not know of lifespans takes no part.
+        """
+
+        async def outer(scope: Any, receive: Any, send: Any) -> None:
+            await own(receive, send)
+
+        lives: list[_Life] = []
+        try:
+            await receive()  # lifespan.startup
+            failures = await self._start(lives, _Life(outer, scope), scope, logger)
+            if failures:
+                await _end(lives)
+            await send(_outcome("startup", failures))
+            if not failures:
+                await receive()  # lifespan.shutdown
+                await send(_outcome("shutdown", await _end(lives)))
+        finally:
+            for life in lives:
+                await life.cancel()
+
+    async def _start(
+        self, lives: list[_Life], outer: _Life, scope: Any, logger: logging.Logger
+    ) -> list[str]:
+        """Start one after the other, noting each in `lives`; what the first failing one says."""
+        lives.append(outer)
+        failures = await outer.ask("startup")
+        if outer.error is not None:
+            raise outer.error
+        states: dict[int, dict[str, Any]] = {}
+        for mount in self:
+            if failures:
+                break
+            if id(mount.app) in states:  # mounted twice, started once
+                mount.state = states[id(mount.app)]
+                continue
+            mount.state = states[id(mount.app)] = dict(scope.get("state") or {})
+            life = _Life(mount.app, {**scope, "state": mount.state})
+            lives.append(life)
+            failures = await life.ask("startup")
+            if life.absent:
+                logger.info("%r takes no part in the lifespan", mount.app, exc_info=life.error)
+        return failures
+
+
+class _Life:
+    """The lifespan of one application, in a task of its own."""
+
+    #: Whether it ended before it had answered to its start, so that it is to be left alone.
+    absent = False
+
+    def __init__(self, app: ASGIApp, scope: Any) -> None:
+        self._events: asyncio.Queue[Message] = asyncio.Queue()
+        self._answers: asyncio.Queue[Message | None] = asyncio.Queue()
+        self.error: Exception | None = None
+        self._task = asyncio.create_task(self._run(app, scope))
+
+    async def _run(self, app: ASGIApp, scope: Any) -> None:
+        try:
+            await app(scope, self._events.get, self._answers.put)
+        except Exception as error:
+            self.error = error
+        finally:
+            self._answers.put_nowait(None)
+
+    async def ask(self, phase: str) -> list[str]:
+        """Have it start or shut down; what it says where it fails, in a list."""
+        if self._task.done():
+            return []
+        self._events.put_nowait({"type": f"lifespan.{phase}"})
+        answer = await self._answers.get()
+        if answer is None:
+            self.absent = phase == "startup"
+            return [] if self.absent or self.error is None else [repr(self.error)]
+        return [answer.get("message", "")] if answer["type"].endswith(".failed") else []
+
+    async def cancel(self) -> None:
+        """Leave no task behind."""
+        self._task.cancel()
+        await asyncio.wait([self._task])
+
+    async def end(self) -> list[str]:
+        """Shut it down, and wait for its task."""
+        failures = await self.ask("shutdown")
+        await asyncio.wait([self._task], timeout=_RETURN_TIMEOUT)
+        return failures
+
+
+async def _end(lives: list[_Life]) -> list[str]:
+    return [failure for life in reversed(lives) for failure in await life.end()]
+
+
+def _outcome(phase: str, failures: list[str]) -> Message:
+    if failures:
+        return {"type": f"lifespan.{phase}.failed", "message": "; ".join(failures)}
+    return {"type": f"lifespan.{phase}.complete"}
+
+
+def _is_asgi(app: Callable[..., Any]) -> bool:
+    """Whether this is an ASGI application rather than a WSGI one.
+
+    It is if it is async, or cannot be called with the two arguments of WSGI.
+    """
+    if is_coroutine_callable(app):
+        return True
+    try:
+        inspect.signature(app).bind("environ", "start_response")
+    except TypeError:
+        return True
+    except ValueError:  # something in C that does not tell
+        pass
+    return False

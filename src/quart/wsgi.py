@@ -1,0 +1,299 @@
+"""`WSGIBridge`: a WSGI application (PEP 3333) behind an ASGI face.
+
+Nothing here knows of Quart's own applications.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import Future
+from contextlib import suppress
+from tempfile import SpooledTemporaryFile
+from types import TracebackType
+from typing import IO, Any
+
+from werkzeug.datastructures import Headers
+from werkzeug.exceptions import HTTPException, RequestEntityTooLarge, RequestTimeout
+from werkzeug.http import is_hop_by_hop_header
+
+from .asgi import Message, Receive, Send, split_root_path
+from .config import DEFAULT_CONFIG
+from .threads import off_loop
+from .utils import run_sync
+from .wrappers import ClientDisconnectedError, Response
+
+#: What `start_response` may be given: the error that a second call of it is for.
+ExcInfo = tuple[type[BaseException], BaseException, TracebackType | None]
+
+#: Any object that PEP 3333 calls an application.
+WSGIApplication = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
+
+# A body up to this size (bytes) is kept in memory, a larger one in a file.
+_IN_MEMORY = 65_536
+
+
+class WSGIBridge:
+    """A WSGI application as an ASGI one, each request in a worker thread.
+
+    A thread is taken when the body of the request has come; it waits in memory or, from 64 KiB
+    on, in a temporary file. Each piece of the response is sent before the next one is asked for.
+
+    `limits` is a mapping, as `app.config` is: more than `MAX_CONTENT_LENGTH` bytes are a 413,
+    `BODY_TIMEOUT` seconds of silence a 408; None is no limit. Websockets are refused. An error of
+    the application is raised to the server.
+    """
+
+    def __init__(self, app: WSGIApplication, limits: Mapping[str, Any] = DEFAULT_CONFIG) -> None:
+        self.app = app
+        self.limits = limits
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.app!r}>"
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] == "websocket":
+            await receive()
+            await send({"type": "websocket.close"})
+            return
+        if scope["type"] != "http":
+            raise RuntimeError(f"WSGI has no connections of the type {scope['type']!r}")
+        with SpooledTemporaryFile(_IN_MEMORY) as body, suppress(ClientDisconnectedError):
+            try:
+                size = await self._receive_body(scope, receive, body)
+            except HTTPException as error:
+                await _refuse(error, send)
+            else:
+                environ = make_environ(scope, body, size)
+                await _Exchange(self.app, environ, receive, send).run()
+
+    async def _receive_body(self, scope: Any, receive: Receive, body: IO[bytes]) -> int:
+        limit = self.limits["MAX_CONTENT_LENGTH"]
+        size, more = 0, True
+        for name, value in scope["headers"]:
+            if name == b"content-length" and limit is not None and int(value) > limit:
+                raise RequestEntityTooLarge()
+        while more:
+            message = await self._receive_one(receive)
+            chunk = message.get("body", b"")
+            size += len(chunk)
+            if limit is not None and size > limit:
+                raise RequestEntityTooLarge()
+            if size > _IN_MEMORY:
+                await off_loop(body.write, chunk)
+            else:
+                body.write(chunk)
+            more = message.get("more_body", False)
+        body.seek(0)
+        return size
+
+    async def _receive_one(self, receive: Receive) -> Message:
+        timer = asyncio.timeout(self.limits["BODY_TIMEOUT"])
+        try:
+            async with timer:
+                message = await receive()
+        except OSError as error:  # TimeoutError is one
+            if timer.expired():
+                raise RequestTimeout() from None
+            raise ClientDisconnectedError() from error
+        if message["type"] == "http.disconnect":
+            raise ClientDisconnectedError()
+        return message
+
+
+def make_environ(scope: Any, body: IO[bytes], size: int) -> dict[str, Any]:
+    """The environment (PEP 3333) of an HTTP scope whose body has come, of `size` bytes.
+
+    Headers whose names a WSGI application could take for others are left out: those with an
+    underscore, and Proxy.
+    """
+    root_path, path, _ = split_root_path(scope)
+    server = scope.get("server") or ("localhost", None)
+    client = scope.get("client") or ("", None)
+    environ = {
+        "REQUEST_METHOD": scope["method"],
+        "SCRIPT_NAME": _as_latin_1(root_path),
+        "PATH_INFO": _as_latin_1(path),
+        "QUERY_STRING": scope.get("query_string", b"").decode("latin-1"),
+        "SERVER_NAME": server[0],
+        "SERVER_PORT": str(server[1] or 80),
+        "SERVER_PROTOCOL": f"HTTP/{scope['http_version']}",
+        "REMOTE_ADDR": client[0],
+        "REMOTE_PORT": str(client[1] or ""),
+        "wsgi.version": (1, 0),
+        "wsgi.url_scheme": scope.get("scheme", "http"),
+        "wsgi.input": body,
+        "wsgi.input_terminated": True,
+        "wsgi.errors": sys.stderr,
+        "wsgi.multithread": True,
+        "wsgi.multiprocess": True,
+        "wsgi.run_once": False,
+    }
+    for name, value in scope["headers"]:
+        if b"_" in name or name in (b"proxy", b"content-length", b"transfer-encoding"):
+            continue
+        key = name.decode("latin-1").upper().replace("-", "_")
+        if key != "CONTENT_TYPE":
+            key = f"HTTP_{key}"
+        text = value.decode("latin-1")
+        if key in environ:
+            text = f"{environ[key]}{'; ' if key == 'HTTP_COOKIE' else ','}{text}"
+        environ[key] = text
+    if size or scope["method"] not in ("GET", "HEAD", "OPTIONS", "DELETE"):
+        environ["CONTENT_LENGTH"] = str(size)
+    return environ
+
+
+class _Exchange:
+    """One request in a worker thread, which hands its messages to the task of the connection.
+
+    The thread waits until its message is sent; once the connection has ended it gets an error
+    for it instead. So at most one piece of the response is in memory.
+    """
+
+    def __init__(
+        self, app: WSGIApplication, environ: dict[str, Any], receive: Receive, send: Send
+    ) -> None:
+        self._app = app
+        self._environ = environ
+        self._receive = receive
+        self._send = send
+        self._loop = asyncio.get_running_loop()
+        self._offers: asyncio.Queue[list[Message] | None] = asyncio.Queue()
+        self._taken: Future[None] = Future()
+        self._over = False
+        # The thread's own:
+        self._head: Response | None = None
+        self._started = self._ended = False
+        self._left: int | None = None  # bytes of the announced Content-Length
+
+    # On the loop
+
+    async def run(self) -> None:
+        """Answer the request. Raises what the application raises."""
+        work = asyncio.create_task(run_sync(self._respond)())
+        work.add_done_callback(lambda _: self._offers.put_nowait(None))
+        watch = asyncio.create_task(self._watch())
+        try:
+            while (messages := await self._offers.get()) is not None:
+                await self._send_all(messages)
+        finally:
+            # A thread cannot be stopped: its next message ends it.
+            self._end()
+            watch.cancel()
+            await asyncio.wait({work, watch})
+            error = work.exception()
+        if error is not None:
+            raise error
+
+    async def _watch(self) -> None:
+        with suppress(OSError):
+            while (await self._receive())["type"] != "http.disconnect":
+                pass
+        self._end()
+
+    async def _send_all(self, messages: list[Message]) -> None:
+        try:
+            for message in messages:
+                await self._send(message)
+        except OSError:
+            self._end()
+        except Exception as error:  # of the server's, about what the application sends
+            self._over = True
+            if not self._taken.done():
+                self._taken.set_exception(error)
+        else:
+            if not self._taken.done():
+                self._taken.set_result(None)
+
+    def _end(self) -> None:
+        self._over = True
+        if not self._taken.done():
+            self._taken.set_exception(ClientDisconnectedError())
+
+    def _offer(self, messages: list[Message]) -> None:
+        if self._over:
+            self._end()
+        else:
+            self._offers.put_nowait(messages)
+
+    # In the thread
+
+    def _respond(self) -> None:
+        result = self._app(self._environ, self._start_response)
+        try:
+            for data in result:
+                if self._ended:
+                    break  # what is over the announced length, or in answer to HEAD
+                if data:
+                    self._write(data)
+            if not self._ended:
+                self._write(b"", more=False)
+        finally:
+            close = getattr(result, "close", None)
+            if close is not None:
+                close()
+
+    def _start_response(
+        self, status: str, headers: list[tuple[str, str]], exc_info: ExcInfo | None = None
+    ) -> Callable[[bytes], None]:
+        if exc_info is not None:
+            try:
+                if self._started:
+                    raise exc_info[1].with_traceback(exc_info[2])
+            finally:
+                exc_info = None  # or the traceback and this frame would keep each other
+        elif self._head is not None:
+            raise RuntimeError("start_response was called again without exc_info")
+        head = Response(status=status)
+        head.headers = Headers([item for item in headers if not is_hop_by_hop_header(item[0])])
+        self._head = head
+        return self._write
+
+    def _write(self, data: bytes, more: bool = True) -> None:
+        if self._ended:
+            return
+        messages = []
+        if not self._started:
+            messages.append(self._start())
+            self._started = True
+        if self._left is not None:
+            data = data[: self._left]
+            self._left -= len(data)
+            more = more and self._left > 0
+        self._ended = not more
+        messages.append({"type": "http.response.body", "body": data, "more_body": more})
+        self._taken = Future()
+        self._loop.call_soon_threadsafe(self._offer, messages)
+        self._taken.result()
+
+    def _start(self) -> Message:
+        head = self._head
+        if head is None:
+            raise RuntimeError("start_response was not called before the first bytes of the body")
+        status = head.status_code
+        if self._environ["REQUEST_METHOD"] == "HEAD" or status < 200 or status in (204, 304):
+            self._left = 0
+        else:
+            self._left = head.content_length
+        return {"type": "http.response.start", "status": status, "headers": head.header_items()}
+
+
+async def _refuse(error: HTTPException, send: Send) -> None:
+    response = Response.from_exception(error)
+    body = await response.get_data()
+    with suppress(OSError):
+        await send(
+            {
+                "type": "http.response.start",
+                "status": response.status_code,
+                "headers": response.header_items(),
+            }
+        )
+        await send({"type": "http.response.body", "body": body})
+
+
+def _as_latin_1(text: str) -> str:
+    """Text as PEP 3333 has it: a str whose characters are the bytes of its UTF-8."""
+    return text.encode("utf-8", "replace").decode("latin-1")

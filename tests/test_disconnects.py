@@ -1,0 +1,776 @@
+"""What ends early: clients that go, servers that give up, answers that take too long."""
+
+import asyncio
+import socket
+import threading
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from asgi import HTTP, Websocket, get, http_scope, post, settle, stream, websocket_scope
+from servers.processes import free_port, running
+
+from quart import Quart, Response, make_push_promise, send_early_hints, websocket
+from quart import request as current
+from quart.asgi import ResponseTimeoutError
+from quart.wrappers import ClientDisconnectedError
+
+VERSIONS = pytest.mark.parametrize("version", ["2.3", "2.5"])  # sends raise from 2.4 on
+
+
+def make_app(view: Any, **options: Any) -> Quart:
+    """An application with one view, for requests with or without a body."""
+    app = Quart("tests", root_path="tests")
+    app.add_url_rule("/", "view", view, methods=["GET", "POST"], **options)
+    return app
+
+
+def make_websocket_app(view: Any, **options: Any) -> Quart:
+    app = Quart("tests", root_path="tests")
+    app.websocket("/", **options)(view)
+    return app
+
+
+def open_websocket(app: Quart, **options: Any) -> Websocket:
+    ws = Websocket(app, websocket_scope("/", **options))
+    ws.feed({"type": "websocket.connect"})
+    return ws
+
+
+# --- a client that goes: reads
+
+
+async def read_data() -> Any:
+    return await current.get_data()
+
+
+async def read_iterator() -> Any:
+    async for _ in current.body:
+        pass
+
+
+async def read_form() -> Any:
+    return await current.form
+
+
+async def read_parts() -> Any:
+    async for _ in current.multipart():
+        pass
+
+
+READERS = [
+    (read_data, "text/plain", b"data"),
+    (read_iterator, "text/plain", b"data"),
+    (read_form, "application/x-www-form-urlencoded", b"a=b"),
+    (read_form, "multipart/form-data; boundary=b", b"--b\r\n"),
+    (read_parts, "multipart/form-data; boundary=b", b"--b\r\n"),
+]
+
+
+@pytest.mark.parametrize(("read", "content_type", "begin"), READERS)
+@pytest.mark.parametrize("cancels", [True, False])
+async def test_reads_end_with_the_client(
+    read: Callable[[], Awaitable[Any]], content_type: str, begin: bytes, cancels: bool
+) -> None:
+    """A handler that is not cancelled gets ClientDisconnectedError, each time it reads."""
+    seen: list[str] = []
+
+    async def view() -> Any:
+        for _ in range(2):
+            try:
+                await read()
+            except BaseException as error:
+                seen.append(type(error).__name__)
+                if cancels:
+                    raise
+        return "late"
+
+    app = make_app(view)
+    app.config["CANCEL_ON_DISCONNECT"] = cancels
+    async with stream(app, "POST", headers={"content-type": content_type}) as http:
+        http.body(begin, more=True)
+        await settle()
+        http.disconnect()
+
+    assert ["CancelledError"] if cancels else ["ClientDisconnectedError"] * 2 == seen
+    assert [] == http.messages
+
+
+async def test_a_body_that_came_is_read_after_the_client_has_gone() -> None:
+    """What was offered before the disconnect is not lost."""
+    seen = []
+
+    async def view() -> Any:
+        await asyncio.sleep(0.01)
+        seen.append(await current.get_data())
+
+    app = make_app(view, cancel_on_disconnect=False)
+    async with stream(app, "POST") as http:
+        http.body(b"a", more=True)
+        http.body(b"b")
+        http.disconnect()
+
+    assert [b"ab"] == seen
+
+
+async def test_a_client_that_goes_is_no_error(caplog: pytest.LogCaptureFixture) -> None:
+    """Nothing is logged, and no error handler is called for a handler that is cancelled."""
+    handled = []
+
+    async def view() -> Any:
+        await current.get_data()
+
+    app = make_app(view)
+    app.register_error_handler(Exception, handled.append)
+    async with stream(app, "POST") as http:
+        http.body(b"x", more=True)
+        await settle()
+        http.disconnect()
+
+    assert [] == handled
+    assert [] == caplog.records
+
+
+# --- a client that goes: sends
+
+
+@VERSIONS
+@pytest.mark.parametrize("send", ["hint", "push"])
+async def test_sends_of_a_request_raise(version: str, send: str) -> None:
+    """Once the handler can know."""
+    seen = []
+
+    async def view() -> Any:
+        while not await current.is_disconnected():
+            await asyncio.sleep(0)
+        try:
+            if send == "hint":
+                await send_early_hints("/style.css")
+            else:
+                await make_push_promise("/style.css")
+        except ClientDisconnectedError as error:
+            seen.append(error)
+            raise
+
+    extensions = ["http.response.early_hint", "http.response.push"]
+    app = make_app(view, cancel_on_disconnect=False)
+    async with stream(app, spec_version=version, extensions=extensions) as http:
+        http.body()
+        http.disconnect()
+
+    assert 1 == len(seen)
+
+
+@VERSIONS
+async def test_sends_of_a_websocket_raise(version: str) -> None:
+    """With the close code and the reason of the client."""
+    seen = []
+
+    async def view() -> None:
+        await websocket.accept()
+        while True:
+            try:
+                await websocket.send("x")
+            except ClientDisconnectedError as error:
+                seen.append((error.code, error.reason))
+                raise
+            await asyncio.sleep(0.001)
+
+    app = make_websocket_app(view, cancel_on_disconnect=False)
+    async with open_websocket(app, spec_version=version) as ws:
+        await ws.accepted()
+        ws.disconnect(4000, "enough")
+
+    assert [(4000, "enough" if version >= "2.3" else "")] == seen
+
+
+@VERSIONS
+async def test_accepting_a_websocket_that_has_gone_raises(version: str) -> None:
+    seen = []
+
+    async def view() -> None:
+        await asyncio.sleep(0.01)
+        try:
+            await websocket.accept()
+        except ClientDisconnectedError as error:
+            seen.append(error)
+            raise
+
+    app = make_websocket_app(view, cancel_on_disconnect=False)
+    async with open_websocket(app, spec_version=version) as ws:
+        ws.disconnect(1006)
+
+    assert 1 == len(seen)
+
+
+# --- a client that goes: streams
+
+
+def endless(log: list[str], sync: bool) -> Any:
+    async def words() -> AsyncIterator[str]:
+        try:
+            while True:
+                yield "word"
+                await asyncio.sleep(0.001)
+        finally:
+            log.append("closed")
+
+    def sync_words() -> Iterator[str]:
+        try:
+            while True:
+                yield "word"
+                time.sleep(0.001)
+        finally:
+            log.append("closed")
+
+    return sync_words() if sync else words()
+
+
+@VERSIONS
+@pytest.mark.parametrize("sync", [True, False])
+@pytest.mark.parametrize("cancels", [True, False])
+@pytest.mark.parametrize("paused", [True, False])
+async def test_generators_are_closed_at_once(
+    version: str, sync: bool, cancels: bool, paused: bool
+) -> None:
+    """Not when they are collected: before the application returns, whatever a send does then."""
+    log: list[str] = []
+
+    async def view() -> Any:
+        return endless(log, sync)
+
+    app = make_app(view, cancel_on_disconnect=cancels)
+    async with stream(app, spec_version=version) as http:
+        http.body()
+        assert b"word" == await http.chunk()
+        if paused:
+            http.pause()
+            await settle()
+        http.disconnect()
+        await http.finish()
+        assert ["closed"] == log
+
+
+async def test_a_generator_that_waits_is_closed() -> None:
+    """For something other than the client."""
+    log = []
+
+    async def words() -> AsyncIterator[str]:
+        try:
+            yield "first"
+            await asyncio.sleep(60)
+        finally:
+            log.append("closed")
+
+    async def view() -> Any:
+        return words()
+
+    async with stream(make_app(view)) as http:
+        http.body()
+        await http.chunk()
+        http.disconnect()
+
+    assert ["closed"] == log
+
+
+async def test_a_stream_reads_no_more_of_the_upload_than_a_view() -> None:
+    async def view() -> Any:
+        async def words() -> AsyncIterator[str]:
+            for _ in range(5):
+                yield "word"
+                await asyncio.sleep(0.01)
+
+        return words()
+
+    async with stream(make_app(view), "POST") as http:
+        for _ in range(1024):
+            http.body(b"x" * 65536, more=True)
+        assert b"word" * 5 == (await http.response()).body
+        assert 16 >= http.received
+
+
+# --- a client that goes: choices
+
+
+@pytest.mark.parametrize("where", ["app", "route"])
+@pytest.mark.parametrize("kind", ["request", "websocket"])
+@pytest.mark.parametrize("cancels", [True, False])
+async def test_cancel_on_disconnect(where: str, kind: str, cancels: bool) -> None:
+    """The route's choice comes before the application's."""
+    log = []
+    gone = asyncio.Event()
+
+    async def view() -> Any:
+        try:
+            await gone.wait()
+            log.append("finished")
+        except asyncio.CancelledError:
+            log.append("cancelled")
+            raise
+        return None if kind == "websocket" else "late"
+
+    options = {"cancel_on_disconnect": cancels} if where == "route" else {}
+    app = (make_app if kind == "request" else make_websocket_app)(view, **options)
+    app.config["CANCEL_ON_DISCONNECT"] = cancels if where == "app" else not cancels
+    if kind == "request":
+        http: Any = HTTP(app, http_scope("GET", "/"))
+        http.feed({"type": "http.request", "body": b"", "more_body": False})
+    else:
+        http = open_websocket(app)
+    async with http:
+        await settle()
+        http.disconnect()
+        await settle()
+        gone.set()
+
+    assert ["cancelled" if cancels else "finished"] == log
+
+
+async def test_is_disconnected_with_a_body_that_nobody_reads() -> None:
+    """It looks behind no more than the read-ahead, and loses nothing of the body."""
+    seen = []
+
+    async def view() -> Any:
+        seen.append(await current.is_disconnected())
+        return await current.get_data()
+
+    async with stream(make_app(view), "POST") as http:
+        http.body(b"a", more=True)
+        http.body(b"b")
+        response = await http.response()
+
+    assert [False] == seen
+    assert b"ab" == response.body
+
+
+async def test_is_disconnected_while_another_task_reads() -> None:
+    """Two readers do not wait in `receive` together."""
+
+    async def view() -> Any:
+        reader = asyncio.create_task(current.get_data())
+        await asyncio.sleep(0)
+        gone = await current.is_disconnected()
+        return [gone, (await reader).decode()]
+
+    async with stream(make_app(view), "POST", suspends=True) as http:
+        await settle()
+        http.body(b"body")
+        response = await http.response()
+
+    assert [False, "body"] == response.json
+
+
+async def test_cleanup_may_wait() -> None:
+    """A handler that is cancelled may still await, and so may teardown functions."""
+    log = []
+
+    async def view() -> Any:
+        try:
+            await asyncio.sleep(60)
+        finally:
+            await asyncio.sleep(0.01)
+            log.append("view")
+
+    app = make_app(view)
+
+    @app.teardown_request
+    async def teardown(error: Any) -> None:
+        await asyncio.sleep(0.01)
+        log.append(type(error).__name__)
+
+    async with stream(app) as http:
+        http.body()
+        await settle()
+        http.disconnect()
+
+    assert ["view", "CancelledError"] == log
+
+
+async def test_a_handler_that_swallows_its_cancellation() -> None:
+    """Its answer goes nowhere, and nothing is left behind."""
+
+    async def view() -> Any:
+        try:
+            await asyncio.sleep(60)
+        except asyncio.CancelledError:
+            return "swallowed"
+
+    async with stream(make_app(view)) as http:
+        http.body()
+        await settle()
+        http.disconnect()
+
+    assert [] == http.messages
+
+
+@pytest.mark.parametrize("how", ["disconnect", "cancel"])
+async def test_teardown_waits_for_the_thread_of_a_sync_view(how: str) -> None:
+    """Nothing is taken from under a view that cannot be stopped."""
+    log = []
+    begun, go = asyncio.Event(), threading.Event()
+    loop = asyncio.get_running_loop()
+
+    def view() -> Any:
+        loop.call_soon_threadsafe(begun.set)
+        assert go.wait(5)
+        log.append("view")
+        return ""
+
+    app = make_app(view)
+    app.teardown_request(lambda error: log.append("teardown"))
+    async with stream(app) as http:
+        http.body()
+        await begun.wait()
+        if how == "disconnect":
+            http.disconnect()
+        else:
+            cancelling = asyncio.create_task(http.cancel())
+        await asyncio.sleep(0.02)
+        assert [] == log
+        go.set()
+        if how == "cancel":
+            await cancelling
+
+    assert ["view", "teardown"] == log
+
+
+# --- a server that gives up
+
+
+async def waits() -> Any:
+    await asyncio.sleep(60)
+
+
+async def streams() -> Any:
+    return endless([], sync=False)
+
+
+async def streams_in_a_thread() -> Any:
+    return endless([], sync=True)
+
+
+def sync_view() -> Any:
+    time.sleep(0.05)
+    return ""
+
+
+@pytest.mark.parametrize(
+    "view", [waits, read_data, read_form, streams, streams_in_a_thread, sync_view]
+)
+@pytest.mark.parametrize("paused", [True, False])
+async def test_a_servers_cancel_leaves_nothing(view: Any, paused: bool) -> None:
+    """No task, wherever the request stands; the teardown runs."""
+    log = []
+    app = make_app(view)
+    app.teardown_request(lambda error: log.append("teardown"))
+    async with stream(app, "POST") as http:
+        http.body(b"x", more=view in (read_data, read_form))
+        if paused:
+            http.pause()
+        await asyncio.sleep(0.01)
+        await http.cancel()
+
+    assert ["teardown"] == log
+
+
+async def receives() -> None:
+    await websocket.receive()
+
+
+async def iterates() -> None:
+    async for _ in websocket:
+        pass
+
+
+async def sends() -> None:
+    while True:
+        await websocket.send("x")
+        await asyncio.sleep(0)
+
+
+@pytest.mark.parametrize("view", [waits, receives, iterates, sends])
+async def test_a_servers_cancel_of_a_websocket_leaves_nothing(view: Any) -> None:
+    log = []
+    app = make_websocket_app(view)
+    app.teardown_websocket(lambda error: log.append(type(error).__name__))
+    async with open_websocket(app) as ws:
+        await asyncio.sleep(0.01)
+        await ws.cancel()
+
+    assert ["CancelledError"] == log
+
+
+# --- answers that take too long
+
+
+def slow(log: list[str], first: str | None = "first") -> Any:
+    async def words() -> AsyncIterator[str]:
+        try:
+            if first is not None:
+                yield first
+            await asyncio.sleep(60)
+        finally:
+            log.append("closed")
+
+    return words()
+
+
+@pytest.mark.parametrize("where", ["app", "response"])
+async def test_a_response_that_takes_too_long(where: str, caplog: pytest.LogCaptureFixture) -> None:
+    """It is logged, its generator is closed, and the client can tell that it is not whole."""
+    log: list[str] = []
+
+    async def view() -> Any:
+        response = Response(slow(log))
+        if where == "response":
+            response.timeout = 0.02
+        return response
+
+    app = make_app(view)
+    app.config["RESPONSE_TIMEOUT"] = 0.02 if where == "app" else 60
+    response = await get(app, raises=ResponseTimeoutError, aborts=True)
+
+    assert (200, b"first") == (response.status, response.body)
+    assert ["closed"] == log
+    assert ["/ [GET]"] == [r.getMessage()[16:23] for r in caplog.records if r.name == app.name]
+
+
+async def test_a_response_that_never_begins() -> None:
+    """Nothing of it was sent, so the server can answer 500."""
+
+    async def view() -> Any:
+        return slow([], first=None)
+
+    app = make_app(view)
+    app.config["RESPONSE_TIMEOUT"] = 0.02
+    response = await get(app, raises=ResponseTimeoutError, aborts=True)
+
+    assert [] == response.messages
+
+
+@pytest.mark.parametrize("size", [1_000_000, 65_537])
+async def test_a_client_that_does_not_read(size: int) -> None:
+    """What is in memory has the same limit as a stream, when it is too large for a buffer."""
+
+    async def view() -> Any:
+        return b"x" * size
+
+    app = make_app(view)
+    app.config["RESPONSE_TIMEOUT"] = 0.02
+    async with stream(app, raises=ResponseTimeoutError, aborts=True) as http:
+        http.pause()
+        http.body()
+        await http.finish()
+
+
+async def test_no_timeout() -> None:
+    """None is no limit, on the response or the application."""
+
+    async def view() -> Any:
+        async def words() -> AsyncIterator[str]:
+            yield "a"
+            await asyncio.sleep(0.04)
+            yield "b"
+
+        response = Response(words())
+        if "response" in current.args:
+            response.timeout = None
+        return response
+
+    app = make_app(view)
+    app.config["RESPONSE_TIMEOUT"] = 0.01
+    assert "ab" == (await get(app, "/?response")).text
+    app.config["RESPONSE_TIMEOUT"] = None
+    assert "ab" == (await get(app, "/")).text
+
+
+async def test_a_timeout_of_the_handlers_own_is_its_own() -> None:
+    """It is an error like others; the timeout of the response is not blamed."""
+
+    async def view() -> Any:
+        async def words() -> AsyncIterator[str]:
+            async with asyncio.timeout(0.01):
+                await asyncio.sleep(60)
+            yield "never"
+
+        return words()
+
+    assert 500 == (await get(make_app(view))).status
+
+
+# --- errors in streams
+
+
+def failing(sync: bool, first: str | None) -> Any:
+    async def words() -> AsyncIterator[str]:
+        if first is not None:
+            yield first
+        raise LookupError("in a stream")
+
+    def sync_words() -> Iterator[str]:
+        if first is not None:
+            yield first
+            time.sleep(0.02)
+        raise LookupError("in a stream")
+
+    return sync_words() if sync else words()
+
+
+@pytest.mark.parametrize("sync", [True, False])
+async def test_an_error_before_the_first_byte(sync: bool, caplog: pytest.LogCaptureFixture) -> None:
+    """A 500, by the application's own handler; one traceback in the log."""
+
+    async def view() -> Any:
+        return failing(sync, first=None)
+
+    app = make_app(view)
+    app.register_error_handler(500, lambda error: ("handled", 500))
+    response = await get(app)
+
+    assert (500, "handled") == (response.status, response.text)
+    assert 1 == caplog.text.count("Traceback (most recent call last)")
+
+
+@pytest.mark.parametrize("sync", [True, False])
+async def test_an_error_after_the_first_byte(sync: bool) -> None:
+    """The answer is broken off: the server is told by the error."""
+
+    async def view() -> Any:
+        return failing(sync, first="first")
+
+    response = await get(make_app(view), raises=LookupError, aborts=True)
+
+    assert b"first" == response.body
+
+
+# --- uploads that stop, or are never read
+
+
+async def test_a_silent_client() -> None:
+    """`BODY_TIMEOUT` seconds without a byte are a 408, for the application's handlers, too."""
+    app = make_app(read_data)
+    app.config["BODY_TIMEOUT"] = 0.02
+    app.register_error_handler(408, lambda error: ("too slow", 408))
+    async with stream(app, "POST") as http:
+        http.body(b"x", more=True)
+        response = await http.response()
+
+    assert (408, "too slow") == (response.status, response.text)
+
+
+@pytest.mark.parametrize("piece", [1024, 65_536, 1_048_576])
+async def test_an_upload_that_nobody_reads(piece: int) -> None:
+    """Of 64 MiB offered to a handler that sleeps at most 1 MiB is pulled."""
+
+    async def view() -> Any:
+        await asyncio.sleep(0.02)
+        return "done"
+
+    async with stream(make_app(view), "POST") as http:
+        for _ in range(64 * 2**20 // piece):
+            http.body(b"x" * piece, more=True)
+        assert 200 == (await http.response()).status
+        assert 2**20 >= http.received * piece
+
+
+async def test_an_upload_to_a_handler_that_answers_at_once() -> None:
+    """Nothing is pulled at all."""
+
+    async def view() -> Any:
+        return "done"
+
+    async with stream(make_app(view), "POST") as http:
+        http.body(b"x" * 65_536, more=True)
+        assert 200 == (await http.response()).status
+        assert 0 == http.received
+
+
+async def test_a_404_pulls_nothing() -> None:
+    assert 404 == (await post(make_app(read_data), "/nowhere", body=b"x")).status
+
+
+# --- with real servers
+
+SITE = """
+import asyncio
+from quart import Quart, Response
+
+app = Quart(__name__)
+app.config["RESPONSE_TIMEOUT"] = 0.3
+
+
+async def words(number):
+    for _ in range(number):
+        yield "word"
+        await asyncio.sleep(0.01)
+    await asyncio.sleep(0.2 if number == 3 else 60)
+
+
+@app.get("/cut")
+async def cut():
+    return words(5)
+
+
+@app.get("/cut-announced")
+async def cut_announced():
+    response = Response(words(5))
+    response.content_length = 1000
+    return response
+
+
+@app.get("/fails")
+async def fails():
+    async def broken():
+        yield "word"
+        await asyncio.sleep(0.01)
+        raise ValueError
+
+    return broken()
+
+
+@app.get("/never")
+async def never():
+    return words(0)
+
+
+@app.get("/whole")
+async def whole():
+    return words(3)
+"""
+
+
+def ask(port: int, path: str) -> bytes:
+    """All that a server sends over a connection, until it closes it."""
+    with socket.create_connection(("127.0.0.1", port), 10) as connection:
+        connection.sendall(
+            f"GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n".encode()
+        )
+        answer = b""
+        while data := connection.recv(65536):
+            answer += data
+        return answer
+
+
+@pytest.mark.parametrize("server", ["uvicorn", "hypercorn"])
+async def test_real_servers_tell_half_an_answer_from_a_whole_one(
+    server: str, tmp_path: Path
+) -> None:
+    """Without the last chunk, or the announced length, a client knows."""
+    pytest.importorskip(server)
+    (tmp_path / "site_of_slow_answers.py").write_text(SITE)
+    port = free_port()
+    where = ["--bind", f"127.0.0.1:{port}"] if server == "hypercorn" else ["--port", str(port)]
+    with running(port, "-m", server, "site_of_slow_answers:app", *where, cwd=tmp_path) as process:
+        paths = ["/whole", "/cut", "/cut-announced", "/fails", "/never"]
+        answers = await asyncio.gather(*(asyncio.to_thread(ask, port, path) for path in paths))
+        whole, cut, announced, fails, never = answers
+
+        assert whole.endswith(b"\r\n0\r\n\r\n")
+        for answer in (cut, fails):
+            assert answer.startswith(b"HTTP/1.1 200")
+            assert answer.endswith(b"4\r\nword\r\n")
+        assert announced.endswith(b"\r\n\r\n" + b"word" * 5)
+        assert never.startswith(b"HTTP/1.1 500")
+        assert 3 == process.said().count("took longer than its timeout of 0.3 s and was cut off")
