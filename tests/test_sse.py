@@ -112,9 +112,19 @@ def test_what_would_break_the_stream(fields: dict[str, Any]) -> None:
         ServerSentEvent(**fields)
 
 
-@pytest.mark.parametrize("fields", [{"data": b"x"}, {"data": 1}, {"retry": 1.5}, {"retry": "3"}])
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"data": b"x"},
+        {"data": 1},
+        {"id": 1},
+        {"data": "x", "event": 1},
+        {"retry": 1.5},
+        {"retry": "3"},
+    ],
+)
 def test_wrong_types(fields: dict[str, Any]) -> None:
-    """Data is text, the time to retry an int."""
+    """Data and id are text, the time to retry an int."""
     with pytest.raises(TypeError):
         ServerSentEvent(**fields)
 

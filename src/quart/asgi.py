@@ -45,9 +45,6 @@ _BODILESS = frozenset({*range(100, 200), 204, 304})
 # A body up to this size fits into the server's buffers, so sending it needs no timer.
 _SMALL = 65_536
 
-# What a step of a coroutine gives when it was the last one.
-_DONE = object()
-
 # Makes an object without calling its constructor.
 _new = object.__new__
 
@@ -71,7 +68,7 @@ class _ASGIConnection(Generic[T_connection]):
 
     # PERF: a connection whose handler does not wait never sets these.
     disconnected: ClientDisconnectedError | None = None
-    _task: asyncio.Task[Any] | None = None  # the handler's, from when it first waits
+    _armed: asyncio.Handle | None = None
     _look_out: asyncio.Task[None] | None = None
     _deadline: asyncio.TimerHandle | None = None
     _ahead: deque[Message] | None = None
@@ -87,18 +84,22 @@ class _ASGIConnection(Generic[T_connection]):
     def __init__(self, app: Quart, scope: Any) -> None:
         self.app = app
         self.scope = scope
-        self._armed: asyncio.Handle | None = None
+        self._task: asyncio.Task[Any] | None = None  # the handler's, from when it first waits
 
     def _note_task(self) -> None:
         """Called in the handler's task: it is what a disconnect cancels."""
         self._loop = asyncio.get_running_loop()
         self._task = asyncio.current_task(self._loop)
 
+    def _expect_to_wait(self) -> None:
+        """Called in the handler's task when it is about to wait: look out from then on."""
+        if self._task is None:
+            self._note_task()
+        self._arm()
+
     async def _close(self) -> None:
         """Leave nothing behind where the handler has waited."""
-        if self._armed is not None:
-            self._armed.cancel()
-            self._armed = None
+        self._disarm()
         self.app._connections.discard(self)
         if self._deadline is not None:
             self._deadline.cancel()
@@ -158,6 +159,11 @@ class _ASGIConnection(Generic[T_connection]):
             and self.disconnected is None
         ):
             self._armed = self._loop.call_soon(self._watch)
+
+    def _disarm(self) -> None:
+        if self._armed is not None:
+            self._armed.cancel()
+            self._armed = None
 
     def _watch(self) -> None:
         self._armed = None
@@ -241,21 +247,6 @@ class ASGIHTTPConnection(_ASGIConnection[Request]):
     async def __call__(self, receive: Any, send: Any) -> None:
         self._receive = receive
         self._send = send
-        # PERF: the first step is taken by hand, and most handlers need no other: they are spared
-        # the callback that starts the look-out, and its cancellation (a tenth of a request).
-        work = self._answer().__await__()
-        blocker = next(work, _DONE)
-        if blocker is not _DONE:
-            self._note_task()
-            if not self._answered:
-                self._arm()
-            try:
-                await Started(work, blocker)
-            finally:
-                await self._close()
-        del self.connection  # PERF: no cycle is left for the garbage collector
-
-    async def _answer(self) -> None:
         scope = self.scope
         root_path, path, mounted = "", scope["path"], True
         if scope.get("root_path"):
@@ -278,7 +269,16 @@ class ASGIHTTPConnection(_ASGIConnection[Request]):
             if not mounted:
                 request.routing_exception = NotFound()
             try:
-                response = await self.app.handle_request(request)
+                # PERF: the first step is taken by hand, and most handlers need no other: they are
+                # spared the callback that starts the look-out, and its cancellation.
+                work = self.app.handle_request(request).__await__()
+                try:
+                    blocker = work.send(None)
+                except StopIteration as end:
+                    response = end.value
+                else:
+                    self._expect_to_wait()
+                    response = await Started(work, blocker)
             except Exception as error:
                 response = await self._response_to(error)
             try:
@@ -298,9 +298,8 @@ class ASGIHTTPConnection(_ASGIConnection[Request]):
                 else:
                     # A small body that is in memory is sent at once: nothing to look out for.
                     self._answered = True
-                    if self._armed is not None:
-                        self._armed.cancel()
-                        self._armed = None
+                    if self._task is not None:
+                        self._disarm()
                     if scope["method"] == "HEAD" or status in _BODILESS:
                         data = b""
                     try:
@@ -317,6 +316,10 @@ class ASGIHTTPConnection(_ASGIConnection[Request]):
             # The look-out's cancellation ends here; the server's goes on.
             if not self._cancelled or (self._task and self._task.cancelling() > 1):
                 raise
+        finally:
+            if self._task is not None:
+                await self._close()
+        del self.connection  # PERF: no cycle is left for the garbage collector
 
     async def _response_to(self, error: Exception) -> Response:
         """The page for an error that the application would not keep."""
@@ -349,6 +352,7 @@ class ASGIHTTPConnection(_ASGIConnection[Request]):
             await self._send_message(start)
             await self._send_message({"type": "http.response.body", "body": b""})
             return
+        self._expect_to_wait()
         trailers = response.trailers if self._offers("http.response.trailers") else None
         if trailers is not None:
             start["trailers"] = True
@@ -422,6 +426,7 @@ class ASGIHTTPConnection(_ASGIConnection[Request]):
 
     async def _late_response_to(self, error: Exception) -> Response:
         """The 500 for an error found when the response was made already, but not begun."""
+        self._expect_to_wait()
         app = self.app
         ctx = app.request_context(self.connection)
         try:

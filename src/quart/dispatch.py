@@ -128,6 +128,8 @@ class Dispatch(App):
                 raise
             response = await getattr(self, kind.handle_exception)(ctx, error)
         finally:
+            # A client that goes now must not keep a teardown function from running.
+            cancels, request.cancel_on_disconnect = request.cancel_on_disconnect, False
             try:
                 if ctx.held or "_quart._preserve_context" in request.scope:
                     await self._keep(ctx, raised, response)
@@ -136,6 +138,7 @@ class Dispatch(App):
             except BaseExceptionGroup as errors:
                 self._teardown_failed(ctx, errors)
             finally:
+                request.cancel_on_disconnect = cancels
                 _cv_app.reset(token)
         return response
 
@@ -306,6 +309,9 @@ class Dispatch(App):
             _keep_error(errors, error)
         if signals.appcontext_popped.receivers:
             await _collect(errors, self._send_signal(signals.appcontext_popped))
+        for error in errors:
+            if _ends_the_task(error):
+                raise error
         if errors:
             raise BaseExceptionGroup(f"Errors in the teardown of {ctx!r}", errors)
 
@@ -804,7 +810,7 @@ async def _collect(errors: list[BaseException], work: Awaitable[Any]) -> None:
 def _keep_error(errors: list[BaseException], error: BaseException) -> None:
     if isinstance(error, BaseExceptionGroup):
         errors.extend(error.exceptions)
-    elif _ends_the_task(error):
+    elif isinstance(error, (GeneratorExit, KeyboardInterrupt, SystemExit)):
         raise error
     else:
         errors.append(error)

@@ -101,6 +101,12 @@ class ServerConfig(Config):
             where = ", ".join([*self.bind, *self.insecure_bind, *self.quic_bind])
             raise StartError(f"Cannot listen on {where}: {error}") from error
 
+    def close(self) -> None:
+        """Close the sockets, whether or not the server came to use them."""
+        sockets = self.create_sockets()
+        for sock in sockets.secure_sockets + sockets.insecure_sockets + sockets.quic_sockets:
+            sock.close()
+
 
 def configure(
     app: Quart,
@@ -229,6 +235,7 @@ async def serve(
             stopping.set()
             await served.end(app.config["SHUTDOWN_TIMEOUT"], config.shutdown_timeout)
             await end_tasks({server}, CLOSE_TIMEOUT)
+            config.close()
     for task in (server, trigger):
         if not task.cancelled():
             task.result()

@@ -42,7 +42,7 @@ class ServerSentEvent:
 
     Raises ValueError for what would break the stream or never reach a listener: a line break in
     `event` or `id`, NUL in `id`, a negative `retry`, an `event` without data, both kinds of data;
-    and TypeError for data that is not a str, and a `retry` that is not an int.
+    and TypeError for text that is not a str, and a `retry` that is not an int.
     """
 
     __slots__ = ("_json", "_text", "comment", "event", "id", "retry")
@@ -57,11 +57,12 @@ class ServerSentEvent:
         comment: str | None = None,
         json: Any = ...,
     ) -> None:
-        if data is not None and not isinstance(data, str):
-            raise TypeError(
-                f"The data of an event is a str, not {type(data).__name__};"
-                " other values can be sent with 'json'."
-            )
+        for name, value in (("data", data), ("event", event), ("id", id), ("comment", comment)):
+            if value is not None and not isinstance(value, str):
+                raise TypeError(
+                    f"{name!r} of an event is a str, not {type(value).__name__};"
+                    " data of other types can be sent with 'json'."
+                )
         if data is not None and json is not ...:
             raise ValueError("An event has either 'data' or 'json'.")
         if event is not None:

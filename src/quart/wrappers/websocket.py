@@ -5,7 +5,9 @@ It knows messages as str and bytes; the ASGI messages they travel in belong to a
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from werkzeug.exceptions import BadRequest
@@ -16,6 +18,33 @@ if TYPE_CHECKING:
     from werkzeug.datastructures import Headers
 
 
+class Buffer:
+    """The messages for a websocket whose connection pushes them.
+
+    Connections here are read by whoever wants a message. Those of a subclass may push, for
+    instance because another event loop than asyncio's runs them.
+    """
+
+    def __init__(self) -> None:
+        self._queue: Any = asyncio.Queue()
+
+    async def put(self, data: str | bytes) -> None:
+        """Add a message that has arrived."""
+        await self._queue.put(data)
+
+    async def get(self) -> str | bytes:
+        """The next message. Raises ClientDisconnectedError when there will be none."""
+        data: str | bytes | None = await self._queue.get()
+        if data is None:
+            self.disconnect()  # for the next reader
+            raise ClientDisconnectedError()
+        return data
+
+    def disconnect(self) -> None:
+        """The client has gone."""
+        self._queue.put_nowait(None)
+
+
 class Websocket(BaseRequestWebsocket):
     """One websocket connection, from its handshake to its close.
 
@@ -24,6 +53,8 @@ class Websocket(BaseRequestWebsocket):
     Iterating over it (`async for message in websocket`) gives each message (str or bytes)
     until the client closes.
     """
+
+    buffer_class = Buffer
 
     #: Set when an error in what the client sent decides the code to close with (RFC 6455, 7.4.1).
     _error_code: int | None = None
@@ -56,6 +87,11 @@ class Websocket(BaseRequestWebsocket):
         #: The code (int) and reason (str) the connection was closed with, by either side.
         self.close_code: int | None = None
         self.close_reason: str | None = None
+
+    @cached_property
+    def buffer(self) -> Buffer:
+        """Where a connection that pushes puts the messages."""
+        return self.buffer_class()
 
     @property
     def requested_subprotocols(self) -> list[str]:
