@@ -548,7 +548,7 @@ class Websocket(Connection):
         return _response("websocket.http.response.start", self.messages, self.chunks)
 
     def _last_event(self) -> Message:
-        last = self.messages[-1]
+        last = self.messages[-1] if self.messages else {"type": None}
         was_open = last["type"] == "websocket.close" and len(self.messages) > 1
         return self._disconnect_event(*(_close_of(last) if was_open else (1006, "")))
 

@@ -5,6 +5,7 @@ import contextvars
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from importlib.metadata import EntryPoint, EntryPoints, version
 from pathlib import Path
@@ -15,7 +16,7 @@ import click
 import flask.cli
 import pytest
 from click.testing import CliRunner, Result
-from servers.processes import free_port, running
+from servers.processes import Process, free_port, running
 
 import quart.cli
 from quart import Blueprint, Quart, current_app, g
@@ -766,6 +767,13 @@ def test_options_from_the_environment(app: Quart, calls: list[dict[str, Any]]) -
     assert 8000 == calls[0]["port"]
 
 
+def wait_for(process: Process, text: str) -> None:
+    deadline = time.monotonic() + TIMEOUT
+    while text not in process.said():
+        assert time.monotonic() < deadline, process.said()
+        time.sleep(0.05)
+
+
 def test_run_serves() -> None:
     """On what is bound, until Ctrl-C."""
     Path("app.py").write_text(APP.format("file"))
@@ -773,7 +781,7 @@ def test_run_serves() -> None:
     binds = [part for port in ports for part in ("-b", f"127.0.0.1:{port}")]
     with running(ports[1], "-m", "quart", "run", *binds, cwd=Path.cwd()) as process:
         for port in ports:
-            assert f" * Running on http://127.0.0.1:{port} (CTRL + C to quit)" in process.said()
+            wait_for(process, f" * Running on http://127.0.0.1:{port} (CTRL + C to quit)")
         assert 5 > process.interrupt()
         assert 0 == process.popen.returncode
 
@@ -786,10 +794,7 @@ def test_run_with_the_reloader() -> None:
     with running(port, "-m", "quart", *args, cwd=Path.cwd()) as process:
         assert 1 == process.said().count(" * Debug mode: off")
         Path("app.py").write_text("print('changed', flush=True)\n" + APP.format("file"))
-        for _ in range(200):
-            if "changed" in process.said():
-                break
-            asyncio.run(asyncio.sleep(0.05))
+        wait_for(process, "changed\n")
         assert "Detected change in" in process.said()
         assert 5 > process.interrupt()
 

@@ -436,6 +436,62 @@ async def test_teardown_waits_for_the_thread_of_a_sync_view(how: str) -> None:
     assert ["view", "teardown"] == log
 
 
+@pytest.mark.parametrize("how", ["disconnect", "cancel"])
+async def test_what_a_sync_view_waits_for_is_cancelled(how: str) -> None:
+    """The thread itself cannot be stopped, but what it waits for on the loop can."""
+    log = []
+
+    def view() -> Any:
+        try:
+            return current.get_data()
+        except BaseException as error:
+            log.append(type(error).__name__)
+            raise
+
+    app = make_app(view)
+    app.teardown_request(lambda error: log.append("teardown"))
+    async with stream(app, "POST") as http:
+        http.body(b"x", more=True)
+        await asyncio.sleep(0.05)
+        if how == "disconnect":
+            http.disconnect()
+        else:
+            await http.cancel()
+
+    assert log[0] in ("CancelledError", "ClientDisconnectedError")
+    assert ["teardown"] == log[1:]
+
+
+@pytest.mark.parametrize("how", ["disconnect", "cancel"])
+async def test_teardown_is_not_cut_short(how: str) -> None:
+    """A disconnect does not reach it; a server's cancel ends one function, not the others."""
+    log = []
+    begun = asyncio.Event()
+
+    async def view() -> Any:
+        return "answer"
+
+    app = make_app(view)
+    app.teardown_appcontext(lambda error: log.append("app"))
+    app.teardown_request(lambda error: log.append("last"))
+
+    @app.teardown_request
+    async def teardown(error: Any) -> None:
+        begun.set()
+        await asyncio.sleep(0.02)
+        log.append("first")
+
+    async with stream(app) as http:
+        http.body()
+        await begun.wait()
+        if how == "disconnect":
+            http.disconnect()
+        else:
+            await http.cancel()
+
+    assert ["first", "last", "app"][how == "cancel" :] == log
+
+
 # --- a server that gives up
 
 

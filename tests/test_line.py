@@ -572,6 +572,67 @@ async def test_trusted_hosts(connection: Connection) -> None:
     assert 400 == (await connection.get("/", headers={"Host": "evil.org"})).status
 
 
+@pytest.mark.parametrize(
+    ("trusted", "host", "status"),
+    [
+        ([".example.com"], "a.example.com", 200),
+        ([".example.com"], "example.com", 200),
+        ([".example.com"], "badexample.com", 400),
+        (["example.com"], "a.example.com", 400),
+        (["example.com"], "example.com:8000", 200),
+        (["example.com"], "example.com@evil.org", 400),
+        (["example.com"], "", 400),
+    ],
+)
+async def test_trusted_hosts_and_names(trusted: list[str], host: str, status: int) -> None:
+    """A leading dot takes in subdomains; ports do not matter, an error handler answers."""
+    app = Quart(__name__)
+    app.config["TRUSTED_HOSTS"] = trusted
+    app.config["SERVER_NAME"] = "elsewhere.org"
+    app.get("/")(lambda: "in")
+    app.register_error_handler(400, lambda error: ("handled", 400))
+
+    response = await get(app, "/", headers={"Host": host})
+
+    assert (status, "in" if status == 200 else "handled") == (response.status, response.text)
+
+
+@pytest.mark.parametrize(
+    ("root_path", "target", "expected"),
+    [
+        ("", "/x", "|/x"),
+        ("/", "/x", "|/x"),
+        ("/app", "/app/x", "/app|/x"),
+        ("/app/", "/app/x", "/app|/x"),
+        ("/app", "/app", "/app|/"),
+        ("/app", "/app/", "/app|/"),
+        ("/app", "/app/app/x", "/app|/app/x"),
+        ("/ä b", "/%C3%A4%20b/x", "/ä b|/x"),
+        ("/app", "/application/x", None),
+        ("/app", "/x", None),
+        ("/app", "/", None),
+        ("/app", "/App/x", None),
+    ],
+)
+async def test_root_path(
+    connection: Connection, root_path: str, target: str, expected: str | None
+) -> None:
+    """It ends at a slash; a path that is not below it is a 404, whatever routes there are."""
+
+    @connection.route("/", endpoint="root")
+    @connection.route("/<path:path>", endpoint="path")
+    async def view(path: str = "") -> str:
+        current = getattr(quart, connection.kind)
+        return f"{current.root_path}|{current.path}"
+
+    answer = await connection.get(target, root_path=root_path)
+
+    if expected is None:
+        assert 404 == answer.status
+    else:
+        assert expected == answer.text
+
+
 async def test_the_other_kind_is_a_mismatch() -> None:
     """HTTP on a websocket's rule is a 400."""
     app = Quart(__name__)

@@ -357,6 +357,25 @@ async def test_an_application_that_never_returns_is_left() -> None:
     assert [True, True] == ended
 
 
+async def test_it_returns_as_soon_as_it_has_answered() -> None:
+    """Servers cancel what goes on after that, or complain of it."""
+    outer = make_app()
+    outer.mount("/1", living("first", []))
+    events = [{"type": "lifespan.startup"}, {"type": "lifespan.shutdown"}]
+    turns = []
+
+    async def receive() -> Any:
+        return events.pop(0)
+
+    async def send(message: Any) -> None:
+        turns.clear()
+        asyncio.get_running_loop().call_soon(turns.append, message)
+
+    await outer({"type": "lifespan", "asgi": {}}, receive, send)
+
+    assert [] == turns
+
+
 async def test_each_has_a_copy_of_the_state() -> None:
     """It holds what the outer one has left, and what one adds only its connections see."""
 

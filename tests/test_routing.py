@@ -100,7 +100,7 @@ def outcome(url_map: QuartMap, path: str, method: str, scheme: str) -> tuple[Any
 def test_the_short_way_agrees_with_werkzeug(
     drawn: list[dict[str, Any]], path: str, method: str, scheme: str
 ) -> None:
-    """Where the short way answers, Werkzeug's matcher gives the same: rule and arguments, or 404."""
+    """Where the short way answers, Werkzeug's matcher says the same: rule, arguments, 404."""
     url_map = QuartMap()
     for options in drawn:
         try:
@@ -148,7 +148,7 @@ def test_plain_rules_take_the_short_way(path: str) -> None:
     ],
 )
 def test_the_short_way_knows_what_is_not_there(path: str, lacks: bool) -> None:
-    """No match is told without Werkzeug, unless a redirect or a rule that is not plain may be it."""
+    """No match is told without Werkzeug, unless a redirect or a rule not plain may be meant."""
     url_map = QuartMap(
         [
             QuartRule("/a", endpoint="a"),

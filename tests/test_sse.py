@@ -595,8 +595,6 @@ async def test_the_shutdown(app: Quart) -> None:
             ticker.queue.put_nowait("1")
             await http.chunk()
             await http.chunk()
-            began = time.monotonic()
-        assert 1 > time.monotonic() - began
         response = await http.response()
 
     assert [COMMENT, b"data: 1\n\n"] == response.chunks

@@ -2,6 +2,7 @@
 
 import asyncio
 import inspect
+import json
 from collections.abc import AsyncGenerator
 from typing import Any
 
@@ -665,3 +666,36 @@ async def test_http_errors_are_responses(app: Quart, client: QuartClient) -> Non
         abort(418)
 
     assert 418 == (await client.get("/")).status_code
+
+
+async def test_g_of_a_request_context_around_the_client() -> None:
+    """Inside a request context a test sees what a request left in `g`; otherwise each has its own."""
+    app = Quart("tests")
+
+    @app.get("/")
+    async def view() -> dict[str, int]:
+        g.number = g.get("number", 0) + 1
+        return {"number": g.number}
+
+    client = app.test_client()
+    async with app.test_request_context("/"):
+        assert {"number": 1} == await (await client.get("/")).json
+        assert 1 == g.number
+
+    async with app.app_context():
+        assert {"number": 1} == await (await client.get("/")).json
+        assert {"number": 1} == await (await client.get("/")).json
+        assert "number" not in g
+
+
+async def test_json_is_sent_in_the_order_it_is_given() -> None:
+    """The keys of `json=` are not sorted as those of responses are."""
+    app = Quart("tests")
+
+    @app.post("/")
+    async def view() -> bytes:
+        return await request.get_data()
+
+    response = await app.test_client().post("/", json={"b": 1, "a": 2})
+
+    assert ["b", "a"] == list(json.loads(await response.get_data()))

@@ -1,4 +1,4 @@
-"""The only file that reads or writes ASGI messages (https://asgi.readthedocs.io).
+"""The only file on the line that reads or writes ASGI messages (https://asgi.readthedocs.io).
 
 A scope becomes a `Request` or a `Websocket`, a `Response` becomes messages. Nothing here knows
 of views, hooks or contexts: in between stands the application's `handle_request` or

@@ -117,7 +117,8 @@ class AppContext:
     def g(self) -> _AppCtxGlobals:
         """The namespace of this context."""
         if self._g is None:
-            self._g = self.app.app_ctx_globals_class()
+            given = self.request_websocket.scope.get("_quart._g") if self.kind else None
+            self._g = self.app.app_ctx_globals_class() if given is None else given
         return self._g
 
     @g.setter

@@ -309,9 +309,9 @@ class Dispatch(App):
             _keep_error(errors, error)
         if signals.appcontext_popped.receivers:
             await _collect(errors, self._send_signal(signals.appcontext_popped))
-        for error in errors:
-            if _ends_the_task(error):
-                raise error
+        for kept in errors:
+            if _ends_the_task(kept):
+                raise kept
         if errors:
             raise BaseExceptionGroup(f"Errors in the teardown of {ctx!r}", errors)
 

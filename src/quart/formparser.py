@@ -144,13 +144,21 @@ class Part:
 
     async def save(self, destination: str | PathLike[str]) -> int:
         """Write the rest of the part to a file at `destination`; the number of bytes written."""
-        size = 0
-        file = await off_loop(open, destination, "wb")
+        file: IO[bytes] | None = None
+
+        def write(chunk: bytes) -> int:
+            nonlocal file
+            if file is None:
+                file = open(destination, "wb")  # noqa: SIM115 (closed below)
+            return file.write(chunk)
+
+        size = await off_loop(write, b"")
         try:
             async for chunk in self:
-                size += await off_loop(file.write, chunk)
+                size += await off_loop(write, chunk)
         finally:
-            await off_loop(file.close)
+            if file is not None:
+                await off_loop(file.close)
         return size
 
 
@@ -232,24 +240,25 @@ class MultiPartParser:
         stream: IO[bytes] | None = None
 
         def write() -> IO[bytes]:
-            target = self.start_file_streaming(part, content_length) if stream is None else stream
-            target.write(b"".join(chunks))
-            return target
+            nonlocal stream
+            if stream is None:
+                stream = self.start_file_streaming(part, content_length)
+            stream.write(b"".join(chunks))
+            return stream
 
         try:
             async for chunk in part:
                 chunks.append(chunk)
                 size += len(chunk)
                 if size > (SPOOL_SIZE if stream is None else WRITE_SIZE):
-                    stream = await off_loop(write)
+                    await off_loop(write)
                     chunks.clear()
                     size = 0
             if stream is None and self.stream_factory is default_stream_factory:
                 # PERF: BytesIO shares the bytes it is made of, where a write would copy them.
                 stream = BytesIO(b"".join(chunks))
             else:
-                stream = await off_loop(write)
-                stream.seek(0)
+                (await off_loop(write)).seek(0)
         except BaseException:
             if stream is not None:
                 stream.close()

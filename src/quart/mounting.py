@@ -154,16 +154,18 @@ class _Life:
             return [] if self.absent or self.error is None else [repr(self.error)]
         return [answer.get("message", "")] if answer["type"].endswith(".failed") else []
 
-    async def cancel(self) -> None:
-        """Leave no task behind."""
-        self._task.cancel()
-        await asyncio.wait([self._task])
-
     async def end(self) -> list[str]:
-        """Shut it down, and wait for its task."""
+        """Shut it down and leave no task behind; what it says where it fails, in a list."""
         failures = await self.ask("shutdown")
         await asyncio.wait([self._task], timeout=_RETURN_TIMEOUT)
+        await self.cancel()
         return failures
+
+    async def cancel(self) -> None:
+        """Leave no task behind. It does not wait where there is none: servers do not either."""
+        if not self._task.done():
+            self._task.cancel()
+            await asyncio.wait([self._task])
 
 
 async def _end(lives: list[_Life]) -> list[str]:

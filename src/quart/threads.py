@@ -31,8 +31,19 @@ if hasattr(os, "register_at_fork"):
 
 
 async def off_loop(func: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-    """Call `func` in one of the threads, started when first needed, and give its result."""
+    """Call `func` in one of the threads, started when first needed, and give its result.
+
+    A cancellation waits until a call that has begun has ended, so that nobody closes a file
+    under its feet.
+    """
     global _executor
     if _executor is None:
         _executor = ThreadPoolExecutor(THREADS, thread_name_prefix="quart")
-    return await asyncio.wrap_future(_executor.submit(func, *args, **kwargs))
+    call = _executor.submit(func, *args, **kwargs)
+    result = asyncio.wrap_future(call)
+    try:
+        return await asyncio.shield(result)
+    except asyncio.CancelledError:
+        if not call.cancel():
+            await asyncio.wait([result])
+        raise

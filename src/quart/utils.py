@@ -9,6 +9,7 @@ import sys
 import threading
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable, Iterator
+from concurrent.futures import CancelledError, Future
 from contextlib import contextmanager, suppress
 from contextvars import Context, copy_context
 from functools import partial, wraps
@@ -106,6 +107,7 @@ class _Here(threading.local):
     """What a thread knows of itself: the loop that waits for it, while it runs a job."""
 
     loop: asyncio.AbstractEventLoop | None = None
+    call: _Call | None = None
 
 
 _here = _Here()
@@ -171,12 +173,15 @@ class _Call(_Job):
         self._ended: asyncio.Future[None] | None = None
         # One ticket: the thread takes it to run the function, or the caller to give it up.
         self._tickets = [True]
+        # What the thread waits for on the loop.
+        self._awaited: Future[Any] | None = None
 
     async def result(self) -> Any:
         """What the function returns or raises.
 
         A call that is cancelled before a thread took it never runs. One that runs already cannot be
         stopped: the cancellation goes on when it has ended, so nothing is torn down under its feet.
+        Only what it waits for on the loop is cancelled, then and later.
         """
         self._submit()
         self._waiter = self._loop.create_future()
@@ -185,8 +190,21 @@ class _Call(_Job):
         except asyncio.CancelledError:
             if self._waiter is not None and not self._takes_ticket():
                 self._ended = self._loop.create_future()
+                if self._awaited is not None:
+                    self._awaited.cancel()
                 await _outlast(self._ended)
             raise
+
+    def wait_for(self, coroutine: Coroutine[Any, Any, T]) -> T:
+        """The result of a coroutine, for the thread, which waits while the loop runs it."""
+        future = self._awaited = asyncio.run_coroutine_threadsafe(coroutine, self._loop)
+        if self._ended is not None:
+            future.cancel()
+        try:
+            result: T = future.result()
+        except CancelledError:
+            raise asyncio.CancelledError from None
+        return result
 
     def _takes_ticket(self) -> bool:
         try:
@@ -195,7 +213,13 @@ class _Call(_Job):
             return False
 
     def _run(self) -> Any:
-        return self._func() if self._takes_ticket() else None
+        if not self._takes_ticket():
+            return None
+        _here.call = self
+        try:
+            return self._func()
+        finally:
+            _here.call = None
 
     def _end(self, result: Any, error: BaseException | None) -> None:
         waiter, self._waiter = self._waiter, None
@@ -207,7 +231,8 @@ class _Call(_Job):
                 waiter.set_result(result)
             else:
                 waiter.set_exception(error)
-        elif error is not None:
+        # A cancellation, or that the client has gone, is why nobody waits any more.
+        elif error is not None and not isinstance(error, (asyncio.CancelledError, OSError)):
             self._loop.call_exception_handler(
                 {
                     "message": f"{self._func!r} failed in a thread after its caller was cancelled",
@@ -261,6 +286,8 @@ def wait_in_thread(coroutine: Coroutine[Any, Any, T]) -> Coroutine[Any, Any, T] 
     if loop is None or asyncio._get_running_loop() is not None:
         return coroutine
     with _workers.lent():
+        if _here.call is not None:
+            return _here.call.wait_for(coroutine)
         return asyncio.run_coroutine_threadsafe(coroutine, loop).result()
 
 

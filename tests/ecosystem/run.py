@@ -63,7 +63,7 @@ SUITES = [
         # Its own addopts want a plugin that is no more; five tests fail with today's fast-depends.
         ["-o", "addopts=", "-o", "asyncio_default_test_loop_scope=session"],
     ),
-    Suite("quart-trio==0.13.0", 15, ["pytest-trio"]),
+    Suite("quart-trio==0.13.0", 15, ["pytest-trio"], ["-p", "no:asyncio"]),
 ]
 
 

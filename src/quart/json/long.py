@@ -7,18 +7,21 @@ library's parser in Python.
 
 from __future__ import annotations
 
+import gc
 import json
+from collections.abc import Callable, Iterator
 from contextvars import copy_context
 from functools import partial
 from json.decoder import WHITESPACE, JSONArray, JSONObject  # type: ignore[attr-defined]
 from json.scanner import py_make_scanner  # type: ignore[attr-defined]  # not in typeshed
+from threading import Lock
 from typing import Any
 
 from flask.json.provider import DefaultJSONProvider, JSONProvider
 
 from ..threads import off_loop
 
-# In characters: a value as short as the one is given to C at once, a run of values as the other.
+# In characters: what is tried first, and the most that C gets at once.
 _VALUE = 4096
 _RUN = 65_536
 
@@ -28,7 +31,35 @@ async def loads_off_loop(provider: JSONProvider, data: bytes) -> Any:
     options: dict[str, Any] = {}
     if type(provider).loads is DefaultJSONProvider.loads:
         options["cls"] = InterruptibleDecoder
-    return await off_loop(copy_context().run, partial(provider.loads, data, **options))
+    return await off_loop(
+        copy_context().run, _without_collections, partial(provider.loads, data, **options)
+    )
+
+
+_parsing = 0
+_resumes = False
+_lock = Lock()
+
+
+def _without_collections(parse: Callable[[], Any]) -> Any:
+    """Call `parse` while the garbage collector pauses, unless it is off anyway.
+
+    It would look through millions of new lists again and again, and nobody runs meanwhile: that
+    takes three times as long as the parser, and none of it is garbage.
+    """
+    global _parsing, _resumes
+    with _lock:
+        _parsing += 1
+        if _parsing == 1:
+            _resumes = gc.isenabled()
+            gc.disable()
+    try:
+        return parse()
+    finally:
+        with _lock:
+            _parsing -= 1
+            if _parsing == 0 and _resumes:
+                gc.enable()
 
 
 class InterruptibleDecoder(json.JSONDecoder):
@@ -46,9 +77,9 @@ class InterruptibleDecoder(json.JSONDecoder):
         if (short := self._take_value(text, start, "}")) is not None:
             return short
         members: dict[str, Any] = {}
-        while (run := self._take_run(text, start, "{}")) is not None:
-            members.update(run[0])
-            start = run[1]
+        for run, following in self._take_runs(text, start, "{}"):
+            members.update(run)
+            start = following
         rest, end = JSONObject((text, start), *args)
         members.update(rest)
         return members, end
@@ -58,9 +89,9 @@ class InterruptibleDecoder(json.JSONDecoder):
         if (short := self._take_value(text, start, "]")) is not None:
             return short
         elements: list[Any] = []
-        while (run := self._take_run(text, start, "[]")) is not None:
-            elements += run[0]
-            start = run[1]
+        for run, following in self._take_runs(text, start, "[]"):
+            elements += run
+            start = following
         rest, end = JSONArray((text, start), scan_once)
         return elements + rest, end
 
@@ -74,9 +105,15 @@ class InterruptibleDecoder(json.JSONDecoder):
         except (StopIteration, ValueError, RecursionError):
             return None
 
-    def _take_run(self, text: str, start: int, brackets: str) -> tuple[Any, int] | None:
-        """A run of whole members from `start` on, and where the next one begins."""
-        end = start + _RUN
+    def _take_runs(self, text: str, start: int, brackets: str) -> Iterator[tuple[Any, int]]:
+        """Runs of whole members from `start` on, each with the index where the next begins."""
+        size = _VALUE
+        while (run := self._take_run(text, start, start + size, brackets)) is not None:
+            yield run
+            start = run[1]
+            size = min(2 * size, _RUN)
+
+    def _take_run(self, text: str, start: int, end: int, brackets: str) -> tuple[Any, int] | None:
         if len(text) < end:
             return None
         mark = "," if text.find("},", start, end) < 0 else "},"

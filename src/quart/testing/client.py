@@ -14,6 +14,7 @@ from werkzeug.http import dump_cookie
 from werkzeug.test import ClientRedirectError
 
 from ..datastructures import FileStorage
+from ..globals import _cv_app
 from ..sessions import SessionMixin
 from ..typing import TestHTTPConnectionProtocol, TestWebsocketConnectionProtocol
 from ..utils import waits_in_threads
@@ -245,6 +246,9 @@ class QuartClient:
         self, request: RequestBuilder, type_: Literal["http", "websocket"], **kwargs: Any
     ) -> dict[str, Any]:
         scope = request.scope(type_, **kwargs)
+        ctx = _cv_app.get(None)
+        if ctx is not None and ctx.has_request and ctx.app is self.app:
+            scope["_quart._g"] = ctx.g  # a test in a request context looks at what was left in `g`
         if self.state is not None:
             scope.setdefault("state", dict(self.state))
         return scope

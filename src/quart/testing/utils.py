@@ -17,6 +17,7 @@ from werkzeug.utils import get_content_type
 
 from ..datastructures import FileStorage
 from ..json import dumps
+from ..json.provider import DefaultJSONProvider
 from ..typing import Scope
 from ..utils import encode_headers
 
@@ -340,7 +341,12 @@ def make_test_body_with_headers(
 
     mimetype, parameters = parse_options_header(content_type)
     if json is not sentinel:
-        body = (dumps if app is None else app.json.dumps)(json).encode()
+        if app is None:
+            body = dumps(json).encode()
+        elif isinstance(app.json, DefaultJSONProvider):
+            body = app.json.dumps(json, sort_keys=False).encode()  # as a client writes it
+        else:
+            body = app.json.dumps(json).encode()
         own_type = "application/json"
     elif parts or (fields and mimetype == _MULTIPART):
         boundary = parameters.get("boundary")

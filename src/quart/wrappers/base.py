@@ -83,7 +83,7 @@ class BaseRequestWebsocket(SansIORequest):
         # PERF: each request asks for these, and an attribute of the class is found ten times
         # more slowly than one of the instance.
         self.routing_exception = None
-        self._files = None
+        self._files: MultiDict[str, Any] | None = None
         # A request's; here, so that there is one constructor.
         if max_content_length is not None:
             setattr(self, "max_content_length", max_content_length)  # noqa: B010

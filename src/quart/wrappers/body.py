@@ -157,13 +157,13 @@ class Body:
 
 
 class Started:
-    """Awaits the rest of an awaitable whose first step gave `blocker`."""
+    """Awaits the rest of an awaitable whose first step gave `blocker`, for its result."""
 
-    def __init__(self, rest: Generator[Any, Any, None], blocker: Any) -> None:
+    def __init__(self, rest: Generator[Any, Any, Any], blocker: Any) -> None:
         self.rest = rest
         self.blocker = blocker
 
-    def __await__(self) -> Generator[Any, Any, None]:
+    def __await__(self) -> Generator[Any, Any, Any]:
         blocker = self.blocker
         try:
             while True:
@@ -176,8 +176,8 @@ class Started:
                     blocker = self.rest.throw(error)
                 else:
                     blocker = self.rest.send(answer)
-        except StopIteration:
-            return
+        except StopIteration as end:
+            return end.value
 
 
 def _raise_if_invalid_range(begin: int, end: int | None, size: int) -> None:
@@ -331,7 +331,11 @@ class FileBody(_SizedBody):
     async def __aenter__(self) -> FileBody:
         self._position = self.begin
         # PERF: a file of one piece is opened, read and closed in one visit to the thread.
-        self._first = await off_loop(self._open)
+        try:
+            self._first = await off_loop(self._open)
+        except asyncio.CancelledError:
+            await self.__aexit__(None, None, None)
+            raise
         return self
 
     async def __aexit__(
