@@ -742,16 +742,19 @@ app.run(port=0)
 async def test_a_websocket_that_sends_without_end(program: Path) -> None:
     """It leaves their turns to other connections, and to Ctrl-C."""
     port = free_port()
+    flooded = asyncio.Event()
 
     async def read() -> int | None:
         async with websockets.connect(f"ws://127.0.0.1:{port}/flood") as ws:
             with contextlib.suppress(websockets.ConnectionClosed):
                 while True:
                     await ws.recv()
+                    flooded.set()
         return ws.close_code
 
     with run(program, f"app.run(port={port})", port) as process:
         reader = asyncio.create_task(read())
+        await asyncio.wait_for(flooded.wait(), TIMEOUT)
         assert "hello" == await asyncio.to_thread(ask, port)
         assert 5 > await asyncio.to_thread(process.interrupt)
         assert 1001 == await reader

@@ -669,7 +669,7 @@ async def test_http_errors_are_responses(app: Quart, client: QuartClient) -> Non
 
 
 async def test_g_of_a_request_context_around_the_client() -> None:
-    """Inside a request context a test sees what a request left in `g`; otherwise each has its own."""
+    """Inside a request context a test sees what a request left in `g`; else each has its own."""
     app = Quart("tests")
 
     @app.get("/")

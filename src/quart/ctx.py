@@ -116,10 +116,13 @@ class AppContext:
     @property
     def g(self) -> _AppCtxGlobals:
         """The namespace of this context."""
-        if self._g is None:
-            given = self.request_websocket.scope.get("_quart._g") if self.kind else None
-            self._g = self.app.app_ctx_globals_class() if given is None else given
-        return self._g
+        g = self._g
+        if g is None:
+            g = self.request_websocket.scope.get("_quart._g") if self.kind else None
+            if g is None:
+                g = self.app.app_ctx_globals_class()
+            self._g = g
+        return g
 
     @g.setter
     def g(self, value: _AppCtxGlobals) -> None:

@@ -109,7 +109,7 @@ class Part:
         self.headers = Headers.__new__(Headers)
         self.headers._list = segment.headerlist
         if self.filename is None:
-            disposition = segment.header("Content-Disposition")
+            disposition = segment.header("Content-Disposition") or ""
             if "*" in disposition:
                 # RFC 5987 names, which some clients send in spite of RFC 7578 section 4.2.
                 self.filename = parse_options_header(disposition)[1].get("filename")

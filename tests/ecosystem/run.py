@@ -1,26 +1,26 @@
 """Run what others have built on Quart against this checkout: `tox -e ecosystem`.
 
 The published source distributions are downloaded now, their own test suites run in a virtual
-environment each, and the number of tests that pass is held against the number expected. Then the
-small applications in apps/ are asked, over a real socket. Nothing of theirs is kept here.
+environment each, and the number of tests that pass is held against the number expected. Nothing
+of theirs is kept here.
 """
 
 from __future__ import annotations
 
 import argparse
 import os
+import shutil
 import subprocess
 import sys
 import tarfile
 import venv
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from xml.etree import ElementTree
 
-HERE = Path(__file__).resolve().parent
-ROOT = HERE.parent.parent
+ROOT = Path(__file__).resolve().parent.parent.parent
 
 
 @dataclass(frozen=True)
@@ -120,16 +120,6 @@ def run_suite(suite: Suite, place: Path) -> str:
     return ""
 
 
-def run_app(path: Path, place: Path) -> str:
-    """What became of an application: its first lines name what to install."""
-    log = place / "log.txt"
-    first, *_ = path.read_text().splitlines()
-    python = install(place, log, [ROOT, *first.removeprefix("# needs: ").split(", ")])
-    if run([python, path], log, place):
-        return "its requests were not answered as they should be"
-    return ""
-
-
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("names", nargs="*", help="extensions to run; all of them by default")
@@ -137,27 +127,24 @@ def main() -> int:
     parser.add_argument("--jobs", type=int, default=2)
     arguments = parser.parse_args()
 
-    jobs: dict[str, Callable[[Path], str]] = {}
-    for suite in SUITES:
-        jobs[suite.name] = lambda place, suite=suite: run_suite(suite, place)
-    for path in sorted((HERE / "apps").glob("*.py")):
-        jobs[f"app {path.stem}"] = lambda place, path=path: run_app(path, place)
-    unknown = set(arguments.names) - jobs.keys()
+    suites = {suite.name: suite for suite in SUITES}
+    unknown = set(arguments.names) - suites.keys()
     if unknown:
-        parser.error(f"there is no {', '.join(sorted(unknown))} among {', '.join(jobs)}")
+        parser.error(f"there is no {', '.join(sorted(unknown))} among {', '.join(suites)}")
 
     def report(name: str) -> bool:
-        place = arguments.work.resolve() / name.replace(" ", "-")
-        (place / "source").mkdir(parents=True, exist_ok=True)
+        place = arguments.work.resolve() / name
+        shutil.rmtree(place, ignore_errors=True)
+        (place / "source").mkdir(parents=True)
         try:
-            trouble = jobs[name](place)
+            trouble = run_suite(suites[name], place)
         except Exception as error:
             trouble = str(error)
         print(f"{name}: {trouble or 'ok'}{f' ({place}/log.txt)' if trouble else ''}", flush=True)
         return not trouble
 
     with ThreadPoolExecutor(arguments.jobs) as pool:
-        return 0 if all(list(pool.map(report, arguments.names or jobs))) else 1
+        return 0 if all(list(pool.map(report, arguments.names or suites))) else 1
 
 
 if __name__ == "__main__":

@@ -7,14 +7,12 @@ library's parser in Python.
 
 from __future__ import annotations
 
-import gc
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextvars import copy_context
 from functools import partial
 from json.decoder import WHITESPACE, JSONArray, JSONObject  # type: ignore[attr-defined]
 from json.scanner import py_make_scanner  # type: ignore[attr-defined]  # not in typeshed
-from threading import Lock
 from typing import Any
 
 from flask.json.provider import DefaultJSONProvider, JSONProvider
@@ -31,35 +29,7 @@ async def loads_off_loop(provider: JSONProvider, data: bytes) -> Any:
     options: dict[str, Any] = {}
     if type(provider).loads is DefaultJSONProvider.loads:
         options["cls"] = InterruptibleDecoder
-    return await off_loop(
-        copy_context().run, _without_collections, partial(provider.loads, data, **options)
-    )
-
-
-_parsing = 0
-_resumes = False
-_lock = Lock()
-
-
-def _without_collections(parse: Callable[[], Any]) -> Any:
-    """Call `parse` while the garbage collector pauses, unless it is off anyway.
-
-    It would look through millions of new lists again and again, and nobody runs meanwhile: that
-    takes three times as long as the parser, and none of it is garbage.
-    """
-    global _parsing, _resumes
-    with _lock:
-        _parsing += 1
-        if _parsing == 1:
-            _resumes = gc.isenabled()
-            gc.disable()
-    try:
-        return parse()
-    finally:
-        with _lock:
-            _parsing -= 1
-            if _parsing == 0 and _resumes:
-                gc.enable()
+    return await off_loop(copy_context().run, partial(provider.loads, data, **options))
 
 
 class InterruptibleDecoder(json.JSONDecoder):
@@ -93,7 +63,9 @@ class InterruptibleDecoder(json.JSONDecoder):
             elements += run
             start = following
         rest, end = JSONArray((text, start), scan_once)
-        return elements + rest, end
+        # PERF: the outer list has to be the older one, or the garbage collector takes seconds.
+        elements += rest
+        return elements, end
 
     def _take_value(self, text: str, start: int, bracket: str) -> tuple[Any, int] | None:
         """The object or array that begins before `start`, if it is flat and short, and its end."""

@@ -230,7 +230,7 @@ class Response(SansIOResponse):
             self._body = self.iterable_body_class(response)
 
     @property
-    def headers(self) -> Headers:
+    def headers(self) -> Headers:  # pyright: ignore[reportIncompatibleVariableOverride]
         """The headers, which can be changed until they are sent."""
         headers = self._headers
         if headers is None:
