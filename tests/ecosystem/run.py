@@ -60,7 +60,7 @@ SUITES = [
         "quart-depends==1.0.1",
         22,
         ["pytest-mock", "aiosqlite", "redis", "SQLAlchemy[asyncio]"],
-        # Its own addopts want a plugin that is no more; five tests fail with today's fast-depends.
+        # Its own addopts want a plugin that is no more; four tests fail with today's fast-depends.
         ["-o", "addopts=", "-o", "asyncio_default_test_loop_scope=session"],
     ),
     Suite("quart-trio==0.13.0", 15, ["pytest-trio"], ["-p", "no:asyncio"]),

@@ -202,7 +202,8 @@ class Response(SansIOResponse):
             else:
                 self._encoded = [item]
         else:
-            self.headers = headers if isinstance(headers, Headers) else Headers(headers)
+            given = headers if isinstance(headers, Headers) else Headers(headers)
+            self.headers = given  # pyright: ignore[reportIncompatibleVariableOverride]
             if content_type is None:
                 if mimetype is not None:
                     content_type = _content_type(mimetype)
@@ -230,7 +231,7 @@ class Response(SansIOResponse):
             self._body = self.iterable_body_class(response)
 
     @property
-    def headers(self) -> Headers:  # pyright: ignore[reportIncompatibleVariableOverride]
+    def headers(self) -> Headers:
         """The headers, which can be changed until they are sent."""
         headers = self._headers
         if headers is None:
