@@ -26,7 +26,7 @@ def listen(signal: Any, log: list[str], word: str) -> Any:
 
 
 async def test_hook_order(connection: Connection) -> None:
-    """The order of BEHAVIOUR: application inwards before the view, outwards after it."""
+    """Application inwards before the view, outwards after it, session and signals between."""
     app, log = connection.app, []
     parent = Blueprint("parent", __name__, url_prefix="/p")
     child = Blueprint("child", __name__, url_prefix="/c")
@@ -384,7 +384,7 @@ async def words() -> Any:
 async def test_return_values(
     value: Any, status: int, body: bytes | None, content_type: str
 ) -> None:
-    """Every kind of value BEHAVIOUR 1.5 lists, and those only Flask takes."""
+    """Every kind of value that Quart takes, and those only Flask does."""
     app = Quart(__name__)
 
     @app.get("/")
