@@ -463,7 +463,8 @@ class ASGIHTTPConnection(_ASGIConnection[Request]):
             self._cancel()
         else:
             seconds = self.app.config["SHUTDOWN_TIMEOUT"]
-            self._deadline = self._loop.call_later(seconds, self._cancel)
+            if seconds is not None:
+                self._deadline = self._loop.call_later(seconds, self._cancel)
 
 
 class ASGIWebsocketConnection(_ASGIConnection[Websocket]):
