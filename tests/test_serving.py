@@ -357,11 +357,14 @@ async def test_the_request_stays_in_reach(app: Quart, log: list[str], sync: bool
     @app.teardown_request
     async def teardown(error: BaseException | None) -> None:
         log.append("teardown")
+
+    @app.teardown_appcontext
+    async def app_teardown(error: BaseException | None) -> None:
+        log.append("app teardown")
         torn_down.set()
 
-    app.teardown_appcontext(lambda error: log.append("app teardown"))
     assert "done" == (await get(app, "/path", leaves_tasks=True)).text
-    await asyncio.sleep(0.05)
+    await asyncio.gather(*app.background_tasks)
 
     assert [
         "teardown",
