@@ -739,19 +739,17 @@ def split_root_path(scope: Any) -> tuple[str, str, bool]:
 
 
 async def _send(send: Send, message: Message) -> None:
-    with _convert_os_error():
+    try:
         await send(message)
+    except ClientDisconnectedError:
+        raise
+    except OSError as error:  # from a server whose client has gone
+        raise ClientDisconnectedError() from error
 
 
-class _convert_os_error:  # used as a function is
-    """Turn the OSError of a server whose client has gone into ClientDisconnectedError."""
-
-    def __enter__(self) -> None:
-        pass
-
-    def __exit__(self, kind: Any, error: BaseException | None, traceback: Any) -> None:
-        if isinstance(error, OSError) and not isinstance(error, ClientDisconnectedError):
-            raise ClientDisconnectedError() from error
+def _convert_os_error(send: Send) -> Send:
+    """A `send` whose OSErrors are ClientDisconnectedError, for classes beside these."""
+    return partial(_send, send)
 
 
 def _size(message: Message) -> int:
