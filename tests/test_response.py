@@ -339,6 +339,7 @@ async def test_a_generator_that_fails_later_aborts_the_response(kind: str) -> No
     async with stream(make_app(view), raises=ValueError) as http:
         http.body()
         assert b"x" == await http.chunk()
+        await http.finish()
 
 
 async def test_a_file_that_shrinks_while_it_is_sent(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ import logging
 import weakref
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from importlib.metadata import version
 from typing import Any
 from uuid import UUID
 
@@ -82,7 +83,7 @@ def stopped_clock(monkeypatch: pytest.MonkeyPatch) -> None:
 
 # The same as Flask's
 
-SETTINGS: list[dict[str, Any]] = [
+SETTINGS: list[Any] = [
     {},
     {"SESSION_COOKIE_NAME": "other"},
     {"SESSION_COOKIE_DOMAIN": "example.com", "SESSION_COOKIE_PATH": "/there"},
@@ -90,7 +91,12 @@ SETTINGS: list[dict[str, Any]] = [
     {"SESSION_COOKIE_SAMESITE": "Lax"},
     {"SESSION_COOKIE_PARTITIONED": True, "SESSION_COOKIE_SECURE": True},
     {"APPLICATION_ROOT": "/root"},
-    {"SECRET_KEY_FALLBACKS": ["old", "older"]},
+    pytest.param(
+        {"SECRET_KEY_FALLBACKS": ["old", "older"]},
+        marks=pytest.mark.skipif(
+            version("flask") == "3.1.0", reason="Flask 3.1.0 signs with a key of the fallbacks"
+        ),
+    ),
 ]
 
 

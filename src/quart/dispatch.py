@@ -126,6 +126,8 @@ class Dispatch(App):
             raised = error
             if _ends_the_task(error):
                 raise
+            if _cancelling():
+                await asyncio.sleep(0)  # what a TaskGroup left to be delivered is delivered here
             response = await getattr(self, kind.handle_exception)(ctx, error)
         finally:
             # A client that goes now must not keep a teardown function from running.
@@ -774,11 +776,18 @@ def _in_order(first: Any, second: Any, named: AppContext | None) -> tuple[AppCon
     return named or _cv_app.get(), second if first is None else first
 
 
+def _cancelling() -> bool:
+    try:
+        task = asyncio.current_task()
+    except RuntimeError:
+        return False  # another event loop than asyncio's
+    return task is not None and task.cancelling() > 0
+
+
 def _ends_the_task(error: BaseException) -> bool:
     """Whether an error is not the application's to answer: the client or the server has gone."""
     if isinstance(error, asyncio.CancelledError):
-        task = asyncio.current_task()
-        return task is not None and task.cancelling() > 0
+        return _cancelling()
     gone = (ClientDisconnectedError, GeneratorExit, KeyboardInterrupt, SystemExit)
     return isinstance(error, gone)
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 from collections import deque
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import aclosing, contextmanager
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from contextlib import aclosing
 from io import BytesIO
 from math import inf
 from os import PathLike
@@ -58,39 +58,38 @@ class _Events:
 
     def __init__(self, parser: MultiPartParser, body: Body, boundary: bytes) -> None:
         limit = parser.max_form_parts
-        self._refuse = parser.fail
+        self._fail = parser.fail
         self._chunks = aiter(body)
         self._events: deque[Any] = deque()
         self._empty = True
-        with self._errors():
+        try:
             self._parser = PushMultipartParser(
                 boundary, max_segment_count=inf if limit is None else limit
             )
+        except MultipartError as error:
+            self._refuse(error)
 
     async def next(self) -> Any:
         """The next event; None also at the end."""
         while not self._events:
             try:
-                chunk = await anext(self._chunks)
-            except StopAsyncIteration:
-                # A form without fields may be sent as no bytes at all; any other has an end.
-                with self._errors():
+                async for chunk in self._chunks:
+                    self._empty = False
+                    if not self._parser.closed:
+                        self._events.extend(self._parser.parse(chunk))
+                    break
+                else:
+                    # A form without fields may be sent as no bytes at all; any other has an end.
                     self._parser.close(check_complete=not self._empty)
-                return None
-            self._empty = False
-            if not self._parser.closed:
-                with self._errors():
-                    self._events.extend(self._parser.parse(chunk))
+                    return None
+            except MultipartError as error:
+                self._refuse(error)
         return self._events.popleft()
 
-    @contextmanager
-    def _errors(self) -> Iterator[None]:
-        try:
-            yield
-        except ParserLimitReached:
+    def _refuse(self, error: MultipartError) -> NoReturn:
+        if isinstance(error, ParserLimitReached):
             raise RequestEntityTooLarge() from None
-        except MultipartError as error:
-            self._refuse(str(error.args[0]))
+        self._fail(str(error.args[0]))
 
 
 class Part:

@@ -81,10 +81,17 @@ class SecureCookieSession(FlaskSecureCookieSession):
     __reversed__ = _reading(dict.__reversed__)
     __ror__ = _reading(dict.__ror__)
     copy = _reading(dict.copy)
-    get = _reading(dict.get)
     items = _reading(dict.items)
     keys = _reading(dict.keys)
     values = _reading(dict.values)
+
+    def get(self, key: str, default: Any = None) -> Any:
+        self.accessed = True
+        return dict.get(self, key, default)
+
+    def setdefault(self, key: str, default: Any = None) -> Any:
+        self.accessed = True
+        return super().setdefault(key, default)
 
 
 class NullSession(SecureCookieSession, FlaskNullSession):

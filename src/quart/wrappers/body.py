@@ -56,7 +56,7 @@ class Body:
         self._received = 0
         self._dropped = False
         self._arrival: asyncio.Event | None = None
-        self._turn: asyncio.Lock | None = None
+        self._received_one: asyncio.Event | None = None
 
     def append(self, data: bytes) -> None:
         """Add bytes that have arrived; what is over the limit is counted and dropped."""
@@ -128,13 +128,12 @@ class Body:
 
     async def _receive(self) -> None:
         """Wait until there is more than before, or the end."""
-        # Readers take turns, for a message reaches one of them only.
-        if self._turn is None:
-            self._turn = asyncio.Lock()
-        received = self._received
-        async with self._turn:
-            if self.complete or self._received != received:
-                return
+        # One reader receives, for a message reaches one only; the others look again after it.
+        if self._received_one is not None:
+            await self._received_one.wait()
+            return
+        self._received_one = asyncio.Event()
+        try:
             waiting = (self._next_arrival if self.source is None else self.source)().__await__()
             # PERF: a message that is already there comes without suspending, so the first step
             # is taken before a timer is started (a tenth of the price of asyncio.timeout).
@@ -150,6 +149,9 @@ class Body:
                 if not timer.expired():
                     raise
                 raise RequestTimeout() from None
+        finally:
+            self._received_one.set()
+            self._received_one = None
 
     async def _next_arrival(self) -> None:
         self._arrival = asyncio.Event()
