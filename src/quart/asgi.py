@@ -11,16 +11,17 @@ import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterable
 from contextlib import suppress
-from functools import cached_property, partial
-from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
+from functools import partial
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from werkzeug.datastructures import Headers
-from werkzeug.exceptions import BadRequestKeyError, NotFound
+from werkzeug.exceptions import NotFound
 
 from . import signals
 from .debug import traceback_response
 from .utils import encode_headers
 from .wrappers import ClientDisconnectedError, Request, Response, Websocket
+from .wrappers.base import ScopeHeaders, clean_path
 from .wrappers.body import FileBody, Started
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 T_connection = TypeVar("T_connection", Request, Websocket)
 
 Message = dict[str, Any]
+HeaderItems = list[tuple[bytes, bytes]]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 
@@ -247,31 +249,12 @@ class ASGIHTTPConnection(_ASGIConnection[Request]):
     async def __call__(self, receive: Any, send: Any) -> None:
         self._receive = receive
         self._send = send
-        scope = self.scope
-        root_path, path, mounted = "", scope["path"], True
-        if scope.get("root_path"):
-            root_path, path, mounted = split_root_path(scope)
-        headers = _new(ScopeHeaders)
-        headers.scope = scope
         try:
-            self.connection = request = self.app.request_class(
-                scope["method"],
-                scope.get("scheme", "http"),
-                path,
-                scope.get("query_string", b""),
-                headers,
-                root_path,
-                scope["http_version"],
-                scope,
-                send_push_promise=self._push,
-            )
-            request._connection = self
-            if not mounted:
-                request.routing_exception = NotFound()
+            self.connection = request = self._create_request_from_scope(send)
             try:
                 # PERF: the first step is taken by hand, and most handlers need no other: they are
                 # spared the callback that starts the look-out, and its cancellation.
-                work = self.app.handle_request(request).__await__()
+                work = self.app.handle_request(request)
                 try:
                     blocker = work.send(None)
                 except StopIteration as end:
@@ -285,12 +268,8 @@ class ASGIHTTPConnection(_ASGIConnection[Request]):
                 status = response._status_code
                 items = response._encoded  # PERF: as made, if nobody has asked for them
                 if items is None or status in _BODILESS:
-                    try:
-                        items = response.header_items()
-                    except ValueError as error:  # a header that must not be sent
-                        await response.close()
-                        response = await self._late_response_to(error)
-                        status, items = response.status_code, response.header_items()
+                    response, items = await self._with_header_items(response)
+                    status = response._status_code
                 start = {"type": "http.response.start", "status": status, "headers": items}
                 data = response._data
                 if data is None or len(data) > _SMALL or response.trailers is not None:
@@ -300,11 +279,11 @@ class ASGIHTTPConnection(_ASGIConnection[Request]):
                     self._answered = True
                     if self._task is not None:
                         self._disarm()
-                    if scope["method"] == "HEAD" or status in _BODILESS:
+                    if self.scope["method"] == "HEAD" or status in _BODILESS:
                         data = b""
                     try:
-                        await self._send(start)
-                        await self._send({"type": "http.response.body", "body": data})
+                        await send(start)
+                        await send({"type": "http.response.body", "body": data})
                     except OSError:
                         pass  # from a server whose client has gone
             finally:
@@ -320,6 +299,41 @@ class ASGIHTTPConnection(_ASGIConnection[Request]):
             if self._task is not None:
                 await self._close()
         del self.connection  # PERF: no cycle is left for the garbage collector
+
+    def _create_request_from_scope(self, send: Send) -> Request:
+        scope = self.scope
+        root_path, path, mounted = "", scope["path"], True
+        if scope.get("root_path"):
+            root_path, path, mounted = split_root_path(scope)
+        if path[:1] != "/":
+            path = clean_path(path)
+        cls = self.app.request_class
+        if cls.__init__ is Request.__init__:
+            # PERF: the rest comes from the scope when it is first asked for.
+            request = _new(cls)
+            request.scope = scope
+            request.method = scope["method"]
+            request.path = path
+            request.routing_exception = None
+            request._files = None
+            if root_path:
+                request.root_path = root_path
+        else:
+            request = cls(
+                scope["method"],
+                scope.get("scheme", "http"),
+                path,
+                scope.get("query_string", b""),
+                ScopeHeaders.of(scope),
+                root_path,
+                scope["http_version"],
+                scope,
+                send_push_promise=self.send_push_promise,
+            )
+        request._connection = self
+        if not mounted:
+            request.routing_exception = NotFound()
+        return request
 
     async def _response_to(self, error: Exception) -> Response:
         """The page for an error that the application would not keep."""
@@ -344,6 +358,15 @@ class ASGIHTTPConnection(_ASGIConnection[Request]):
         return self.disconnected is not None
 
     # Sending
+
+    async def _with_header_items(self, response: Response) -> tuple[Response, HeaderItems]:
+        """A response and its headers as they are sent; a 500 where they must not be sent."""
+        try:
+            return response, response.header_items()
+        except ValueError as error:
+            await response.close()
+            response = await self._late_response_to(error)
+            return response, response.header_items()
 
     async def _send_response(self, start: Message, response: Response) -> None:
         """Send a response that is not small bytes: a stream, a file, one with trailers."""
@@ -436,7 +459,7 @@ class ASGIHTTPConnection(_ASGIConnection[Request]):
         except Exception as raised:
             return await self._response_to(raised)
 
-    async def _push(self, path: str, headers: Headers) -> None:
+    async def send_push_promise(self, path: str, headers: Headers) -> None:
         """Promise a push (extension http.response.push); where it is not offered, hint at it."""
         if self._offers("http.response.push"):
             await self._send_message(
@@ -496,13 +519,11 @@ class ASGIWebsocketConnection(_ASGIConnection[Websocket]):
     def _create_websocket_from_scope(self, send: Send) -> Websocket:
         scope = self.scope
         root_path, path, found = split_root_path(scope)
-        headers = _new(ScopeHeaders)
-        headers.scope = scope
         websocket = self.app.websocket_class(
             path,
             scope.get("query_string", b""),
             scope.get("scheme", "ws"),
-            headers,
+            ScopeHeaders.of(scope),
             root_path,
             scope.get("http_version", "1.1"),
             list(scope.get("subprotocols") or ()),
@@ -657,77 +678,6 @@ class ASGILifespan:
             return False
         await send({"type": f"lifespan.{phase}.complete"})
         return True
-
-
-class ScopeHeaders(Headers):
-    """The headers of a scope, decoded when they are first asked for.
-
-    `Remote-Addr` is the client's address as the server knows it, whatever the client sent.
-    """
-
-    # PERF: eight headers take 5 us to decode, and most views read one or none. There is no
-    # constructor, so that none is called.
-    scope: Any
-
-    @cached_property
-    def _list(self) -> list[tuple[str, str]]:  # type: ignore[override]
-        items = [
-            (_TITLES.get(name) or name.decode("latin-1").title(), value.decode("latin-1"))
-            for name, value in self.scope.get("headers", ())
-        ]
-        client = self.scope.get("client")
-        if client:
-            items = [item for item in items if item[0] != "Remote-Addr"]
-            items.append(("Remote-Addr", client[0]))
-        return items
-
-    def _get_key(self, key: str) -> str:
-        if "_list" in self.__dict__ or key.lower() == "remote-addr":
-            return super()._get_key(key)
-        wanted = key.lower().encode("latin-1", "replace")
-        for name, value in self.scope.get("headers", ()):
-            if name == wanted:
-                return value.decode("latin-1")  # type: ignore[no-any-return]
-        raise BadRequestKeyError(key)
-
-    def copy(self) -> Self:
-        """The same headers in another object."""
-        copied = type(self).__new__(type(self))
-        copied.scope = self.scope
-        copied.__dict__["_list"] = self._list.copy()
-        return copied
-
-    def __copy__(self) -> Self:
-        return self.copy()
-
-
-_TITLES = {
-    name.lower().encode(): name
-    for name in (
-        "Accept",
-        "Accept-Encoding",
-        "Accept-Language",
-        "Authorization",
-        "Cache-Control",
-        "Connection",
-        "Content-Length",
-        "Content-Type",
-        "Cookie",
-        "Host",
-        "If-Modified-Since",
-        "If-None-Match",
-        "Origin",
-        "Referer",
-        "Sec-Fetch-Dest",
-        "Sec-Fetch-Mode",
-        "Sec-Fetch-Site",
-        "Upgrade-Insecure-Requests",
-        "User-Agent",
-        "X-Forwarded-For",
-        "X-Forwarded-Proto",
-        "X-Requested-With",
-    )
-}
 
 
 def split_root_path(scope: Any) -> tuple[str, str, bool]:

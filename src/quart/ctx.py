@@ -20,7 +20,7 @@ from werkzeug.exceptions import HTTPException
 
 from . import routing
 from .globals import _cv_app, _cv_request, _cv_websocket
-from .kinds import REQUEST, WEBSOCKET, Kind
+from .kinds import REQUEST, WEBSOCKET, Kind, WebsocketStages
 from .sessions import SecureCookieSessionInterface
 
 if TYPE_CHECKING:
@@ -88,12 +88,15 @@ class AppContext:
         session: SessionMixin | None = None,
     ) -> None:
         self.app = app
+        #: Where the stages and the hooks of this kind of connection are found.
+        self.stages: Any = app
         if request is not None:
             self.kind = REQUEST
             self.request = self.request_websocket = request
         if websocket is not None:
             self.kind = WEBSOCKET
             self.websocket = self.request_websocket = websocket
+            self.stages = WebsocketStages(app)
         if session is not None:
             self._session = session
 
@@ -303,7 +306,7 @@ class RequestContext(AppContext):
         request = request_websocket = None
 
     def __init__(self, app: Quart, request: Request, session: SessionMixin | None = None) -> None:
-        self.app = app
+        self.app = self.stages = app
         self.kind = REQUEST
         self.request = self.request_websocket = request
         self._session = session
@@ -322,6 +325,7 @@ class WebsocketContext(AppContext):
         self, app: Quart, websocket: Websocket, session: SessionMixin | None = None
     ) -> None:
         self.app = app
+        self.stages = WebsocketStages(app)
         self.kind = WEBSOCKET
         self.websocket = self.request_websocket = websocket
         self._session = session

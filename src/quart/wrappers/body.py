@@ -14,6 +14,7 @@ from collections.abc import (
     AsyncIterator,
     Awaitable,
     Callable,
+    Coroutine,
     Generator,
     Iterable,
 )
@@ -159,9 +160,11 @@ class Body:
 
 
 class Started:
-    """Awaits the rest of an awaitable whose first step gave `blocker`, for its result."""
+    """Awaits the rest of a coroutine whose first step gave `blocker`, for its result."""
 
-    def __init__(self, rest: Generator[Any, Any, Any], blocker: Any) -> None:
+    def __init__(
+        self, rest: Generator[Any, Any, Any] | Coroutine[Any, Any, Any], blocker: Any
+    ) -> None:
         self.rest = rest
         self.blocker = blocker
 
