@@ -101,6 +101,7 @@ class _ASGIConnection(Generic[T_connection]):
 
     async def _close(self) -> None:
         """Leave nothing behind where the handler has waited."""
+        self._answered = True  # the look-out may still find that the client has gone
         self._disarm()
         self.app._connections.discard(self)
         if self._deadline is not None:
@@ -214,6 +215,8 @@ class _ASGIConnection(Generic[T_connection]):
             self._cancel()
 
     def _cancels(self) -> bool:
+        if self.connection._tearing_down:
+            return False
         choice = self.connection.cancel_on_disconnect
         return bool(self.app.config["CANCEL_ON_DISCONNECT"] if choice is None else choice)
 
@@ -228,6 +231,12 @@ class _ASGIConnection(Generic[T_connection]):
     def shut_down(self) -> None:
         """Called when the application shuts down, while the handler waits."""
         raise NotImplementedError
+
+    def _cancel_in_time(self) -> None:
+        """Let the handler finish, for `SHUTDOWN_TIMEOUT` seconds."""
+        seconds = self.app.config["SHUTDOWN_TIMEOUT"]
+        if seconds is not None:
+            self._deadline = self._loop.call_later(seconds, self._cancel)
 
     # Sending
 
@@ -327,7 +336,7 @@ class ASGIHTTPConnection(_ASGIConnection[Request]):
             pass  # there is nobody to answer
         except asyncio.CancelledError:
             # The look-out's cancellation ends here; the server's goes on.
-            if not self._cancelled or (self._task and self._task.cancelling() > 1):
+            if not self._cancelled:
                 raise
         finally:
             if self._task is not None:
@@ -475,9 +484,7 @@ class ASGIHTTPConnection(_ASGIConnection[Request]):
             self._shutting_down = self._events
             self._cancel()
         else:
-            seconds = self.app.config["SHUTDOWN_TIMEOUT"]
-            if seconds is not None:
-                self._deadline = self._loop.call_later(seconds, self._cancel)
+            self._cancel_in_time()
 
 
 class ASGIWebsocketConnection(_ASGIConnection[Websocket]):
@@ -501,11 +508,15 @@ class ASGIWebsocketConnection(_ASGIConnection[Websocket]):
                 return
             self._registered = True
             self.app._connections.add(self)
+            if self._shutting_down:
+                await asyncio.sleep(0)  # the cancellation is delivered before the view begins
             await _Watched(self, self.handle_websocket(websocket, send).__await__())
         except ClientDisconnectedError:
             pass
         except asyncio.CancelledError:
-            if not self._cancelled or (self._task and self._task.cancelling() > 1):
+            # The look-out's cancellation ends here; the server's goes on. (Their number tells
+            # nothing: a TaskGroup leaves one behind on CPython 3.11 and 3.12.)
+            if not self._cancelled:
                 raise
             if self._shutting_down:
                 await self._end(1001)
@@ -662,23 +673,36 @@ class ASGIWebsocketConnection(_ASGIConnection[Websocket]):
 
     async def _deny(self, response: Response) -> None:
         """Answer the handshake with a response (extension websocket.http.response)."""
+        try:
+            try:
+                body = await response.get_data()
+                headers = response.header_items()
+            finally:
+                await response.close()
+        except Exception as error:
+            # It cannot be sent; the 500 for that is made of plain values.
+            ctx = self.app.websocket_context(self.connection)
+            with ctx.entered():
+                response = await self.app.handle_exception(ctx, error)
+            body, headers = await response.get_data(), response.header_items()
+        self._said_last = self._answered = True
         await self._send_message(
             {
                 "type": "websocket.http.response.start",
                 "status": response.status_code,
-                "headers": response.header_items(),
+                "headers": headers,
             }
         )
         # In one piece: Granian takes no more.
-        body = await response.get_data()
         await self._send_message({"type": "websocket.http.response.body", "body": body})
-        if response._on_close:
-            await response.close()
 
     def shut_down(self) -> None:
-        """End the view; the websocket is closed with 1001."""
+        """End the view; the websocket is closed with 1001. Teardown functions may finish."""
         self._shutting_down = True
-        self._cancel()
+        if self.connection._tearing_down:
+            self._cancel_in_time()
+        else:
+            self._cancel()
 
 
 class _Watched:

@@ -131,7 +131,7 @@ class Dispatch(App):
             response = await getattr(self, kind.handle_exception)(ctx, error)
         finally:
             # A client that goes now must not keep a teardown function from running.
-            cancels, request.cancel_on_disconnect = request.cancel_on_disconnect, False
+            request._tearing_down = True
             try:
                 if ctx.held or "_quart._preserve_context" in request.scope:
                     await self._keep(ctx, raised, response)
@@ -140,7 +140,7 @@ class Dispatch(App):
             except BaseExceptionGroup as errors:
                 self._teardown_failed(ctx, errors)
             finally:
-                request.cancel_on_disconnect = cancels
+                request._tearing_down = False
                 _cv_app.reset(token)
         return response
 

@@ -52,6 +52,8 @@ class BaseRequestWebsocket(SansIORequest):
     routing_exception: HTTPException | None = None
     #: Set by the route; None is the application's CANCEL_ON_DISCONNECT.
     cancel_on_disconnect: bool | None = None
+    #: Teardown functions are running: neither a disconnect nor a shutdown interrupts them.
+    _tearing_down = False
 
     # PERF: this runs once per connection, so it stores what Werkzeug's constructor would, and
     # calls nothing. The class attribute is the port's default where the scope names no server.
