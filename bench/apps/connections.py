@@ -2,7 +2,7 @@
 
 `/echo` sends back what comes, `/idle` waits for the client's leaving, `/sleep` reads nothing,
 `/events` is an endless stream of events. Each connection that was torn down adds a byte to the
-file that `TEARDOWNS` names, if any.
+file that `TEARDOWNS` names, if any. `app` is what `APP` names.
 """
 
 import asyncio
@@ -51,7 +51,7 @@ def quart():
 
     @app.websocket("/idle")
     async def idle():
-        await websocket.receive()
+        await websocket.receive()  # accepts, and waits
 
     @app.websocket("/sleep")
     async def sleep():
@@ -125,3 +125,7 @@ def starlette():
             Route("/events", events),
         ]
     )
+
+
+if "APP" in os.environ:
+    app = {"raw": raw, "quart": quart, "starlette": starlette}[os.environ["APP"]]()
