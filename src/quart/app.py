@@ -167,6 +167,15 @@ class Quart(QuartScaffold, Serving):
         """
         self._mounts.add(prefix, app, self.config)
 
+    def begin_shutdown(self) -> None:
+        """Set `shutdown_event`, and tell open streams and websockets to end, here and in mounts.
+
+        A server calls it as soon as it is asked to end, before it waits for its connections.
+        """
+        if not self.shutdown_event.is_set():
+            super().begin_shutdown()
+            self._mounts.begin_shutdown()
+
     def asgi2(self, scope: Any) -> Callable[[Any, Any], Any]:
         """The ASGI application, version 2: called with the scope, then with receive and send."""
 

@@ -374,13 +374,13 @@ class Dispatch(App):
     async def _close(self, ctx: AppContext, closing: Awaitable[None]) -> None:
         """See a context closed; a client that goes now keeps no teardown function from running."""
         connection = ctx.request_websocket
-        cancels, connection.cancel_on_disconnect = connection.cancel_on_disconnect, False
+        connection._tearing_down = True
         try:
             await closing
         except BaseExceptionGroup as errors:
             self._teardown_failed(ctx, errors)
         finally:
-            connection.cancel_on_disconnect = cancels
+            connection._tearing_down = False
 
     def do_teardown_request(
         self,

@@ -174,6 +174,8 @@ class BaseRequestWebsocket(SansIORequest):
     routing_exception: HTTPException | None = None
     #: Set by the route; None is the application's CANCEL_ON_DISCONNECT.
     cancel_on_disconnect: bool | None = None
+    #: Teardown functions are running: neither a disconnect nor a shutdown interrupts them.
+    _tearing_down = False
 
     if not TYPE_CHECKING:
         # For a request that asgi.py makes of its scope, without the constructor.
