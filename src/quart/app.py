@@ -5,16 +5,19 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from aiofiles.base import AiofilesContextManager
+from flask.blueprints import Blueprint as FlaskBlueprint
 from flask.ctx import _AppCtxGlobals
 from flask.sansio.scaffold import setupmethod
 from werkzeug.datastructures import Headers, ImmutableDict
 from werkzeug.utils import cached_property
 
 from .asgi import ASGIHTTPConnection, ASGILifespan, ASGIWebsocketConnection
+from .bridge import share_with_patched_flask
 from .cli import AppGroup
 from .config import DEFAULT_CONFIG, Config
 from .ctx import RequestContext
@@ -36,6 +39,7 @@ from .testing import (
     describe_request,
     no_op_push,
 )
+from .utils import is_coroutine_callable, waits_in_threads
 from .wrappers import Request, Response, Websocket
 
 if TYPE_CHECKING:
@@ -109,6 +113,7 @@ class Quart(QuartScaffold, Serving):
         self.cli = AppGroup()
         self.cli.name = self.name
         self._mounts = Mounts()
+        share_with_patched_flask()
         if self.has_static_folder:
             if bool(static_host) != host_matching:
                 raise AssertionError(
@@ -176,6 +181,21 @@ class Quart(QuartScaffold, Serving):
             super().begin_shutdown()
             self._mounts.begin_shutdown()
 
+    @setupmethod
+    def add_url_rule(
+        self,
+        rule: str,
+        endpoint: str | None = None,
+        view_func: Any = None,
+        provide_automatic_options: bool | None = None,
+        **options: Any,
+    ) -> None:
+        """Route requests for a rule to a view, as `route` does. The static files of a blueprint of
+        Flask's own are sent as those of any other."""
+        if getattr(view_func, "__func__", None) is FlaskBlueprint.send_static_file:
+            view_func = partial(QuartScaffold.send_static_file, view_func.__self__)
+        super().add_url_rule(rule, endpoint, view_func, provide_automatic_options, **options)
+
     def asgi2(self, scope: Any) -> Callable[[Any, Any], Any]:
         """The ASGI application, version 2: called with the scope, then with receive and send."""
 
@@ -187,6 +207,18 @@ class Quart(QuartScaffold, Serving):
     def _check_setup_finished(self, f_name: str) -> None:
         # Extensions register late, and it works: nothing is fixed by the first request.
         pass
+
+    # Sync code
+
+    def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
+        """The function itself where it is sync, else `async_to_sync` of it."""
+        return self.async_to_sync(func) if is_coroutine_callable(func) else func
+
+    def async_to_sync(self, func: Callable[..., Coroutine[Any, Any, Any]]) -> Callable[..., Any]:
+        """A function that calls an async one and gives a sync view or hook, in its thread, the
+        result, for which the thread waits. On the event loop it gives the coroutine, to be awaited.
+        """
+        return waits_in_threads(func)
 
     # Resources and templates
 
@@ -226,6 +258,7 @@ class Quart(QuartScaffold, Serving):
         environment.policies["json.dumps_function"] = self.json.dumps
         return environment
 
+    @waits_in_threads
     async def update_template_context(self, ctx: Any = None, context: Any = None) -> None:
         """Add to a template's context what the context processors give; what it has stays."""
         if context is None:

@@ -74,6 +74,10 @@ class AppContext:
     _tokens: list[Token[AppContext]] | None = None
     #: Kept open when the response is ready: its body still needs this context.
     held = False
+    #: Its teardown functions have run, or begun to.
+    closed = False
+    #: What this is a copy of, until it is entered elsewhere.
+    _original: AppContext | None = None
     #: Kept open by the test client, which closes it itself.
     preserved = False
     #: The names hooks are kept under: None for the application, then blueprint by blueprint.
@@ -214,7 +218,18 @@ class AppContext:
             setattr(connection, name, value)
 
     def copy(self: C) -> C:
-        """A context for the same connection and session, with a `g` of its own."""
+        """A context for the same connection and session.
+
+        Entered where this context is open and current it is this one once more, with its `g`.
+        Elsewhere, as in a task that goes on after the request, it has a `g` of its own and runs the
+        teardown functions when it is left.
+        """
+        copied = self.detached()
+        copied._original = self
+        return copied
+
+    def detached(self: C) -> C:
+        """A context for the same connection and session, with a `g` of its own in any case."""
         cls: Any = type(self)  # whose arguments depend on the kind
         if self.kind is None:
             return cast(C, cls(self.app))
@@ -239,6 +254,11 @@ class AppContext:
         """Make this the current context, as `async with` does."""
         if self._tokens is None:
             self._tokens = []
+        if self._original is not None and not self._tokens:
+            if self._original is _cv_app.get(None) and not self._original.closed:
+                self._tokens.append(_cv_app.set(self._original))
+                return
+            self._original = None
         self._tokens.append(_cv_app.set(self))
         if len(self._tokens) == 1:
             await self.app.open_context(self)
@@ -253,7 +273,7 @@ class AppContext:
             raise RuntimeError(f"{self!r} is not pushed, so it cannot be popped.")
         token = self._tokens.pop()
         try:
-            if not self._tokens:
+            if not self._tokens and self._original is None:
                 await self.app.close_context(self, exc)
         finally:
             _reset(token)
@@ -279,7 +299,7 @@ class AppContext:
         _run_outside_loop(self.push)
         # The loop ran in a copy of this thread's variables, so the context is set here again.
         assert self._tokens is not None
-        self._tokens[-1] = _cv_app.set(self)
+        self._tokens[-1] = _cv_app.set(self._original or self)
         return self
 
     def __exit__(
@@ -420,14 +440,14 @@ def _copying(view: Any, name: str, what: str) -> Callable[[Callable[P, T]], Call
 
             @wraps(func)
             async def async_wrapper(*args: P.args, **kwargs: P.kwargs) -> Any:
-                async with ctx.copy():
+                async with ctx.detached():
                     return await func(*args, **kwargs)
 
             return async_wrapper  # type: ignore[return-value]  # T is a coroutine here
 
         @wraps(func)
         def wrapper(*args: P.args, **kwargs: P.kwargs) -> T:
-            copied = ctx.copy()
+            copied = ctx.detached()
             # On the event loop nothing can be awaited, so there only the proxies are set up.
             with copied.entered() if _in_loop() else copied:
                 return func(*args, **kwargs)

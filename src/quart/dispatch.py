@@ -19,7 +19,7 @@ from collections.abc import (
     Iterator,
     Mapping,
 )
-from functools import partial
+from functools import partial, wraps
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar, cast
 from urllib.parse import quote
 
@@ -101,13 +101,13 @@ class Dispatch(App):
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         for name in _STAGES & cls.__dict__.keys():
-            setattr(cls, name, _context_first(cls.__dict__[name]))
+            setattr(cls, name, _context_first(name, cls.__dict__[name]))
         if "create_url_adapter" in cls.__dict__:
             cls._matches_plainly = False
 
     def __setattr__(self, name: str, value: Any) -> None:
         if name in _STAGES:
-            value = _context_first(value, bound=True)
+            value = _context_first(name, value, bound=True)
             super().__setattr__("_as_written", False)
         elif name == "make_response":
             super().__setattr__("_as_written", False)
@@ -351,6 +351,7 @@ class Dispatch(App):
 
         Raises the errors of all of them in one group.
         """
+        ctx.closed = True
         of_connection: Awaitable[None] = NOTHING_TO_DO
         if ctx.kind is not None:
             of_connection = ctx.stages.do_teardown_request(ctx, exc)
@@ -634,14 +635,19 @@ class Dispatch(App):
 
     # Responses
 
-    async def make_response(self, result: ResponseReturnValue | HTTPException | Any) -> Response:
+    async def make_response(
+        self, result: ResponseReturnValue | HTTPException | Any, *more: Any
+    ) -> Response:
         """The response for a view's value.
 
         A value is a str, bytes, dict, list, Response (ours, or any of Werkzeug's), HTTPException,
         any iterator or async iterator (streamed), or a tuple (value, status), (value, headers) or
         (value, status, headers). A status is an int or a str such as "201 CREATED"; headers are a
-        mapping or pairs. Raises TypeError, naming the endpoint, for anything else.
+        mapping or pairs. Several arguments stand for a tuple of them. Raises TypeError, naming the
+        endpoint, for anything else.
         """
+        if more:
+            result = (result, *more)
         # PERF: the commonest kinds first, and tuples, which are tested faster than unions.
         if isinstance(result, (str, bytes)):
             return self.response_class(result)
@@ -828,14 +834,17 @@ _CONTEXT_NAMES = frozenset({"ctx", "app_ctx"})
 _OLD_CONTEXT_NAMES = frozenset({"request_context", "websocket_context"})
 
 
-def _context_first(func: Any, bound: bool = False) -> Any:
+def _context_first(stage: str, func: Any, bound: bool = False) -> Any:
     """A stage written by others, callable with the context as its first argument.
 
     The signature tells the generation: the context first (Quart 0.23, Flask 3.2), last and
-    optional (Quart before that), or not there at all (Flask).
+    optional (Quart before that), or not there at all (Flask). A sync one, as Flask's extensions
+    write it, may return what is no awaitable.
     """
     if not callable(func):
         return func
+    if stage != "log_exception" and not is_coroutine_callable(func):
+        func = _awaitable(func)
     names = list(inspect.signature(func).parameters.values())[0 if bound else 1 :]
     if any(p.kind is p.VAR_POSITIONAL for p in names):
         return func
@@ -859,6 +868,15 @@ def _context_first(func: Any, bound: bool = False) -> Any:
 
     in_old_order.__wrapped__ = func  # type: ignore[attr-defined]
     return in_old_order
+
+
+def _awaitable(func: Callable[..., Any]) -> Callable[..., Any]:
+    @wraps(func)
+    async def wrapper(*args: Any, **kwargs: Any) -> Any:
+        result = func(*args, **kwargs)
+        return await result if inspect.isawaitable(result) else result
+
+    return wrapper
 
 
 def _in_order(first: Any, second: Any, named: AppContext | None) -> tuple[AppContext, Any]:

@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextvars import ContextVar, Token
 from operator import attrgetter
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 
+import flask.globals
 from werkzeug.local import LocalProxy
 
 if TYPE_CHECKING:
@@ -50,7 +51,8 @@ This typically means that you attempted to use functionality that needed
 the session of an active request or websocket.\
 """
 
-_cv_app: ContextVar[AppContext] = ContextVar("quart.app_ctx")
+# Flask's own, so that `flask.current_app` and `flask.g` are those of Quart. See bridge.py.
+_cv_app: ContextVar[AppContext] = cast(Any, flask.globals._cv_app)
 
 
 class _ContextView(Generic[T]):
@@ -66,7 +68,7 @@ class _ContextView(Generic[T]):
     def get(self, *default: Any) -> Any:
         """The current context, else the default, else LookupError: as a ContextVar does."""
         ctx = _cv_app.get(None)
-        if ctx is not None and getattr(ctx, self._flag):
+        if ctx is not None and getattr(ctx, self._flag, False):  # it may be Flask's own
             return ctx
         if default:
             return default[0]
