@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+import functools
 import threading
 from typing import Any
 
@@ -702,6 +703,76 @@ async def test_callable_objects() -> None:
 
     assert "async" == (await get(app, "/async")).text
     assert "sync" == (await get(app, "/sync")).text
+
+
+@pytest.mark.parametrize("kind", ["def", "async def"])
+async def test_a_sync_decorator_calls_any_view(connection: Connection, kind: str) -> None:
+    """A decorator written for Flask, which makes the view sync, leaves it on its loop."""
+    app = connection.app
+
+    def login_required(view: Any) -> Any:
+        @functools.wraps(view)
+        def decorated(**arguments: Any) -> Any:
+            g.user = "Ada"
+            return quart.current_app.ensure_sync(view)(**arguments)
+
+        return decorated
+
+    def greeting(name: str) -> str:
+        return f"{g.user} greets {name} at {connection.twin('{}', quart).path}"
+
+    async def in_a_coroutine(name: str) -> str:
+        assert loop is asyncio.get_running_loop()
+        return greeting(name)
+
+    loop = asyncio.get_running_loop()
+    connection.route("/<name>")(login_required(greeting if kind == "def" else in_a_coroutine))
+
+    assert "Ada greets Bob at /Bob" == (await connection.get("/Bob")).text
+    assert greeting is app.ensure_sync(greeting)
+
+
+async def test_an_async_view_made_sync_is_not_called_on_the_loop() -> None:
+    """The error says what to do instead."""
+    app = Quart(__name__)
+
+    async def view() -> str:
+        return "never"
+
+    with pytest.raises(RuntimeError, match=r"view is async and was made sync, .* await .*view"):
+        app.ensure_sync(view)()
+    with pytest.raises(RuntimeError, match="call this from a 'def' function"):
+        app.async_to_sync(view)()
+
+
+def test_an_async_function_is_called_without_a_loop() -> None:
+    """In a script or a command, within the context that is pushed there."""
+    app = Quart(__name__)
+
+    async def name() -> str:
+        await asyncio.sleep(0)
+        g.seen = True
+        return quart.current_app.name
+
+    with app.app_context():
+        assert __name__ == app.ensure_sync(name)()
+        assert g.seen
+
+
+async def test_an_override_of_async_to_sync_is_used() -> None:
+    """An override of `async_to_sync` is what `ensure_sync` uses, as in Flask."""
+    made = []
+
+    class Own(Quart):
+        def async_to_sync(self, func: Any) -> Any:
+            made.append(func)
+            return super().async_to_sync(func)
+
+    async def view() -> None: ...
+
+    Own(__name__).ensure_sync(view)
+
+    assert [view] == made
 
 
 # Both generations of the stages

@@ -35,7 +35,7 @@ from .globals import _cv_app
 from .kinds import REQUEST, WEBSOCKET
 from .routing import QuartMap
 from .sessions import SecureCookieSessionInterface, SessionInterface
-from .utils import is_coroutine_callable, run_sync
+from .utils import async_to_sync, is_coroutine_callable, run_sync
 from .wrappers import (
     BaseRequestWebsocket,
     ClientDisconnectedError,
@@ -506,6 +506,21 @@ class Dispatch(App):
     def sync_to_async(self, func: Callable[..., Any]) -> Callable[..., Coroutine[Any, Any, Any]]:
         """An async function that runs a sync one in a thread, with the caller's context."""
         return run_sync(func)
+
+    def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
+        """The function itself where it is sync, else `async_to_sync` of it.
+
+        It is for decorators written for Flask, which call `current_app.ensure_sync(view)(...)`.
+        """
+        return self.async_to_sync(func) if is_coroutine_callable(func) else func
+
+    def async_to_sync(self, func: Callable[..., Coroutine[Any, Any, T]]) -> Callable[..., T]:
+        """A sync function that calls an async one and waits for its result.
+
+        It can be called in sync views and hooks, which wait while the event loop runs the async
+        function, and where there is no event loop. Raises RuntimeError on one.
+        """
+        return async_to_sync(func)
 
     async def _first_value(self, hooks: Iterable[Callable[[], Any]]) -> Any:
         """Call hooks in order until one gives a value; sync neighbours share one thread hop."""
