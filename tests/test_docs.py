@@ -3,7 +3,8 @@
 In README.md and below docs/, the Python blocks of a page run from top to bottom in one module,
 in an empty directory, and each function called `test_*` runs as soon as its block is done. An HTML
 comment in front of a block changes that: `<!-- file: name -->` writes the block to a file there,
-`<!-- fragment -->` says that it only has to compile. `<!-- test`, Python and `-->` on lines of
+`<!-- fragment -->` says that it only has to compile, `<!-- from: name -->` that it is a part of the
+file of that name in the repository. `<!-- test`, Python and `-->` on lines of
 their own hold checks that readers do not see.
 """
 
@@ -89,6 +90,8 @@ def test_examples_run(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatc
             path = tmp_path / name
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(block.code)
+        elif kind == "from":
+            assert block.code in (ROOT / name).read_text(), f"line {block.line}: not in {name}"
         elif block.language != "python":
             continue
         elif kind == "fragment":

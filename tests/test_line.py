@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import contextvars
 import functools
 import threading
@@ -484,7 +485,47 @@ async def test_a_forgotten_await_is_named(caplog: pytest.LogCaptureFixture) -> N
         return quart.render_template_string("x")
 
     assert 500 == (await get(app, "/")).status
-    assert "'await' is missing" in caplog.text
+    assert "The view function for 'view' returned a coroutine: an 'await' is missing" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("wait", "use"),
+    [
+        (lambda: quart.request.form, lambda form: form["name"]),
+        (lambda: quart.request.get_json(), lambda data: data.get("name")),
+        (lambda: quart.request.files, lambda files: "name" in files),
+        (lambda: quart.request.json, quart.jsonify),
+        (lambda: quart.render_template_string("x"), lambda text: "Dear " + text),
+        (lambda: quart.make_response("x"), lambda response: response.headers),
+        (lambda: quart.current_app.open_resource("x"), contextlib.ExitStack().enter_context),
+    ],
+)
+async def test_a_coroutine_taken_for_its_result_is_named(
+    caplog: pytest.LogCaptureFixture, wait: Any, use: Any
+) -> None:
+    """The error in the log has a note that an `await` is missing."""
+    app = Quart(__name__)
+
+    @app.get("/")
+    async def view() -> None:
+        with contextlib.closing(wait()) as coroutine:
+            use(coroutine)
+
+    assert 500 == (await get(app, "/")).status
+    assert "Perhaps an 'await' is missing" in caplog.text
+
+
+async def test_other_mistakes_have_no_such_note(
+    connection: Connection, caplog: pytest.LogCaptureFixture
+) -> None:
+    @connection.route("/")
+    async def view() -> str:
+        return None.upper()  # type: ignore[attr-defined,no-any-return]
+
+    await connection.get()
+
+    assert "has no attribute 'upper'" in caplog.text
+    assert "Perhaps" not in caplog.text
 
 
 # Routing

@@ -436,6 +436,7 @@ class Dispatch(App):
             ctx, error = _in_order(ctx, error, None)
         kind = ctx.kind
         assert kind is not None
+        _note_forgotten_await(error)
         exc_info = (type(error), error, error.__traceback__)
         if kind.got_exception.receivers:
             await self._send_signal(kind.got_exception, exception=error)
@@ -838,6 +839,15 @@ def _keep_error(errors: list[BaseException], error: BaseException) -> None:
         raise error
     else:
         errors.append(error)
+
+
+def _note_forgotten_await(error: BaseException) -> None:
+    """Say what is likely wrong where a coroutine was taken for its result."""
+    if isinstance(error, (AttributeError, TypeError)) and "coroutine" in str(error):
+        error.add_note(
+            "Perhaps an 'await' is missing: in async code request.form, request.get_json(),"
+            " render_template() and what else waits are awaited."
+        )
 
 
 def _current_view() -> str:
