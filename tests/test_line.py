@@ -7,7 +7,7 @@ import contextlib
 import contextvars
 import functools
 import threading
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 from asgi import HTTP, Websocket, get, http_scope, request, stream, websocket_scope
@@ -614,6 +614,25 @@ async def test_trusted_hosts(connection: Connection) -> None:
     assert 400 == (await connection.get("/", headers={"Host": "evil.org"})).status
 
 
+async def test_trusted_hosts_of_a_class() -> None:
+    """A request or websocket class may name them too, whether the view looks at the host or not."""
+
+    class OwnRequest(quart.Request):
+        trusted_hosts: ClassVar = ["example.com"]
+
+    class OwnWebsocket(quart.Websocket):
+        trusted_hosts: ClassVar = ["example.com"]
+
+    for kind in ("request", "websocket"):
+        connection = Connection(kind)
+        connection.app.request_class = OwnRequest
+        connection.app.websocket_class = OwnWebsocket
+        connection.route("/")(lambda: "in")
+
+        assert "in" == (await connection.get("/", headers={"Host": "example.com"})).text
+        assert 400 == (await connection.get("/", headers={"Host": "evil.org"})).status
+
+
 @pytest.mark.parametrize(
     ("trusted", "host", "status"),
     [
@@ -718,7 +737,8 @@ async def test_views_assigned_late_are_called() -> None:
     app.before_request_funcs.setdefault(None, []).append(lambda: g.setdefault("late", "late"))
     app.before_request_funcs[None].clear()
     app.after_request_funcs[None].append(lambda response: response)
-    app.get("/late", endpoint="late")(lambda: "late rule")
+    with pytest.warns(RuntimeWarning, match="after its first request"):
+        app.get("/late", endpoint="late")(lambda: "late rule")
 
     assert "second" == (await get(app, "/")).text
     assert "late rule" == (await get(app, "/late")).text

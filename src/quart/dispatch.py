@@ -24,7 +24,12 @@ from urllib.parse import quote
 
 from flask.sansio.app import App
 from werkzeug.datastructures import Headers
-from werkzeug.exceptions import HTTPException, InternalServerError, NotFound
+from werkzeug.exceptions import (
+    BadRequestKeyError,
+    HTTPException,
+    InternalServerError,
+    NotFound,
+)
 from werkzeug.routing import BuildError, RequestRedirect
 from werkzeug.routing.exceptions import RoutingException
 from werkzeug.sansio.response import Response as SansIOResponse
@@ -32,7 +37,7 @@ from werkzeug.sansio.response import Response as SansIOResponse
 from . import signals
 from .ctx import AppContext, RequestContext, WebsocketContext
 from .globals import _cv_app
-from .kinds import REQUEST, WEBSOCKET
+from .kinds import REQUEST, WEBSOCKET, Kind
 from .routing import QuartMap
 from .sessions import SecureCookieSessionInterface, SessionInterface
 from .utils import async_to_sync, is_coroutine_callable, run_sync
@@ -111,7 +116,11 @@ class Dispatch(App):
             found = None
             if self._matches_plainly and request.routing_exception is None:
                 config = self.config
-                if config["TRUSTED_HOSTS"] is None and not self.subdomain_matching:
+                if (
+                    config["TRUSTED_HOSTS"] is None
+                    and request.trusted_hosts is None
+                    and not self.subdomain_matching
+                ):
                     found = self.url_map.find(request.path, request.method, kind is WEBSOCKET)
                     if found is None and self.url_map.lacks(request.path):
                         request.routing_exception = NotFound()
@@ -265,13 +274,13 @@ class Dispatch(App):
         if not isinstance(ctx, AppContext):
             ctx, response = _in_order(ctx, response, request_context or websocket_context)
         if ctx._after_functions:
-            response = await self._passed_through(ctx._after_functions, response)
+            response = await self._passed_through(ctx.kind, ctx._after_functions, response)
         assert ctx.kind is not None
         hooks = getattr(self, ctx.kind.after_funcs)
         if hooks:
             for name in reversed(ctx.blueprint_names):
                 if name in hooks:
-                    response = await self._passed_through(reversed(hooks[name]), response)
+                    response = await self._passed_through(ctx.kind, reversed(hooks[name]), response)
         # PERF: a cookie session that nobody can have is not asked for.
         if (
             ctx._session is not None
@@ -400,6 +409,10 @@ class Dispatch(App):
         if not isinstance(ctx, AppContext):
             ctx, error = _in_order(ctx, error, None)
         handler = None
+        if isinstance(error, BadRequestKeyError) and (
+            self.debug or self.config["TRAP_BAD_REQUEST_ERRORS"]
+        ):
+            error.show_exception = True  # the name of the key, for the developer
         if isinstance(error, BaseExceptionGroup):
             handler = self._handler_for(ctx, error)
             if handler is None:
@@ -537,16 +550,27 @@ class Dispatch(App):
                 return result
         return None
 
-    async def _passed_through(self, hooks: Iterable[Callable[[Any], Any]], value: T) -> T:
-        """Pass a value through hooks in order; sync neighbours share one thread hop."""
+    async def _passed_through(
+        self, kind: Kind | None, hooks: Iterable[Callable[[Any], Any]], value: T
+    ) -> T:
+        """Pass a value through hooks in order; sync neighbours share one thread hop.
+
+        Raises TypeError, naming the hook, where one loses the response to a request.
+        """
         remaining = _Remaining(hooks)
         for hook in remaining:
             if is_coroutine_callable(hook):
                 value = await hook(value)
             else:
-                value = await self.ensure_async(_through_sync)(hook, remaining, value)
+                hook, value = await self.ensure_async(_through_sync)(hook, remaining, value)
                 if inspect.isawaitable(value):
                     value = await value
+            if value is None and kind is REQUEST:
+                name = getattr(hook, "__qualname__", repr(hook))
+                raise TypeError(
+                    f"{name} returned None after the request, or ended without a return statement;"
+                    " it has to return the response."
+                )
         return value
 
     async def _call_all(
@@ -887,11 +911,14 @@ def _values_of_sync(hook: Callable[[], Any], remaining: _Remaining) -> Any:
     return result
 
 
-def _through_sync(hook: Callable[[Any], Any], remaining: _Remaining, value: Any) -> Any:
+def _through_sync(
+    hook: Callable[[Any], Any], remaining: _Remaining, value: Any
+) -> tuple[Callable[[Any], Any], Any]:
+    """The last hook called, and its value: the loop has to look at what is awaitable or None."""
     value = hook(value)
-    if not inspect.isawaitable(value):
-        for hook in remaining.while_sync():
-            value = hook(value)
-            if inspect.isawaitable(value):
-                break
-    return value
+    while value is not None and not inspect.isawaitable(value):
+        following = next(remaining.while_sync(), None)
+        if following is None:
+            break
+        hook, value = following, following(value)
+    return hook, value
