@@ -291,6 +291,11 @@ def wait_in_thread(coroutine: Coroutine[Any, Any, T]) -> Coroutine[Any, Any, T] 
         return asyncio.run_coroutine_threadsafe(coroutine, loop).result()
 
 
+def in_worker_thread() -> bool:
+    """Whether this is sync code that the loop waits for, in a worker thread."""
+    return _here.loop is not None and asyncio._get_running_loop() is None
+
+
 def waits_in_threads(
     func: Callable[P, Coroutine[Any, Any, T]],
 ) -> Callable[P, Coroutine[Any, Any, T]]:
