@@ -294,6 +294,8 @@ class Dispatch(App):
 
     async def _save_session(self, ctx: AppContext, response: Response | None) -> None:
         interface = self.session_interface
+        if ctx._session is None and type(interface).open_session is not _OPEN_ON_TOUCH:
+            return  # it could not be opened
         if ctx._session is None and type(interface).save_session is _SAVE_IF_TOUCHED:
             # Nobody touched it: it needs saving only where there is one to refresh.
             cookies = ctx.request_websocket.headers.get("cookie", "")
