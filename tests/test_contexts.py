@@ -240,6 +240,30 @@ async def test_the_error_of_a_block_reaches_teardown(app: Quart) -> None:
     assert ["KeyError('block')", "KeyError('given')", "KeyError('handled')", "None"] == errors
 
 
+async def test_all_errors_of_teardown_are_raised_in_one_group(app: Quart) -> None:
+    """As in Flask 3.2; every function runs, the last registered first."""
+    ran: list[int] = []
+
+    def failing(number: int) -> Callable[[Any], None]:
+        def teardown(error: Any) -> None:
+            ran.append(number)
+            raise KeyError(number)
+
+        return teardown
+
+    for number in (1, 2):
+        app.teardown_appcontext(failing(number))
+    app.teardown_request(failing(3))
+
+    with pytest.raises(BaseExceptionGroup) as caught:
+        async with app.test_request_context("/"):
+            pass
+
+    assert [3, 2, 1] == ran
+    assert [(3,), (2,), (1,)] == [error.args for error in caught.value.exceptions]
+    assert not has_app_context()
+
+
 async def test_popping_what_is_not_pushed(app: Quart) -> None:
     with pytest.raises(RuntimeError, match="is not pushed"):
         await app.app_context().pop()

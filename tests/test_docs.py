@@ -29,6 +29,7 @@ from types import ModuleType
 from typing import NamedTuple
 
 import pytest
+from test_api import SAMPLES
 
 import quart
 
@@ -119,6 +120,39 @@ def test_docstring_examples(name: str) -> None:
     failed, _ = doctest.testmod(importlib.import_module(name))
 
     assert 0 == failed
+
+
+#: Whose attributes the prose speaks of, under the names that users give them.
+SPOKEN_OF = {
+    "app": quart.Quart,
+    "Quart": quart.Quart,
+    "Blueprint": quart.Blueprint,
+    "client": quart.testing.QuartClient,
+    "request": quart.Request,
+    "Response": quart.Response,
+    "response": quart.Response,
+    "websocket": quart.Websocket,
+}
+
+
+def test_names_in_the_prose_exist() -> None:
+    """`app.run_task` in a page is a name of the application, and so on."""
+    names = "|".join(SPOKEN_OF)
+    found, lacking = 0, set()
+    for page in PAGES:
+        prose = re.sub(r"^```.*?^```$", "", page.read_text(), flags=re.MULTILINE | re.DOTALL)
+        for span in re.findall(r"`([^`\n]+)`", prose):
+            for owner, name in re.findall(rf"(?<![\w./])({names})\.([a-z]\w*)\b(?!\.\w)", span):
+                found += 1
+                known = {*dir(SPOKEN_OF[owner]), "py"}  # as in app.py
+                known.update(
+                    *[vars(item) for item in SAMPLES if isinstance(item, SPOKEN_OF[owner])]
+                )
+                if name not in known:
+                    lacking.add(f"{owner}.{name} in {name_of(page)}")
+
+    assert set() == lacking
+    assert 50 < found
 
 
 def test_readme_commands() -> None:

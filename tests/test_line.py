@@ -13,6 +13,7 @@ import pytest
 from asgi import HTTP, Websocket, get, http_scope, request, stream, websocket_scope
 from conftest import Connection
 from werkzeug.exceptions import Conflict, HTTPException, NotFound
+from werkzeug.routing import BaseConverter, RequestRedirect
 
 import quart
 from quart import Blueprint, Quart, abort, g, signals
@@ -560,6 +561,40 @@ async def test_a_missing_slash_is_a_308_that_keeps_the_query() -> None:
 
     assert 308 == response.status
     assert response.headers["Location"].endswith("/directory/?a=b")
+
+
+@pytest.mark.parametrize(
+    ("method", "code", "debug", "expected"),
+    [
+        ("POST", 302, True, 500),
+        ("POST", 308, True, 308),
+        ("GET", 302, True, 302),
+        ("POST", 302, False, 302),
+    ],
+)
+async def test_a_redirect_that_would_lose_a_body(
+    method: str, code: int, debug: bool, expected: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    """In debug mode it is an error that names both URLs, as in Flask."""
+
+    class Moved(RequestRedirect):
+        pass
+
+    Moved.code = code
+
+    class Converter(BaseConverter):
+        def to_python(self, value: str) -> str:
+            raise Moved("http://localhost/new")
+
+    app = Quart(__name__)
+    app.debug = debug
+    app.config["PROPAGATE_EXCEPTIONS"] = False
+    app.url_map.converters["moved"] = Converter
+    app.add_url_rule("/<moved:name>", "view", lambda name: name, methods=["GET", "POST"])
+
+    assert expected == (await request(app, method, "/old")).status
+    if expected == 500:
+        assert "'http://localhost/old', which redirects to 'http://localhost/new'" in caplog.text
 
 
 async def test_hosts_and_subdomains() -> None:
