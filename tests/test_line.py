@@ -6,12 +6,15 @@ import asyncio
 import contextlib
 import contextvars
 import functools
+import io
 import threading
+from pathlib import Path
 from typing import Any, ClassVar
 
 import pytest
 from asgi import HTTP, Websocket, get, http_scope, request, stream, websocket_scope
 from conftest import Connection
+from werkzeug.datastructures import CombinedMultiDict, MultiDict
 from werkzeug.exceptions import Conflict, HTTPException, NotFound
 from werkzeug.routing import BaseConverter, RequestRedirect
 
@@ -143,6 +146,114 @@ async def test_sync_and_async_hooks_keep_their_order(connection: Connection) -> 
 
     assert "abcde abcde" == (await connection.get("/")).text
     assert threads[0] == threads[1] != threading.get_ident()
+
+
+async def test_sync_neighbours_share_one_hop(connection: Connection) -> None:
+    """However many there are, between async ones and before or after the view."""
+    hops: list[Any] = []
+
+    class Counting(Quart):
+        def sync_to_async(self, func: Any) -> Any:
+            hops.append(func)
+            return super().sync_to_async(func)
+
+    app = connection.app = Counting(__name__)
+    log = []
+    for number in range(3):
+        connection.before(lambda number=number: log.append(f"before {number}"))
+        connection.after(lambda response, number=number: log.append(f"after {number}") or response)
+
+    @connection.before
+    async def between() -> None:
+        log.append("between")
+
+    connection.before(lambda: log.append("last"))
+
+    @connection.route("/")
+    async def view() -> str:
+        log.append("view")
+        return "x"
+
+    assert "x" == (await connection.get("/")).text
+    assert ["before 0", "before 1", "before 2", "between", "last", "view"] == log[:6]
+    assert ["after 2", "after 1", "after 0"] == log[6:]
+    assert 3 == len(hops)
+    assert isinstance(app, Counting)
+
+
+IN_A_THREAD: dict[str, tuple[Any, type]] = {
+    "request.form": (lambda: quart.request.form, MultiDict),
+    "request.files": (lambda: quart.request.files, MultiDict),
+    "request.values": (lambda: quart.request.values, CombinedMultiDict),
+    "request.data": (lambda: quart.request.data, bytes),
+    "request.get_data()": (lambda: quart.request.get_data(), bytes),
+    "request.stream.read()": (lambda: quart.request.stream.read(), bytes),
+    "request.json": (lambda: quart.request.json, type(None)),
+    "request.get_json()": (lambda: quart.request.get_json(force=True, silent=True), type(None)),
+    "request.is_disconnected()": (lambda: quart.request.is_disconnected(), bool),
+    "flash()": (lambda: quart.flash("x"), type(None)),
+    "make_response()": (lambda: quart.make_response("x"), quart.Response),
+    "render_template()": (
+        lambda: quart.render_template(quart.current_app.jinja_env.from_string("x")),
+        str,
+    ),
+    "render_template_string()": (lambda: quart.render_template_string("x"), str),
+    "send_file()": (lambda: quart.send_file(__file__), quart.Response),
+    "send_from_directory()": (
+        lambda: quart.send_from_directory(Path(__file__).parent, Path(__file__).name),
+        quart.Response,
+    ),
+    "app.send_static_file()": (
+        lambda: quart.current_app.send_static_file(Path(__file__).name),
+        quart.Response,
+    ),
+    "app.open_resource()": (
+        lambda: quart.current_app.open_resource(__file__).__enter__(),
+        io.IOBase,
+    ),  # type: ignore[attr-defined]
+    "response.get_data()": (lambda: quart.Response("x").get_data(), bytes),
+    "response.get_json()": (lambda: quart.Response("1").get_json(force=True), int),
+    "response.add_etag()": (lambda: quart.Response("x").add_etag(), type(None)),
+    "response.freeze()": (lambda: quart.Response("x").freeze(), type(None)),
+    "a request of the test client": (
+        lambda: quart.current_app.test_client().get("/nowhere"),
+        quart.Response,
+    ),
+}
+
+
+@pytest.mark.parametrize(("ask", "expected"), IN_A_THREAD.values(), ids=IN_A_THREAD)
+@pytest.mark.parametrize("where", ["view", "hook"])
+async def test_sync_code_gets_values(ask: Any, expected: type, where: str) -> None:
+    """What is awaited on the loop is there at once in a sync view or hook, as in Flask."""
+    app = Quart(__name__, static_folder=str(Path(__file__).parent))
+    app.secret_key = "secret"
+    got: list[Any] = []
+
+    def view() -> str:
+        value = ask()
+        got.append(value)
+        if isinstance(value, io.IOBase):
+            value.close()
+        return ""
+
+    if where == "view":
+        app.post("/")(view)
+    else:
+
+        @app.before_request
+        def hook() -> None:
+            if quart.request.path == "/":
+                view()
+
+        @app.post("/")
+        async def nothing() -> str:
+            return ""
+
+    response = await request(app, "POST", "/", form={"a": "b"})
+
+    assert 200 == response.status
+    assert [True] == [isinstance(value, expected) for value in got]
 
 
 async def test_after_functions_pass_the_response_on(connection: Connection) -> None:

@@ -564,7 +564,8 @@ class Dispatch(App):
             if is_coroutine_callable(hook):
                 value = await hook(value)
             else:
-                hook, value = await self.ensure_async(_through_sync)(hook, remaining, value)
+                in_thread = self.ensure_async(_through_sync)
+                hook, value = await in_thread(kind, hook, remaining, value)
                 if inspect.isawaitable(value):
                     value = await value
             if value is None and kind is REQUEST:
@@ -914,11 +915,11 @@ def _values_of_sync(hook: Callable[[], Any], remaining: _Remaining) -> Any:
 
 
 def _through_sync(
-    hook: Callable[[Any], Any], remaining: _Remaining, value: Any
+    kind: Kind | None, hook: Callable[[Any], Any], remaining: _Remaining, value: Any
 ) -> tuple[Callable[[Any], Any], Any]:
-    """The last hook called, and its value: the loop has to look at what is awaitable or None."""
+    """The last hook called, and its value, which the loop may have to await or refuse."""
     value = hook(value)
-    while value is not None and not inspect.isawaitable(value):
+    while not inspect.isawaitable(value) and not (value is None and kind is REQUEST):
         following = next(remaining.while_sync(), None)
         if following is None:
             break

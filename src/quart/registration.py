@@ -13,7 +13,7 @@ from flask.sansio.scaffold import Scaffold, setupmethod
 
 from .globals import current_app
 from .helpers import send_from_directory
-from .utils import file_path_to_path, in_worker_thread
+from .utils import file_path_to_path, in_worker_thread, waits_in_threads
 
 if TYPE_CHECKING:
     from aiofiles.base import AiofilesContextManager
@@ -106,6 +106,7 @@ class QuartScaffold(Scaffold):
             return int(value.total_seconds())
         return cast("int | None", value)
 
+    @waits_in_threads
     async def send_static_file(self, filename: str) -> Response:
         """A file from the static folder; the view behind the static route.
 
