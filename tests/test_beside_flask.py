@@ -256,6 +256,25 @@ def test_the_same_error(sides: list[Side], mistake: Mistake, word: str) -> None:
     assert word in ours[1]
 
 
+@pytest.mark.parametrize(
+    ("mistake", "setting"),
+    [
+        (SAME["MAX_COOKIE_SIZE"][0], "MAX_COOKIE_SIZE is of the type str"),
+        (SAME["MAX_CONTENT_LENGTH"][0], "MAX_CONTENT_LENGTH is of the type str"),
+        (SAME["SECRET_KEY"][0], "SECRET_KEY is of the type int"),
+        (SAME["SESSION_COOKIE_DOMAIN"][0], "SESSION_COOKIE_DOMAIN is of the type int"),
+    ],
+)
+def test_a_setting_of_the_wrong_type_is_named(
+    sides: list[Side], mistake: Mistake, setting: str
+) -> None:
+    """In a note to the error that Flask gives, too."""
+    with pytest.raises((AttributeError, TypeError)) as caught:
+        mistake(sides[1])
+
+    assert [f"Perhaps a setting is wrong: {setting}."] == caught.value.__notes__
+
+
 def after_request_without_a_return(side: Side) -> Any:
     @side.app.after_request
     def forgetful(response: Any) -> None:

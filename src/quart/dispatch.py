@@ -35,6 +35,7 @@ from werkzeug.routing.exceptions import RoutingException
 from werkzeug.sansio.response import Response as SansIOResponse
 
 from . import signals
+from .config import settings_of_wrong_types
 from .ctx import AppContext, RequestContext, WebsocketContext
 from .globals import _cv_app
 from .kinds import REQUEST, WEBSOCKET, Kind
@@ -451,7 +452,7 @@ class Dispatch(App):
             ctx, error = _in_order(ctx, error, None)
         kind = ctx.kind
         assert kind is not None
-        _note_forgotten_await(error)
+        self._add_notes(error)
         exc_info = (type(error), error, error.__traceback__)
         if kind.got_exception.receivers:
             await self._send_signal(kind.got_exception, exception=error)
@@ -471,6 +472,19 @@ class Dispatch(App):
         return await getattr(self, kind.finalize)(ctx, result, from_error_handler=True)
 
     handle_websocket_exception = handle_exception
+
+    def _add_notes(self, error: BaseException) -> None:
+        """Say what is likely wrong where a coroutine, or a setting, was taken for another type."""
+        if not isinstance(error, (AttributeError, TypeError)):
+            return
+        if "coroutine" in str(error):
+            error.add_note(
+                "Perhaps an 'await' is missing: in async code request.form, request.get_json(),"
+                " render_template() and what else waits are awaited."
+            )
+        wrong = settings_of_wrong_types(self.config)
+        if wrong:
+            error.add_note(f"Perhaps a setting is wrong: {', '.join(wrong)}.")
 
     def log_exception(self, ctx: Any = None, exc_info: Any = None) -> None:
         """Log an error with its traceback and the path and method it happened on."""
@@ -866,15 +880,6 @@ def _keep_error(errors: list[BaseException], error: BaseException) -> None:
         raise error
     else:
         errors.append(error)
-
-
-def _note_forgotten_await(error: BaseException) -> None:
-    """Say what is likely wrong where a coroutine was taken for its result."""
-    if isinstance(error, (AttributeError, TypeError)) and "coroutine" in str(error):
-        error.add_note(
-            "Perhaps an 'await' is missing: in async code request.form, request.get_json(),"
-            " render_template() and what else waits are awaited."
-        )
 
 
 def _current_view() -> str:
