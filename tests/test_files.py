@@ -3,6 +3,7 @@
 import asyncio
 import io
 import os
+import re
 import threading
 from datetime import UTC, datetime
 from pathlib import Path
@@ -749,3 +750,53 @@ async def test_file_work_does_not_block_the_loop(
     assert not slow_file.done()
     released.set()
     assert CONTENT == (await slow_file).body
+
+
+# Resources
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        ({}, "é\r\n".encode()),
+        ({"mode": "rb"}, "é\r\n".encode()),
+        ({"mode": "r"}, "é\n"),
+        ({"mode": "rt", "encoding": "latin-1"}, "Ã©\n"),
+    ],
+)
+@pytest.mark.parametrize("owner", ["app", "blueprint", "instance"])
+async def test_resources(tmp_path: Path, owner: str, arguments: Any, expected: str | bytes) -> None:
+    """They are awaited in async code, and are ordinary files in a sync view, as in Flask."""
+    (tmp_path / "resource.txt").write_bytes("é\r\n".encode())
+    app = Quart(__name__, root_path=str(tmp_path), instance_path=str(tmp_path))
+    blueprint = Blueprint("blueprint", __name__, root_path=str(tmp_path))
+    open_resource: Any = {
+        "app": app.open_resource,
+        "blueprint": blueprint.open_resource,
+        "instance": app.open_instance_resource,
+    }[owner]
+    read: list[str | bytes] = []
+
+    @app.get("/async")
+    async def awaited() -> str:
+        async with await open_resource("resource.txt", **arguments) as file:
+            read.append(await file.read())
+        return ""
+
+    @app.get("/sync")
+    def plain() -> str:
+        with open_resource(resource="resource.txt", **arguments) as file:
+            read.append(file.read())
+        return ""
+
+    assert [200, 200] == [(await get(app, path)).status for path in ("/async", "/sync")]
+    assert [expected, expected] == read
+
+
+async def test_resources_are_for_reading() -> None:
+    app = Quart(__name__)
+    for mode in ("w", "a", "r+", "rb+", ""):
+        with pytest.raises(ValueError, match=f"for reading, not with mode '{re.escape(mode)}'"):
+            await app.open_resource(__file__, mode)
+    with pytest.raises(TypeError, match="path of the resource is missing"):
+        await app.open_resource()

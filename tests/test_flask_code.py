@@ -192,13 +192,8 @@ async def test_ensure_sync(app: Quart) -> None:
     def in_a_thread() -> str:
         return app.ensure_sync(work)("thread")
 
-    @app.get("/async")
-    async def on_the_loop() -> str:
-        return await app.ensure_sync(work)("loop")
-
     assert app.ensure_sync(sync) is sync
     assert "thread /sync" == (await get(app, "/sync")).text
-    assert "loop /async" == (await get(app, "/async")).text
 
 
 async def test_async_views_behind_sync_decorators(app: Quart) -> None:

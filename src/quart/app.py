@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import sys
+import warnings
 from collections.abc import Callable, Coroutine
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -39,7 +41,7 @@ from .testing import (
     describe_request,
     no_op_push,
 )
-from .utils import is_coroutine_callable, waits_in_threads
+from .utils import waits_in_threads
 from .wrappers import Request, Response, Websocket
 
 if TYPE_CHECKING:
@@ -55,6 +57,9 @@ if TYPE_CHECKING:
     from .wsgi import WSGIApplication
 
 F = TypeVar("F", bound=Callable[..., Any])
+
+#: What a warning about the set-up is not about.
+_SETUP_PACKAGES = frozenset({"quart", "flask.sansio"})
 
 
 class Quart(QuartScaffold, Serving):
@@ -144,6 +149,8 @@ class Quart(QuartScaffold, Serving):
                 await mount(scope, receive, send)
                 return
         kind = scope["type"]
+        if not self._got_first_request and kind != "lifespan":
+            self._got_first_request = True
         if kind == "http":
             await self.asgi_http_class(self, scope)(receive, send)
         elif kind == "websocket":
@@ -205,31 +212,28 @@ class Quart(QuartScaffold, Serving):
         return instance
 
     def _check_setup_finished(self, f_name: str) -> None:
-        # Extensions register late, and it works: nothing is fixed by the first request.
-        pass
-
-    # Sync code
-
-    def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
-        """The function itself where it is sync, else `async_to_sync` of it."""
-        return self.async_to_sync(func) if is_coroutine_callable(func) else func
-
-    def async_to_sync(self, func: Callable[..., Coroutine[Any, Any, Any]]) -> Callable[..., Any]:
-        """A function that calls an async one and gives a sync view or hook, in its thread, the
-        result, for which the thread waits. On the event loop it gives the coroutine, to be awaited.
-        """
-        return waits_in_threads(func)
+        # Where Flask refuses: extensions register late, and here it works.
+        if self._got_first_request:
+            level, frame = 3, sys._getframe(2)
+            while frame.f_back and frame.f_globals.get("__package__") in _SETUP_PACKAGES:
+                level, frame = level + 1, frame.f_back
+            warnings.warn(
+                f"The application {self.name!r} is changed after its first request. That holds for"
+                " this process only: others that serve it do not have the change.",
+                RuntimeWarning,
+                stacklevel=level,
+            )
 
     # Resources and templates
 
-    async def open_instance_resource(
+    def open_instance_resource(
         self,
         path: FilePath | None = None,
         mode: str = "rb",
         encoding: str | None = "utf-8",
         *,
         resource: FilePath | None = None,
-    ) -> AiofilesContextManager[Any]:
+    ) -> Coroutine[Any, Any, AiofilesContextManager[Any]]:
         """Open a file of the instance folder for reading, as `open_resource` does."""
         return open_for_reading(self.instance_path, path or resource, mode, encoding)
 

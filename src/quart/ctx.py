@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import sys
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager, suppress
 from contextvars import Token
 from functools import wraps
-from types import TracebackType
+from types import EllipsisType, TracebackType
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeGuard, TypeVar, cast
 
 from flask.ctx import _AppCtxGlobals
@@ -233,7 +234,12 @@ class AppContext:
         cls: Any = type(self)  # whose arguments depend on the kind
         if self.kind is None:
             return cast(C, cls(self.app))
-        copied: C = cls(self.app, self.request_websocket, self._session)
+        copied: C
+        if isinstance(self, (RequestContext, WebsocketContext)):
+            copied = cls(self.app, self.request_websocket, self._session)
+        else:
+            connection = {self.kind.word: self.request_websocket}
+            copied = cls(self.app, session=self._session, **connection)
         copied.blueprint_names = self.blueprint_names
         return copied
 
@@ -263,8 +269,10 @@ class AppContext:
         if len(self._tokens) == 1:
             await self.app.open_context(self)
 
-    async def pop(self, exc: BaseException | None = None) -> None:
+    async def pop(self, exc: BaseException | EllipsisType | None = ...) -> None:
         """Leave this context; the last `pop` runs the teardown functions with `exc`.
+
+        Unless it is given, `exc` is the exception that is being handled, or None.
 
         Raises an exception group of what teardown functions raised, RuntimeError where the
         context was not pushed.
@@ -272,6 +280,8 @@ class AppContext:
         if not self._tokens:
             raise RuntimeError(f"{self!r} is not pushed, so it cannot be popped.")
         token = self._tokens.pop()
+        if exc is ...:
+            exc = sys.exception()
         try:
             if not self._tokens and self._original is None:
                 await self.app.close_context(self, exc)

@@ -25,18 +25,24 @@ from urllib.parse import quote
 
 from flask.sansio.app import App
 from werkzeug.datastructures import Headers
-from werkzeug.exceptions import HTTPException, InternalServerError, NotFound
+from werkzeug.exceptions import (
+    BadRequestKeyError,
+    HTTPException,
+    InternalServerError,
+    NotFound,
+)
 from werkzeug.routing import BuildError, RequestRedirect
 from werkzeug.routing.exceptions import RoutingException
 from werkzeug.sansio.response import Response as SansIOResponse
 
 from . import signals
+from .config import settings_of_wrong_types
 from .ctx import AppContext, RequestContext, WebsocketContext, opens_on_touch
 from .globals import _cv_app
 from .kinds import REQUEST, WEBSOCKET
 from .routing import QuartMap
 from .sessions import SecureCookieSessionInterface, SessionInterface
-from .utils import is_coroutine_callable, run_sync
+from .utils import async_to_sync, is_coroutine_callable, run_sync
 from .wrappers import (
     BaseRequestWebsocket,
     ClientDisconnectedError,
@@ -143,6 +149,7 @@ class Dispatch(App):
             if (
                 self._matches_plainly
                 and request.routing_exception is None
+                and request.trusted_hosts is None
                 and self.config["TRUSTED_HOSTS"] is None
                 and not self.subdomain_matching
             ):
@@ -289,7 +296,7 @@ class Dispatch(App):
                 or ctx.stages.after_request_funcs
                 or kind is not REQUEST
                 or type(self.session_interface) is not SecureCookieSessionInterface
-                or (self.config["SECRET_KEY"] is not None and self._may_have_session(ctx))
+                or (self.config["SECRET_KEY"] is not None and self._has_session(ctx))
                 or cls is None
                 or cls.process_response is not _process_response
             ):
@@ -318,13 +325,13 @@ class Dispatch(App):
         if not isinstance(ctx, AppContext):
             ctx, response = _in_order(ctx, response, request_context or websocket_context)
         if ctx._after_functions:
-            response = await self._passed_through(ctx._after_functions, response, False)
+            response = await self._passed_through(ctx, ctx._after_functions, response, False)
         hooks = ctx.stages.after_request_funcs
         if hooks:
             for name in reversed(ctx.blueprint_names):
                 if name in hooks:
-                    response = await self._passed_through(reversed(hooks[name]), response)
-        if ctx._session is not None or self._may_have_session(ctx):
+                    response = await self._passed_through(ctx, reversed(hooks[name]), response)
+        if self._has_session(ctx):
             interface = self.session_interface
             if not interface.is_null_session(ctx.session):
                 save: Any = self.ensure_async(interface.save_session)
@@ -333,12 +340,16 @@ class Dispatch(App):
 
     postprocess_websocket = process_response
 
-    def _may_have_session(self, ctx: AppContext) -> bool:
-        """Whether a session that nobody has touched may need saving all the same.
+    def _has_session(self, ctx: AppContext) -> bool:
+        """Whether there is a session to save, or one that nobody has touched and may need saving.
 
         The interface that keeps it in a cookie renews that cookie, where the client sent one.
         """
+        if ctx._session is not None:
+            return True
         interface = self.session_interface
+        if not opens_on_touch(interface):
+            return False  # it could not be opened
         if type(interface).save_session is not _SAVE_IF_TOUCHED:
             return True
         if self.config["SECRET_KEY"] is None:
@@ -478,6 +489,10 @@ class Dispatch(App):
         if not isinstance(ctx, AppContext):
             ctx, error = _in_order(ctx, error, None)
         handler = None
+        if isinstance(error, BadRequestKeyError) and (
+            self.debug or self.config["TRAP_BAD_REQUEST_ERRORS"]
+        ):
+            error.show_exception = True  # the name of the key, for the developer
         if isinstance(error, BaseExceptionGroup):
             handler = self._handler_for(ctx, error)
             if handler is None:
@@ -514,6 +529,7 @@ class Dispatch(App):
             ctx, error = _in_order(ctx, error, None)
         kind = ctx.kind
         assert kind is not None
+        self._add_notes(error)
         exc_info = (type(error), error, error.__traceback__)
         if kind.got_exception.receivers:
             await self._send_signal(kind.got_exception, exception=error)
@@ -533,6 +549,19 @@ class Dispatch(App):
         return await ctx.stages.finalize_request(ctx, result, from_error_handler=True)
 
     handle_websocket_exception = handle_exception
+
+    def _add_notes(self, error: BaseException) -> None:
+        """Say what is likely wrong where a coroutine, or a setting, was taken for another type."""
+        if not isinstance(error, (AttributeError, TypeError)):
+            return
+        if "coroutine" in str(error):
+            error.add_note(
+                "Perhaps an 'await' is missing: in async code request.form, request.get_json(),"
+                " render_template() and what else waits are awaited."
+            )
+        wrong = settings_of_wrong_types(self.config)
+        if wrong:
+            error.add_note(f"Perhaps a setting is wrong: {', '.join(wrong)}.")
 
     def log_exception(self, ctx: Any = None, exc_info: Any = None) -> None:
         """Log an error with its traceback and the path and method it happened on."""
@@ -592,6 +621,21 @@ class Dispatch(App):
             return True
         return False
 
+    def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
+        """The function itself where it is sync, else `async_to_sync` of it.
+
+        It is for decorators written for Flask, which call `current_app.ensure_sync(view)(...)`.
+        """
+        return self.async_to_sync(func) if is_coroutine_callable(func) else func
+
+    def async_to_sync(self, func: Callable[..., Coroutine[Any, Any, T]]) -> Callable[..., T]:
+        """A sync function that calls an async one and waits for its result.
+
+        It can be called in sync views and hooks, which wait while the event loop runs the async
+        function, and where there is no event loop. Raises RuntimeError on one.
+        """
+        return async_to_sync(func)
+
     async def _first_value(self, hooks: Iterable[Callable[[], Any]]) -> Any:
         """Call hooks in order until one gives a value; sync neighbours share one thread hop."""
         remaining = iter(hooks)
@@ -608,19 +652,32 @@ class Dispatch(App):
         return None
 
     async def _passed_through(
-        self, hooks: Iterable[Callable[[Any], Any]], value: T, registered: bool = True
+        self,
+        ctx: AppContext,
+        hooks: Iterable[Callable[[Any], Any]],
+        value: T,
+        registered: bool = True,
     ) -> T:
-        """Pass a value through hooks in order; sync neighbours share one thread hop."""
+        """Pass a value through hooks in order; sync neighbours share one thread hop.
+
+        Raises TypeError, naming the hook, where one loses the response to a request.
+        """
         remaining = iter(hooks)
         is_async = self._is_async if registered else is_coroutine_callable
+        required = ctx.kind is REQUEST
         for hook in remaining:
             if hook not in self._async_functions and not is_async(hook):
-                value, hook = await self.ensure_async(_through_sync)(hook, remaining, value)
+                in_thread = self.ensure_async(_through_sync)
+                last, hook, value = await in_thread(hook, remaining, value, required)
                 if inspect.isawaitable(value):
                     value = await value
+                if value is None and required:
+                    raise _lost_response(last)
                 if hook is None:
                     continue
             value = await hook(value)
+            if value is None and required:
+                raise _lost_response(hook)
         return value
 
     async def _call_all(
@@ -952,12 +1009,26 @@ def _values_of_sync(hook: Any, remaining: Iterator[Any]) -> tuple[Any, Any]:
             return None, hook
 
 
-def _through_sync(hook: Any, remaining: Iterator[Any], value: Any) -> tuple[Any, Any]:
-    """A value passed through neighbouring sync hooks, and the async one that ended them, if any."""
+def _through_sync(
+    hook: Any, remaining: Iterator[Any], value: Any, required: bool
+) -> tuple[Any, Any, Any]:
+    """The last of neighbouring sync hooks that was called, the async one after it, the value.
+
+    It may be for the loop to await, or to refuse.
+    """
     while True:
         value = hook(value)
-        if inspect.isawaitable(value):
-            return value, None
-        hook = next(remaining, None)
-        if hook is None or is_coroutine_callable(hook):
-            return value, hook
+        if inspect.isawaitable(value) or (value is None and required):
+            return hook, None, value
+        following = next(remaining, None)
+        if following is None or is_coroutine_callable(following):
+            return hook, following, value
+        hook = following
+
+
+def _lost_response(hook: Any) -> TypeError:
+    name = getattr(hook, "__qualname__", repr(hook))
+    return TypeError(
+        f"{name} returned None after the request, or ended without a return statement;"
+        " it has to return the response."
+    )

@@ -31,7 +31,7 @@ from werkzeug.exceptions import (
 )
 
 from ..threads import off_loop
-from ..utils import run_sync_iterable
+from ..utils import run_sync_iterable, waits_in_threads
 
 
 class Body:
@@ -102,6 +102,7 @@ class Body:
     def __await__(self) -> Generator[Any, None, bytes]:
         return self.read().__await__()
 
+    @waits_in_threads
     async def read(self, max_size: int | None = None) -> bytes:
         """All that was not iterated over, kept for the next time.
 

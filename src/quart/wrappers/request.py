@@ -60,6 +60,33 @@ def _config(key: str, default: Any) -> Any:
     return default if ctx is None else ctx.app.config.get(key, default)
 
 
+class DebugFilesKeyError(KeyError, AssertionError):
+    """A file that was not sent, because the form was encoded so that only its name is."""
+
+    def __init__(self, key: str, mimetype: str, names: list[str]) -> None:
+        self._message = (
+            f"There is no file {key!r} in request.files: the request is of the type {mimetype!r},"
+            ' which has no content of files. Put enctype="multipart/form-data" into the form.'
+        )
+        if names:
+            sent = ", ".join(repr(name) for name in names)
+            self._message += f" Of the file the browser sent only the name: {sent}."
+        super().__init__(key)
+
+    def __str__(self) -> str:
+        return self._message
+
+
+class _NoFiles(MultiDict[str, FileStorage]):
+    """The files of a form that cannot hold any, which says so in debug mode."""
+
+    mimetype = ""
+    form: MultiDict[str, str] = MultiDict()
+
+    def __getitem__(self, key: str) -> FileStorage:
+        raise DebugFilesKeyError(key, self.mimetype, self.form.getlist(key))
+
+
 class Request(BaseRequestWebsocket):
     """A request. Whatever reads its body is awaited: `data`, `form`, `files`, `json`, `values`.
 
@@ -285,7 +312,15 @@ class Request(BaseRequestWebsocket):
             # The data was asked for and can be again: the parser gets its own.
             body = self.body_class(None, None)
             body.set_result(await self.body)
-        return await parser.parse(body, self.mimetype, self.content_length, self.mimetype_params)
+        form, files = await parser.parse(
+            body, self.mimetype, self.content_length, self.mimetype_params
+        )
+        if self.mimetype != "multipart/form-data":
+            ctx = _cv_app.get(None)
+            if ctx is not None and ctx.app.debug:
+                files = _NoFiles()
+                files.mimetype, files.form = self.mimetype, form
+        return form, files
 
     async def close(self) -> None:
         """Close the uploaded files."""
