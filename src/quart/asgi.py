@@ -21,7 +21,7 @@ from . import signals
 from .debug import traceback_response
 from .utils import encode_headers
 from .wrappers import ClientDisconnectedError, Request, Response, Websocket
-from .wrappers.body import FileBody, Started
+from .wrappers.body import FileBody, SizedBody, Started
 
 if TYPE_CHECKING:
     from .app import Quart
@@ -390,10 +390,26 @@ class ASGIHTTPConnection(_ASGIConnection[Request]):
             file = response.response
             if await file.is_whole():
                 await self._send_message(start)
+                self._answered = True
                 await self._send_message(
                     {"type": "http.response.pathsend", "path": str(file.file_path.absolute())}
                 )
                 return
+        if self._offers("http.response.zerocopysend") and isinstance(response.response, SizedBody):
+            sized = response.response
+            async with sized.descriptor() as descriptor:
+                if descriptor is not None:
+                    await self._send_message(start)
+                    self._answered = True
+                    await self._send_message(
+                        {
+                            "type": "http.response.zerocopysend",
+                            "file": descriptor,
+                            "offset": sized.begin,
+                            "count": sized.end - sized.begin,
+                        }
+                    )
+                    return
         try:
             async with response.response as body:
                 async for data in body:
