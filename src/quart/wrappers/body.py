@@ -57,6 +57,7 @@ class Body:
         self._received = 0
         self._dropped = False
         self._arrival: asyncio.Event | None = None
+        self._receiving = False
         self._received_one: asyncio.Event | None = None
 
     def append(self, data: bytes) -> None:
@@ -91,13 +92,14 @@ class Body:
         return self
 
     async def __anext__(self) -> bytes:
-        while True:
+        if self._chunks:
+            self._check_limit()  # which may have been set since they came
+        while not self._chunks:
             self._check_limit()
-            if self._chunks:
-                return self._chunks.popleft()
             if self.complete:
                 raise StopAsyncIteration
             await self._receive()
+        return self._chunks.popleft()
 
     def __await__(self) -> Generator[Any, None, bytes]:
         return self.read().__await__()
@@ -130,10 +132,12 @@ class Body:
     async def _receive(self) -> None:
         """Wait until there is more than before, or the end."""
         # One reader receives, for a message reaches one only; the others look again after it.
-        if self._received_one is not None:
+        if self._receiving:
+            if self._received_one is None:
+                self._received_one = asyncio.Event()
             await self._received_one.wait()
             return
-        self._received_one = asyncio.Event()
+        self._receiving = True
         try:
             waiting = (self._next_arrival if self.source is None else self.source)().__await__()
             # PERF: a message that is already there comes without suspending, so the first step
@@ -151,8 +155,10 @@ class Body:
                     raise
                 raise RequestTimeout() from None
         finally:
-            self._received_one.set()
-            self._received_one = None
+            self._receiving = False
+            if self._received_one is not None:
+                self._received_one.set()
+                self._received_one = None
 
     async def _next_arrival(self) -> None:
         self._arrival = asyncio.Event()
