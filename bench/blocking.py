@@ -111,8 +111,9 @@ async def main() -> None:
         attempts = [await longest_gap(content_type, body) for _ in range(ATTEMPTS)]
         gaps = [gap for _, gap in attempts]
         medians[name] = statistics.median(gaps)
+        spread = f"({min(gaps):.1f}-{max(gaps):.1f})"
         print(
-            f"{name:26} {attempts[0][0]} {medians[name]:8.1f} ms  ({min(gaps):.1f}-{max(gaps):.1f})",
+            f"{name:26} {attempts[0][0]} {medians[name]:8.1f} ms  {spread}",
             file=sys.stderr,
         )
     if "--json" in sys.argv:

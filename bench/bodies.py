@@ -34,8 +34,8 @@ CLIENTS, UPLOAD = 20, 15_000_000
 UNEQUAL = """\
 Not equal:
 
-- Falcon sends no sync iterables: its items come from an async generator. It gives parts of a form one by one, where
-  the others give fields and files at once, and it reads static files 8 KB at a time.
+- Falcon sends no sync iterables: its items come from an async generator. It gives the parts of a
+  form one by one, where the others give fields and files at once.
 - Litestar reads and writes JSON with msgspec, the others with the standard library."""
 SERVED = Framework("quart-uvicorn", "Quart on Uvicorn", "quart", (*OURS.requirements, "uvicorn"))
 
