@@ -14,7 +14,6 @@ from frameworks import FRAMEWORKS, OURS, RAW
 from scenarios import SCENARIOS
 
 README = Path(__file__).parent / "README.md"
-BEGIN, END = "<!-- begin: figures -->", "<!-- end: figures -->"
 
 
 @dataclass(frozen=True)
@@ -132,8 +131,9 @@ def processor() -> str:
     return found[1] if found else platform.machine()
 
 
-def write(text: str) -> None:
-    """Put `text` between the markers of the README."""
-    before, _, rest = README.read_text().partition(BEGIN)
-    after = rest.partition(END)[2]
-    README.write_text(f"{before}{BEGIN}\n\n{text}\n\n{END}{after}")
+def write(text: str, block: str = "figures") -> None:
+    """Put `text` between the markers of this name in the README."""
+    begin, end = f"<!-- begin: {block} -->", f"<!-- end: {block} -->"
+    before, _, rest = README.read_text().partition(begin)
+    after = rest.partition(end)[2]
+    README.write_text(f"{before}{begin}\n\n{text}\n\n{end}{after}")

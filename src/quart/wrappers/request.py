@@ -357,7 +357,8 @@ class Request(BaseRequestWebsocket):
 
         What is no JSON goes to `on_json_loading_failed`, or is None if `silent`. With the config
         key JSON_REQUIRES_CONTENT_TYPE another content type raises UnsupportedMediaType, as in
-        Flask.
+        Flask. Raises RequestEntityTooLarge for more arrays and objects than one for 16 bytes of
+        `max_content_length`, or than 1,048,576, whichever is more.
         """
         if cache and self._cached_json[silent] is not ...:
             return self._cached_json[silent]
@@ -372,7 +373,9 @@ class Request(BaseRequestWebsocket):
             if len(data) < LONG_JSON:
                 value = loud = quiet = self.json_module.loads(data)
             else:
-                value = loud = quiet = await loads_off_loop(self.json_module, data)
+                value = loud = quiet = await loads_off_loop(
+                    self.json_module, data, self.max_content_length
+                )
         except (ValueError, RecursionError) as error:
             if silent:
                 value = quiet = None
