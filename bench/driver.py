@@ -1,8 +1,8 @@
 """The server in this process: scopes, receive and send as a server makes them, and the clock.
 
 Like a server it makes a task per request and a fresh scope with fresh header bytes; sixteen
-connections take turns. Under WSGI requests follow one another without a loop. The clock is the CPU time of the whole process: threads count, other
-processes do not.
+connections take turns. Under WSGI requests follow one another without a loop. The clock is the CPU
+time of the whole process: threads count, other processes do not.
 """
 
 import asyncio

@@ -71,8 +71,8 @@ FRAMEWORKS = {
         Framework(
             "litestar", "Litestar", "litestar", ("litestar[jinja,cryptography]",), "litestar"
         ),
-        Framework("sanic", "Sanic (ASGI)", "sanic", ("sanic[ext]", "jinja2"), "sanic"),
-        Framework("emmett55", "Emmett55 (ASGI)", "emmett55", ("emmett55[crypto]",), "emmett55"),
+        Framework("sanic", "Sanic (ASGI)", "sanic", ("sanic[ext]", "jinja2", "pydantic"), "sanic"),
+        Framework("emmett55", "Emmett55 (ASGI)", "emmett55", ("emmett55", "jinja2"), "emmett55"),
         Framework("quart022", "PyPI's Quart", "quart", ("quart==0.22.0",), "quart"),
         Framework("flask", "Flask (WSGI)", "flask", ("flask",), "flask", interface="wsgi"),
     )

@@ -1,11 +1,14 @@
 """What every application shares: the hooks' counter, the sizes of the work, and what is shown."""
 
+from pathlib import Path
+
+TEMPLATES = Path(__file__).parent / "templates"
 HOOKS = 5
 RESOURCES = 250  # Each has two routes: /resource<i> and /resource<i>/<id>.
 GREETING = "Hello, world!"
 CHUNK = bytes(10_000)
 CHUNKS = 100
-SECRET = "a secret of thirty-two characters"[:32]
+SECRET = "sixteen and sixteen bytes secret"
 # The first wants escaping; `templates/rows.html` shows them.
 ROWS = [
     {"id": 0, "name": "<user 0>", "score": 1},

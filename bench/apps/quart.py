@@ -4,7 +4,7 @@ from apps.common import GREETING, HOOKS, RESOURCES, ROWS, SECRET, calls, chunks,
 from quart import Quart, render_template, request, session, websocket
 
 UNEQUAL = {
-    "plain": "A string is `text/html`, as in Flask; the others say `text/plain`.",
+    "plain": "A string is `text/html`, here and below, as in Flask; for others `text/plain`.",
     "def_hooks": "`def` hooks run in a thread, so that one that blocks does not stop the loop.",
 }
 
