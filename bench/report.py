@@ -163,10 +163,13 @@ def table(rows: list[list[str]]) -> str:
     return "\n".join([head, "|---" + "|---:" * (len(rows[0]) - 1) + "|", *body])
 
 
-def machine() -> str:
+def processor() -> str:
     found = re.search(r"model name\s*: (.*)", Path("/proc/cpuinfo").read_text())
-    processor = found[1] if found else platform.machine()
-    return f"{processor}, {os.cpu_count()} cores, {platform.system()} {platform.release()}"
+    return found[1] if found else platform.machine()
+
+
+def machine() -> str:
+    return f"{processor()}, {os.cpu_count()} cores, {platform.system()} {platform.release()}"
 
 
 def write(text: str, block: str = "figures") -> None:
