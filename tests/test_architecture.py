@@ -6,6 +6,8 @@ import ast
 import sys
 from pathlib import Path
 
+import pytest
+
 import quart
 from quart import Quart
 
@@ -101,6 +103,7 @@ def test_all_names_the_public_face() -> None:
     assert public == set(quart.__all__)
 
 
+@pytest.mark.skipif("config.getoption('--long-way')", reason="Werkzeug's matcher is a long way")
 async def test_a_get_is_a_short_straight_line() -> None:
     """One GET returning JSON: at most 20 own frames, 10 visits to files, 2 messages."""
     app = Quart(__name__)
