@@ -18,7 +18,6 @@ from werkzeug.datastructures import Headers
 from werkzeug.exceptions import BadRequestKeyError, NotFound
 
 from . import signals
-from .debug import traceback_response
 from .utils import encode_headers
 from .wrappers import ClientDisconnectedError, Request, Response, Websocket
 from .wrappers.body import FileBody, Started
@@ -325,6 +324,8 @@ class ASGIHTTPConnection(_ASGIConnection[Request]):
         """The page for an error that the application would not keep."""
         if self.app.testing or not self.app.debug:
             raise error
+        from .debug import traceback_response  # which no request needs
+
         return await traceback_response(error)
 
     # Reading
@@ -529,6 +530,8 @@ class ASGIWebsocketConnection(_ASGIConnection[Websocket]):
             if self.app.testing or not self.app.debug:
                 await self._end(1011)
                 raise
+            from .debug import traceback_response  # which no request needs
+
             response = await traceback_response(error)
         if not websocket.accepted and response is not None and self._may_deny():
             await self._deny(response)

@@ -7,7 +7,6 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
-import aiofiles
 from flask.sansio.scaffold import Scaffold, setupmethod
 
 from .globals import current_app
@@ -138,6 +137,8 @@ def open_for_reading(
         raise TypeError("The path of the resource is missing.")
     if mode not in {"r", "rt", "rb"}:
         raise ValueError(f"Resources can only be opened for reading, not with mode {mode!r}.")
+    import aiofiles  # which no request needs
+
     file = file_path_to_path(directory, path)
     if mode == "rb":
         return aiofiles.open(file, "rb")
