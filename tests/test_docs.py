@@ -3,7 +3,8 @@
 In README.md and below docs/, the Python blocks of a page run from top to bottom in one module,
 in an empty directory, and each function called `test_*` runs as soon as its block is done. An HTML
 comment in front of a block changes that: `<!-- file: name -->` writes the block to a file there,
-`<!-- fragment -->` says that it only has to compile. `<!-- test`, Python and `-->` on lines of
+`<!-- fragment -->` says that it only has to compile, `<!-- from: name -->` that it is a part of the
+file of that name in the repository. `<!-- test`, Python and `-->` on lines of
 their own hold checks that readers do not see.
 """
 
@@ -28,6 +29,7 @@ from types import ModuleType
 from typing import NamedTuple
 
 import pytest
+from test_api import SAMPLES
 
 import quart
 
@@ -37,7 +39,7 @@ PAGES = [
     *(page for page in sorted(ROOT.glob("docs/**/*.md")) if "_build" not in page.parts),
 ]
 BLOCK = re.compile(
-    r"^(?:<!-- (?P<marker>[^\n]*) -->\n+)?```(?P<language>\w*)\n(?P<code>.*?)^```$"
+    r"^(?:<!-- (?P<marker>[^\n]*) -->\n+)?```(?P<language>[\w{}-]*)\n(?P<code>.*?)^```$"
     r"|^<!-- test\n(?P<check>.*?)^-->$",
     re.MULTILINE | re.DOTALL,
 )
@@ -74,6 +76,7 @@ def name_of(page: Path) -> str:
     return str(page.relative_to(ROOT))
 
 
+@pytest.mark.filterwarnings("ignore:The application .* is changed after its first request")
 @pytest.mark.parametrize("page", PAGES, ids=name_of)
 def test_examples_run(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What a page tells its reader to write works as it stands there."""
@@ -89,6 +92,8 @@ def test_examples_run(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatc
             path = tmp_path / name
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(block.code)
+        elif kind == "from":
+            assert block.code in (ROOT / name).read_text(), f"line {block.line}: not in {name}"
         elif block.language != "python":
             continue
         elif kind == "fragment":
@@ -116,6 +121,39 @@ def test_docstring_examples(name: str) -> None:
     failed, _ = doctest.testmod(importlib.import_module(name))
 
     assert 0 == failed
+
+
+#: Whose attributes the prose speaks of, under the names that users give them.
+SPOKEN_OF = {
+    "app": quart.Quart,
+    "Quart": quart.Quart,
+    "Blueprint": quart.Blueprint,
+    "client": quart.testing.QuartClient,
+    "request": quart.Request,
+    "Response": quart.Response,
+    "response": quart.Response,
+    "websocket": quart.Websocket,
+}
+
+
+def test_names_in_the_prose_exist() -> None:
+    """`app.run_task` in a page is a name of the application, and so on."""
+    names = "|".join(SPOKEN_OF)
+    found, lacking = 0, set()
+    for page in PAGES:
+        prose = re.sub(r"^```.*?^```$", "", page.read_text(), flags=re.MULTILINE | re.DOTALL)
+        for span in re.findall(r"`([^`\n]+)`", prose):
+            for owner, name in re.findall(rf"(?<![\w./])({names})\.([a-z]\w*)\b(?!\.\w)", span):
+                found += 1
+                known = {*dir(SPOKEN_OF[owner]), "py"}  # as in app.py
+                known.update(
+                    *[vars(item) for item in SAMPLES if isinstance(item, SPOKEN_OF[owner])]
+                )
+                if name not in known:
+                    lacking.add(f"{owner}.{name} in {name_of(page)}")
+
+    assert set() == lacking
+    assert 50 < found
 
 
 def test_readme_commands() -> None:
@@ -164,7 +202,8 @@ def test_oldest_dependencies() -> None:
     tox = configparser.ConfigParser(interpolation=None)
     tox.read(ROOT / "tox.ini")
     pins = dict(re.findall(r"^(\w+) == ([\d.]+)$", tox["testenv:oldest"]["deps"], re.MULTILINE))
-    floors = dict(re.split(r" ?>=", dependency) for dependency in project["dependencies"])
+    dependencies = project["dependencies"] + project["optional-dependencies"]["orjson"]
+    floors = dict(re.split(r" ?>=", dependency) for dependency in dependencies)
 
     assert floors.keys() == pins.keys()
     for name, floor in floors.items():

@@ -514,6 +514,33 @@ async def test_uploads_are_closed_when_the_request_ends() -> None:
     assert [True] * 4 == [stream.closed for stream in seen]
 
 
+async def test_uploads_are_closed_by_hand() -> None:
+    """A request is a context manager, sync as in Flask, and async."""
+    seen: list[Any] = []
+
+    async def view() -> Any:
+        file = (await request.files)["f"]
+        if "sync" in request.args:
+            with request as same:
+                assert same is request._get_current_object()
+                seen.append(file.stream.closed)
+        else:
+            async with request:
+                seen.append(file.stream.closed)
+        seen.append(file.stream.closed)
+        return ""
+
+    for target in ("/?sync", "/"):
+        await post(
+            make_app(view),
+            target,
+            body=upload("f", "x", b"1") + b"--b--",
+            headers={"content-type": MULTIPART},
+        )
+
+    assert [False, True] * 2 == seen
+
+
 async def test_uploads_are_closed_when_the_form_is_refused() -> None:
     """Files that were parsed already do not stay open when a later part is malformed."""
     opened = []

@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import contextvars
+import functools
+import io
 import threading
-from typing import Any
+from pathlib import Path
+from typing import Any, ClassVar
 
 import pytest
 from asgi import HTTP, Websocket, get, http_scope, request, stream, websocket_scope
 from conftest import Connection
+from werkzeug.datastructures import CombinedMultiDict, MultiDict
 from werkzeug.exceptions import Conflict, HTTPException, NotFound
+from werkzeug.routing import BaseConverter, RequestRedirect
 
 import quart
 from quart import Blueprint, Quart, abort, g, signals
@@ -140,6 +146,114 @@ async def test_sync_and_async_hooks_keep_their_order(connection: Connection) -> 
 
     assert "abcde abcde" == (await connection.get("/")).text
     assert threads[0] == threads[1] != threading.get_ident()
+
+
+async def test_sync_neighbours_share_one_hop(connection: Connection) -> None:
+    """However many there are, between async ones and before or after the view."""
+    hops: list[Any] = []
+
+    class Counting(Quart):
+        def sync_to_async(self, func: Any) -> Any:
+            hops.append(func)
+            return super().sync_to_async(func)
+
+    app = connection.app = Counting(__name__)
+    log = []
+    for number in range(3):
+        connection.before(lambda number=number: log.append(f"before {number}"))
+        connection.after(lambda response, number=number: log.append(f"after {number}") or response)
+
+    @connection.before
+    async def between() -> None:
+        log.append("between")
+
+    connection.before(lambda: log.append("last"))
+
+    @connection.route("/")
+    async def view() -> str:
+        log.append("view")
+        return "x"
+
+    assert "x" == (await connection.get("/")).text
+    assert ["before 0", "before 1", "before 2", "between", "last", "view"] == log[:6]
+    assert ["after 2", "after 1", "after 0"] == log[6:]
+    assert 3 == len(hops)
+    assert isinstance(app, Counting)
+
+
+IN_A_THREAD: dict[str, tuple[Any, type]] = {
+    "request.form": (lambda: quart.request.form, MultiDict),
+    "request.files": (lambda: quart.request.files, MultiDict),
+    "request.values": (lambda: quart.request.values, CombinedMultiDict),
+    "request.data": (lambda: quart.request.data, bytes),
+    "request.get_data()": (lambda: quart.request.get_data(), bytes),
+    "request.stream.read()": (lambda: quart.request.stream.read(), bytes),
+    "request.json": (lambda: quart.request.json, type(None)),
+    "request.get_json()": (lambda: quart.request.get_json(force=True, silent=True), type(None)),
+    "request.is_disconnected()": (lambda: quart.request.is_disconnected(), bool),
+    "flash()": (lambda: quart.flash("x"), type(None)),
+    "make_response()": (lambda: quart.make_response("x"), quart.Response),
+    "render_template()": (
+        lambda: quart.render_template(quart.current_app.jinja_env.from_string("x")),
+        str,
+    ),
+    "render_template_string()": (lambda: quart.render_template_string("x"), str),
+    "send_file()": (lambda: quart.send_file(__file__), quart.Response),
+    "send_from_directory()": (
+        lambda: quart.send_from_directory(Path(__file__).parent, Path(__file__).name),
+        quart.Response,
+    ),
+    "app.send_static_file()": (
+        lambda: quart.current_app.send_static_file(Path(__file__).name),
+        quart.Response,
+    ),
+    "app.open_resource()": (
+        lambda: quart.current_app.open_resource(__file__).__enter__(),
+        io.IOBase,
+    ),  # type: ignore[attr-defined]
+    "response.get_data()": (lambda: quart.Response("x").get_data(), bytes),
+    "response.get_json()": (lambda: quart.Response("1").get_json(force=True), int),
+    "response.add_etag()": (lambda: quart.Response("x").add_etag(), type(None)),
+    "response.freeze()": (lambda: quart.Response("x").freeze(), type(None)),
+    "a request of the test client": (
+        lambda: quart.current_app.test_client().get("/nowhere"),
+        quart.Response,
+    ),
+}
+
+
+@pytest.mark.parametrize(("ask", "expected"), IN_A_THREAD.values(), ids=IN_A_THREAD)
+@pytest.mark.parametrize("where", ["view", "hook"])
+async def test_sync_code_gets_values(ask: Any, expected: type, where: str) -> None:
+    """What is awaited on the loop is there at once in a sync view or hook, as in Flask."""
+    app = Quart(__name__, static_folder=str(Path(__file__).parent))
+    app.secret_key = "secret"
+    got: list[Any] = []
+
+    def view() -> str:
+        value = ask()
+        got.append(value)
+        if isinstance(value, io.IOBase):
+            value.close()
+        return ""
+
+    if where == "view":
+        app.post("/")(view)
+    else:
+
+        @app.before_request
+        def hook() -> None:
+            if quart.request.path == "/":
+                view()
+
+        @app.post("/")
+        async def nothing() -> str:
+            return ""
+
+    response = await request(app, "POST", "/", form={"a": "b"})
+
+    assert 200 == response.status
+    assert [True] == [isinstance(value, expected) for value in got]
 
 
 async def test_after_functions_pass_the_response_on(connection: Connection) -> None:
@@ -483,7 +597,47 @@ async def test_a_forgotten_await_is_named(caplog: pytest.LogCaptureFixture) -> N
         return quart.render_template_string("x")
 
     assert 500 == (await get(app, "/")).status
-    assert "'await' is missing" in caplog.text
+    assert "The view function for 'view' returned a coroutine: an 'await' is missing" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("wait", "use"),
+    [
+        (lambda: quart.request.form, lambda form: form["name"]),
+        (lambda: quart.request.get_json(), lambda data: data.get("name")),
+        (lambda: quart.request.files, lambda files: "name" in files),
+        (lambda: quart.request.json, quart.jsonify),
+        (lambda: quart.render_template_string("x"), lambda text: "Dear " + text),
+        (lambda: quart.make_response("x"), lambda response: response.headers),
+        (lambda: quart.current_app.open_resource("x"), contextlib.ExitStack().enter_context),
+    ],
+)
+async def test_a_coroutine_taken_for_its_result_is_named(
+    caplog: pytest.LogCaptureFixture, wait: Any, use: Any
+) -> None:
+    """The error in the log has a note that an `await` is missing."""
+    app = Quart(__name__)
+
+    @app.get("/")
+    async def view() -> None:
+        with contextlib.closing(wait()) as coroutine:
+            use(coroutine)
+
+    assert 500 == (await get(app, "/")).status
+    assert "Perhaps an 'await' is missing" in caplog.text
+
+
+async def test_other_mistakes_have_no_such_note(
+    connection: Connection, caplog: pytest.LogCaptureFixture
+) -> None:
+    @connection.route("/")
+    async def view() -> str:
+        return None.upper()  # type: ignore[attr-defined,no-any-return]
+
+    await connection.get()
+
+    assert "has no attribute 'upper'" in caplog.text
+    assert "Perhaps" not in caplog.text
 
 
 # Routing
@@ -518,6 +672,40 @@ async def test_a_missing_slash_is_a_308_that_keeps_the_query() -> None:
 
     assert 308 == response.status
     assert response.headers["Location"].endswith("/directory/?a=b")
+
+
+@pytest.mark.parametrize(
+    ("method", "code", "debug", "expected"),
+    [
+        ("POST", 302, True, 500),
+        ("POST", 308, True, 308),
+        ("GET", 302, True, 302),
+        ("POST", 302, False, 302),
+    ],
+)
+async def test_a_redirect_that_would_lose_a_body(
+    method: str, code: int, debug: bool, expected: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    """In debug mode it is an error that names both URLs, as in Flask."""
+
+    class Moved(RequestRedirect):
+        pass
+
+    Moved.code = code
+
+    class Converter(BaseConverter):
+        def to_python(self, value: str) -> str:
+            raise Moved("http://localhost/new")
+
+    app = Quart(__name__)
+    app.debug = debug
+    app.config["PROPAGATE_EXCEPTIONS"] = False
+    app.url_map.converters["moved"] = Converter
+    app.add_url_rule("/<moved:name>", "view", lambda name: name, methods=["GET", "POST"])
+
+    assert expected == (await request(app, method, "/old")).status
+    if expected == 500:
+        assert "'http://localhost/old', which redirects to 'http://localhost/new'" in caplog.text
 
 
 async def test_hosts_and_subdomains() -> None:
@@ -570,6 +758,25 @@ async def test_trusted_hosts(connection: Connection) -> None:
 
     assert "in" == (await connection.get("/", headers={"Host": "example.com"})).text
     assert 400 == (await connection.get("/", headers={"Host": "evil.org"})).status
+
+
+async def test_trusted_hosts_of_a_class() -> None:
+    """A request or websocket class may name them too, whether the view looks at the host or not."""
+
+    class OwnRequest(quart.Request):
+        trusted_hosts: ClassVar = ["example.com"]
+
+    class OwnWebsocket(quart.Websocket):
+        trusted_hosts: ClassVar = ["example.com"]
+
+    for kind in ("request", "websocket"):
+        connection = Connection(kind)
+        connection.app.request_class = OwnRequest
+        connection.app.websocket_class = OwnWebsocket
+        connection.route("/")(lambda: "in")
+
+        assert "in" == (await connection.get("/", headers={"Host": "example.com"})).text
+        assert 400 == (await connection.get("/", headers={"Host": "evil.org"})).status
 
 
 @pytest.mark.parametrize(
@@ -676,7 +883,8 @@ async def test_views_assigned_late_are_called() -> None:
     app.before_request_funcs.setdefault(None, []).append(lambda: g.setdefault("late", "late"))
     app.before_request_funcs[None].clear()
     app.after_request_funcs[None].append(lambda response: response)
-    app.get("/late", endpoint="late")(lambda: "late rule")
+    with pytest.warns(RuntimeWarning, match="after its first request"):
+        app.get("/late", endpoint="late")(lambda: "late rule")
 
     assert "second" == (await get(app, "/")).text
     assert "late rule" == (await get(app, "/late")).text
@@ -702,6 +910,76 @@ async def test_callable_objects() -> None:
 
     assert "async" == (await get(app, "/async")).text
     assert "sync" == (await get(app, "/sync")).text
+
+
+@pytest.mark.parametrize("kind", ["def", "async def"])
+async def test_a_sync_decorator_calls_any_view(connection: Connection, kind: str) -> None:
+    """A decorator written for Flask, which makes the view sync, leaves it on its loop."""
+    app = connection.app
+
+    def login_required(view: Any) -> Any:
+        @functools.wraps(view)
+        def decorated(**arguments: Any) -> Any:
+            g.user = "Ada"
+            return quart.current_app.ensure_sync(view)(**arguments)
+
+        return decorated
+
+    def greeting(name: str) -> str:
+        return f"{g.user} greets {name} at {connection.twin('{}', quart).path}"
+
+    async def in_a_coroutine(name: str) -> str:
+        assert loop is asyncio.get_running_loop()
+        return greeting(name)
+
+    loop = asyncio.get_running_loop()
+    connection.route("/<name>")(login_required(greeting if kind == "def" else in_a_coroutine))
+
+    assert "Ada greets Bob at /Bob" == (await connection.get("/Bob")).text
+    assert greeting is app.ensure_sync(greeting)
+
+
+async def test_an_async_view_made_sync_is_not_called_on_the_loop() -> None:
+    """The error says what to do instead."""
+    app = Quart(__name__)
+
+    async def view() -> str:
+        return "never"
+
+    with pytest.raises(RuntimeError, match=r"view is async and was made sync, .* await .*view"):
+        app.ensure_sync(view)()
+    with pytest.raises(RuntimeError, match="call this from a 'def' function"):
+        app.async_to_sync(view)()
+
+
+def test_an_async_function_is_called_without_a_loop() -> None:
+    """In a script or a command, within the context that is pushed there."""
+    app = Quart(__name__)
+
+    async def name() -> str:
+        await asyncio.sleep(0)
+        g.seen = True
+        return quart.current_app.name
+
+    with app.app_context():
+        assert __name__ == app.ensure_sync(name)()
+        assert g.seen
+
+
+async def test_an_override_of_async_to_sync_is_used() -> None:
+    """An override of `async_to_sync` is what `ensure_sync` uses, as in Flask."""
+    made = []
+
+    class Own(Quart):
+        def async_to_sync(self, func: Any) -> Any:
+            made.append(func)
+            return super().async_to_sync(func)
+
+    async def view() -> None: ...
+
+    Own(__name__).ensure_sync(view)
+
+    assert [view] == made
 
 
 # Both generations of the stages

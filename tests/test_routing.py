@@ -152,7 +152,8 @@ def paths(draw: st.DrawFn, strings: list[str]) -> str:
         else:
             changed = quote if change == "quote" else str.upper
             words[place : place + 1] = map(changed, words[place : place + 1])
-    return "/" + "/".join(words).lstrip("/")  # as requests have it
+    path = "/" + "/".join(words)
+    return path[1:] if draw(st.integers(0, 30)) == 7 else path
 
 
 maps = st.just({}) | st.fixed_dictionaries(
@@ -240,6 +241,8 @@ def test_the_short_way_agrees_with_werkzeug(data: st.DataObject) -> None:
         (["/<int:v0>/a", "/<v0>/b"], "/1/b"),
         (["/<v0>/a", "/<path:v0>"], "/b/a"),
         (["/a//b", "/a/b"], "/a/b"),
+        (["/<v0>", "/a"], "a"),
+        (["/<v0>", "/a"], "//a"),
         (["/<int:v0>", "/<v0>"], "/" + "9" * 5000),
     ],
 )
@@ -334,7 +337,7 @@ async def test_requests_are_answered_the_same_either_way(data: st.DataObject) ->
     path = data.draw(paths([rule["string"] for rule in drawn]), "path")
     method = data.draw(st.sampled_from(["GET", "POST", "HEAD", "OPTIONS"]), "method")
     assume(len(path) < 1000)
-    target = quote(path, safe="/") + "?q=1"
+    target = "/" + quote(path.removeprefix("/")) + "?q=1"
 
     short, long = [
         told(await request(answers(options, drawn, way), method, target))

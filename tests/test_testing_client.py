@@ -437,6 +437,28 @@ async def test_cookies_are_kept_on_the_way(app: Quart, client: QuartClient) -> N
     assert "a=b" == data["headers"]["Cookie"]
 
 
+async def test_cookies_that_change_on_the_way_are_sent_once(
+    app: Quart, client: QuartClient
+) -> None:
+    """As they are then, behind those that the test described."""
+
+    @app.route("/<action>")
+    async def change(action: str) -> Any:
+        response = redirect("/echo/")
+        if action == "delete":
+            response.delete_cookie("a")
+        else:
+            response.set_cookie("a", action)
+        return response
+
+    for action, expected in (("old", "own=1; a=old"), ("new", "own=1; a=new"), ("delete", "own=1")):
+        response = await client.get(
+            f"/{action}", headers={"Cookie": "own=1"}, follow_redirects=True
+        )
+
+        assert expected == (await json_of(response))["headers"]["Cookie"]
+
+
 @pytest.mark.parametrize(
     ("target", "expected"),
     [

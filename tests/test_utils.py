@@ -10,7 +10,7 @@ import time
 import types
 import weakref
 from collections.abc import AsyncIterator, Iterator
-from contextvars import ContextVar
+from contextvars import ContextVar, copy_context
 from pathlib import Path
 from typing import Any
 from unittest.mock import AsyncMock, MagicMock, patch
@@ -21,6 +21,7 @@ from werkzeug.datastructures import Headers
 from quart import utils
 from quart.utils import (
     MustReloadError,
+    async_to_sync,
     cancel_tasks,
     decode_headers,
     encode_headers,
@@ -556,6 +557,87 @@ def test_it_is_still_seen_as_an_async_function() -> None:
         monkeypatch.setitem(sys.modules, "module", module)
         with patch("module.double") as mocked:
             assert isinstance(mocked, AsyncMock)
+
+
+async def shout(word: str, *, times: int = 1) -> str:
+    """A loud word."""
+    await asyncio.sleep(0)
+    heard = variable.get("nothing")
+    variable.set(word)
+    if word == "fail":
+        raise KeyError(heard)
+    return f"{heard}, {word.upper() * times}"
+
+
+class Shout:
+    async def __call__(self, word: str, *, times: int = 1) -> str:
+        return await shout(word, times=times)
+
+
+@pytest.mark.parametrize(
+    "func",
+    [shout, Shout(), functools.partial(shout), waits_in_threads(shout)],
+    ids=["function", "object", "partial", "waiting"],
+)
+@pytest.mark.parametrize("place", ["a worker thread", "a thread", "no thread"])
+def test_an_async_function_made_sync(func: Any, place: str) -> None:
+    """It gives its result, and context variables go there and come back."""
+
+    def work() -> list[str]:
+        made = async_to_sync(func)
+        variable.set("before")
+        return [made("one", times=2), variable.get(), made("two"), variable.get()]
+
+    if place == "a worker thread":
+        heard = asyncio.run(run_sync(work)())
+    elif place == "a thread":
+        results: list[list[str]] = []
+        thread = threading.Thread(target=lambda: results.append(work()))
+        thread.start()
+        thread.join()
+        heard = results[0]
+    else:
+        heard = copy_context().run(work)
+
+    assert ["before, ONEONE", "one", "one, TWO", "two"] == heard
+
+
+async def test_an_async_function_made_sync_runs_on_the_loop_that_waits() -> None:
+    """So what belongs to the loop, such as a connection to a database, can be used."""
+
+    async def loop() -> asyncio.AbstractEventLoop:
+        return asyncio.get_running_loop()
+
+    assert asyncio.get_running_loop() is await run_sync(async_to_sync(loop))()
+
+
+async def test_an_async_function_made_sync_raises() -> None:
+    """What it raises, with its context variables set all the same."""
+
+    def work() -> str:
+        try:
+            async_to_sync(shout)("fail")
+        except KeyError:
+            return variable.get()
+        return "nothing"
+
+    assert "fail" == await run_sync(work)()
+
+
+async def test_an_async_function_made_sync_cannot_be_called_on_a_loop() -> None:
+    """The loop would wait for itself; the error names the function."""
+    with pytest.raises(RuntimeError, match=r"^shout is async .* await shout itself"):
+        async_to_sync(shout)("word")
+    with pytest.raises(RuntimeError, match=r"Shout object at .* is async"):
+        async_to_sync(Shout())("word")
+
+
+def test_an_async_function_made_sync_is_seen_as_sync() -> None:
+    for func in (shout, double, run_sync(function)):
+        made = async_to_sync(func)
+
+        assert (func.__name__, func.__doc__) == (made.__name__, made.__doc__)
+        assert not is_coroutine_callable(made)
 
 
 # is_coroutine_callable

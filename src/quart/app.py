@@ -5,15 +5,20 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-from collections.abc import Callable
+import sys
+import warnings
+from collections.abc import Callable, Coroutine
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
+from flask.blueprints import Blueprint as FlaskBlueprint
 from flask.ctx import _AppCtxGlobals
 from flask.sansio.scaffold import setupmethod
 from werkzeug.datastructures import Headers, ImmutableDict
 from werkzeug.utils import cached_property
 
 from .asgi import ASGIHTTPConnection, ASGILifespan, ASGIWebsocketConnection
+from .bridge import share_with_patched_flask
 from .cli import AppGroup
 from .config import DEFAULT_CONFIG, Config
 from .ctx import RequestContext
@@ -27,6 +32,7 @@ from .routing import QuartMap, QuartRule
 from .serving import Serving
 from .templating import Environment
 from .templating import update_template_context as _update_template_context
+from .utils import waits_in_threads
 from .wrappers import Request, Response, Websocket
 
 if TYPE_CHECKING:
@@ -45,6 +51,9 @@ if TYPE_CHECKING:
     from .wsgi import WSGIApplication
 
 F = TypeVar("F", bound=Callable[..., Any])
+
+#: What a warning about the set-up is not about.
+_SETUP_PACKAGES = frozenset({"quart", "flask.sansio"})
 
 
 class _Testing:
@@ -120,6 +129,7 @@ class Quart(QuartScaffold, Serving):
         self.cli = AppGroup()
         self.cli.name = self.name
         self._mounts = Mounts()
+        share_with_patched_flask()
         if self.has_static_folder:
             if bool(static_host) != host_matching:
                 raise AssertionError(
@@ -150,6 +160,8 @@ class Quart(QuartScaffold, Serving):
                 await mount(scope, receive, send)
                 return
         kind = scope["type"]
+        if not self._got_first_request and kind != "lifespan":
+            self._got_first_request = True
         if kind == "http":
             await self.asgi_http_class(self, scope)(receive, send)
         elif kind == "websocket":
@@ -178,6 +190,30 @@ class Quart(QuartScaffold, Serving):
         """
         self._mounts.add(prefix, app, self.config)
 
+    def begin_shutdown(self) -> None:
+        """Set `shutdown_event`, and tell open streams and websockets to end, here and in mounts.
+
+        A server calls it as soon as it is asked to end, before it waits for its connections.
+        """
+        if not self.shutdown_event.is_set():
+            super().begin_shutdown()
+            self._mounts.begin_shutdown()
+
+    @setupmethod
+    def add_url_rule(
+        self,
+        rule: str,
+        endpoint: str | None = None,
+        view_func: Any = None,
+        provide_automatic_options: bool | None = None,
+        **options: Any,
+    ) -> None:
+        """Route requests for a rule to a view, as `route` does. The static files of a blueprint of
+        Flask's own are sent as those of any other."""
+        if getattr(view_func, "__func__", None) is FlaskBlueprint.send_static_file:
+            view_func = partial(QuartScaffold.send_static_file, view_func.__self__)
+        super().add_url_rule(rule, endpoint, view_func, provide_automatic_options, **options)
+
     def asgi2(self, scope: Any) -> Callable[[Any, Any], Any]:
         """The ASGI application, version 2: called with the scope, then with receive and send."""
 
@@ -187,19 +223,28 @@ class Quart(QuartScaffold, Serving):
         return instance
 
     def _check_setup_finished(self, f_name: str) -> None:
-        # Extensions register late, and it works: nothing is fixed by the first request.
-        pass
+        # Where Flask refuses: extensions register late, and here it works.
+        if self._got_first_request:
+            level, frame = 3, sys._getframe(2)
+            while frame.f_back and frame.f_globals.get("__package__") in _SETUP_PACKAGES:
+                level, frame = level + 1, frame.f_back
+            warnings.warn(
+                f"The application {self.name!r} is changed after its first request. That holds for"
+                " this process only: others that serve it do not have the change.",
+                RuntimeWarning,
+                stacklevel=level,
+            )
 
     # Resources and templates
 
-    async def open_instance_resource(
+    def open_instance_resource(
         self,
         path: FilePath | None = None,
         mode: str = "rb",
         encoding: str | None = "utf-8",
         *,
         resource: FilePath | None = None,
-    ) -> AiofilesContextManager[Any]:
+    ) -> Coroutine[Any, Any, AiofilesContextManager[Any]]:
         """Open a file of the instance folder for reading, as `open_resource` does."""
         return open_for_reading(self.instance_path, path or resource, mode, encoding)
 
@@ -228,6 +273,7 @@ class Quart(QuartScaffold, Serving):
         environment.policies["json.dumps_function"] = self.json.dumps
         return environment
 
+    @waits_in_threads
     async def update_template_context(self, ctx: Any = None, context: Any = None) -> None:
         """Add to a template's context what the context processors give; what it has stays."""
         if context is None:

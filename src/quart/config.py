@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import timedelta
 from typing import Any
 
@@ -57,6 +57,37 @@ DEFAULT_CONFIG: dict[str, Any] = {
     "TRUSTED_HOSTS": None,
     "USE_X_SENDFILE": False,
 }
+
+
+#: Keys whose values are text; those of the sizes and times above are numbers.
+_TEXTS = {
+    "APPLICATION_ROOT",
+    "PREFERRED_URL_SCHEME",
+    "SECRET_KEY",
+    "SERVER_NAME",
+    "SESSION_COOKIE_DOMAIN",
+    "SESSION_COOKIE_NAME",
+    "SESSION_COOKIE_PATH",
+    "SESSION_COOKIE_SAMESITE",
+}
+_NUMBERS = {
+    key
+    for key, default in DEFAULT_CONFIG.items()
+    if isinstance(default, (int, timedelta)) and not isinstance(default, bool)
+}
+
+
+def settings_of_wrong_types(config: Mapping[str, Any]) -> list[str]:
+    """Names of settings, with the type they have: text instead of a number, or another mistake.
+
+    Their values are not told, because some are secret.
+    """
+    return [
+        f"{key} is of the type {type(config[key]).__name__}"
+        for keys, types in ((_NUMBERS, (int, float, timedelta)), (_TEXTS, (str, bytes, bool)))
+        for key in sorted(keys)
+        if config.get(key) is not None and not isinstance(config[key], types)
+    ]
 
 
 class Config(FlaskConfig):

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from datetime import timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from flask.sansio.scaffold import Scaffold, setupmethod
 
 from .globals import current_app
 from .helpers import send_from_directory
-from .utils import file_path_to_path
+from .utils import file_path_to_path, in_worker_thread, waits_in_threads
 
 if TYPE_CHECKING:
     from aiofiles.base import AiofilesContextManager
@@ -104,6 +105,7 @@ class QuartScaffold(Scaffold):
             return int(value.total_seconds())
         return cast("int | None", value)
 
+    @waits_in_threads
     async def send_static_file(self, filename: str) -> Response:
         """A file from the static folder; the view behind the static route.
 
@@ -114,15 +116,17 @@ class QuartScaffold(Scaffold):
         max_age = self.get_send_file_max_age(filename)
         return await send_from_directory(self.static_folder, filename, max_age=max_age)
 
-    async def open_resource(
+    def open_resource(
         self,
         path: FilePath | None = None,
         mode: str = "rb",
         encoding: str | None = None,
         *,
         resource: FilePath | None = None,
-    ) -> AiofilesContextManager[Any]:
+    ) -> Coroutine[Any, Any, AiofilesContextManager[Any]]:
         """Open a file of this package for reading: `async with await app.open_resource(path):`.
+
+        In sync views and hooks it is an ordinary file: `with app.open_resource(path):`.
 
         `path` (in Flask `resource`) is relative to `root_path`. Raises ValueError for a mode other
         than "r", "rt" and "rb".
@@ -132,14 +136,23 @@ class QuartScaffold(Scaffold):
 
 def open_for_reading(
     directory: str, path: FilePath | None, mode: str, encoding: str | None
-) -> AiofilesContextManager[Any]:
+) -> Coroutine[Any, Any, AiofilesContextManager[Any]]:
+    """A file to be awaited and then entered, or, in a worker thread, a file."""
     if path is None:
         raise TypeError("The path of the resource is missing.")
     if mode not in {"r", "rt", "rb"}:
         raise ValueError(f"Resources can only be opened for reading, not with mode {mode!r}.")
-    import aiofiles  # which no request needs
-
     file = file_path_to_path(directory, path)
     if mode == "rb":
-        return aiofiles.open(file, "rb")
-    return aiofiles.open(file, encoding=encoding or "utf-8")
+        encoding = None
+    elif encoding is None:
+        encoding = "utf-8"
+    if in_worker_thread():
+        return cast(Any, file.open(mode, encoding=encoding))  # type: ignore[no-any-return]
+    return _opening(file, mode, encoding)
+
+
+async def _opening(file: Path, mode: Any, encoding: str | None) -> AiofilesContextManager[Any]:
+    import aiofiles  # which no request needs
+
+    return aiofiles.open(file, mode, encoding=encoding)

@@ -269,6 +269,8 @@ class _Finder:
     def _add(self, rule: Rule, has_defaults: bool) -> None:
         node = self.root
         path = re.sub("/{2,}", "/", rule.rule) if rule.merge_slashes else rule.rule
+        if path.startswith("//"):
+            return  # no request's path does, once it is clean
         variables = getattr(rule, "variables", {})  # a rule of Werkzeug's own keeps it secret
         names: list[str] = []
         segments = path.split("/")[1:]
@@ -326,9 +328,9 @@ class _Finder:
                 return None
             rule, _, blueprints = plan
             return rule, {}, blueprints
-        head, _, tail = path.rpartition("/")
+        head, slash, tail = path.rpartition("/")
         branch = self.branches.get(head)
-        if branch is None:
+        if branch is None or not slash:
             if path.count("/") not in self.depths:
                 return None
             return self._walk(path, websocket or method)

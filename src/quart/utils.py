@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, ParamSpec, TypeGuard, TypeVar
 
 from werkzeug.datastructures import Headers
 
+from .bridge import flask_request, lend_request
 from .typing import Event, FilePath
 
 if TYPE_CHECKING:
@@ -119,6 +120,7 @@ class _Job:
     _loop: asyncio.AbstractEventLoop
 
     def __init__(self, context: Context) -> None:
+        lend_request(context)
         self._context = context
 
     def _run(self) -> Any:
@@ -244,7 +246,7 @@ class _Call(_Job):
 def _adopt(context: Context) -> None:
     """Set the context variables here that code set in a copy of this context."""
     for variable, value in context.items():
-        if variable.get(None) is not value:
+        if variable.get(None) is not value and variable is not flask_request:
             variable.set(value)
 
 
@@ -291,6 +293,11 @@ def wait_in_thread(coroutine: Coroutine[Any, Any, T]) -> Coroutine[Any, Any, T] 
         return asyncio.run_coroutine_threadsafe(coroutine, loop).result()
 
 
+def in_worker_thread() -> bool:
+    """Whether this is sync code that the loop waits for, in a worker thread."""
+    return _here.loop is not None and asyncio._get_running_loop() is None
+
+
 def waits_in_threads(
     func: Callable[P, Coroutine[Any, Any, T]],
 ) -> Callable[P, Coroutine[Any, Any, T]]:
@@ -302,6 +309,43 @@ def waits_in_threads(
         return coroutine if _here.loop is None else wait_in_thread(coroutine)
 
     return _marked_async(wrapper)
+
+
+def async_to_sync(func: Callable[P, Coroutine[Any, Any, T]]) -> Callable[P, T]:
+    """A sync function that calls an async one and waits for its result.
+
+    In a worker thread the loop that the thread works for runs it. Where there is no loop, as in a
+    script, a command or a thread of one's own, one is made for the call. The async function sees
+    the caller's context variables, and what it sets the caller sees.
+
+    The function raises RuntimeError on an event loop, which would wait for itself.
+    """
+
+    @wraps(func, updated=())  # without the marks of an async function
+    def wrapper(*args: P.args, **kwargs: P.kwargs) -> Any:
+        if asyncio._get_running_loop() is not None:
+            name = getattr(func, "__qualname__", repr(func))
+            raise RuntimeError(
+                f"{name} is async and was made sync, but the event loop that runs here cannot wait"
+                f" for it: await {name} itself, or call this from a 'def' function that runs in a"
+                " thread."
+            )
+        context: Context | None = None
+
+        async def call() -> Any:
+            nonlocal context
+            try:
+                return await func(*args, **kwargs)
+            finally:
+                context = copy_context()
+
+        try:
+            return asyncio.run(call()) if _here.loop is None else wait_in_thread(call())
+        finally:
+            if context is not None:
+                _adopt(context)
+
+    return wrapper
 
 
 if sys.version_info >= (3, 12):

@@ -196,6 +196,8 @@ class RequestBuilder:
             content_type=self.headers.get("Content-Type"),
         )
         self.headers.update(body_headers)
+        #: The cookies that the test has described, without those that the client adds.
+        self.described_cookies = self.headers.getlist("Cookie")
         if self.body and "Transfer-Encoding" not in self.headers:
             self.headers.setdefault("Content-Length", str(len(self.body)))
 
@@ -213,6 +215,7 @@ class RequestBuilder:
         url = urlsplit(urljoin(self.url, location))
         method, body, headers = self.method, self.body, self.headers.copy()
         headers["Host"] = url.netloc
+        headers.setlist("Cookie", self.described_cookies)
         if status_code not in {307, 308}:
             method = "HEAD" if method == "HEAD" else "GET"
             body = b""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from functools import cached_property
 from types import EllipsisType
 from typing import TYPE_CHECKING, Any, Literal, Protocol, Self, overload
 
@@ -50,12 +51,40 @@ class Connection(Protocol):
     async def pull_body(self) -> None: ...
     async def is_disconnected(self) -> bool: ...
     async def send_early_hints(self, links: Iterable[str]) -> None: ...
+    async def send_push_promise(self, path: str, headers: Headers) -> None: ...
 
 
 def _config(key: str, default: Any) -> Any:
     """A value of the current app's config, `default` where there is no app."""
     ctx = _cv_app.get(None)
     return default if ctx is None else ctx.app.config.get(key, default)
+
+
+class DebugFilesKeyError(KeyError, AssertionError):
+    """A file that was not sent, because the form was encoded so that only its name is."""
+
+    def __init__(self, key: str, mimetype: str, names: list[str]) -> None:
+        self._message = (
+            f"There is no file {key!r} in request.files: the request is of the type {mimetype!r},"
+            ' which has no content of files. Put enctype="multipart/form-data" into the form.'
+        )
+        if names:
+            sent = ", ".join(repr(name) for name in names)
+            self._message += f" Of the file the browser sent only the name: {sent}."
+        super().__init__(key)
+
+    def __str__(self) -> str:
+        return self._message
+
+
+class _NoFiles(MultiDict[str, FileStorage]):
+    """The files of a form that cannot hold any, which says so in debug mode."""
+
+    mimetype = ""
+    form: MultiDict[str, str] = MultiDict()
+
+    def __getitem__(self, key: str) -> FileStorage:
+        raise DebugFilesKeyError(key, self.mimetype, self.form.getlist(key))
 
 
 class Request(BaseRequestWebsocket):
@@ -71,7 +100,6 @@ class Request(BaseRequestWebsocket):
 
     #: The connection it came by, which receives its body and knows whether the client is there.
     _connection: Connection | None = None
-    _send_push_promise: Callable[[str, Headers], Awaitable[None]] | None = None
 
     # PERF: state that most requests never have lives on the class until it is needed.
     _body: Body | None = None
@@ -284,7 +312,15 @@ class Request(BaseRequestWebsocket):
             # The data was asked for and can be again: the parser gets its own.
             body = self.body_class(None, None)
             body.set_result(await self.body)
-        return await parser.parse(body, self.mimetype, self.content_length, self.mimetype_params)
+        form, files = await parser.parse(
+            body, self.mimetype, self.content_length, self.mimetype_params
+        )
+        if self.mimetype != "multipart/form-data":
+            ctx = _cv_app.get(None)
+            if ctx is not None and ctx.app.debug:
+                files = _NoFiles()
+                files.mimetype, files.form = self.mimetype, form
+        return form, files
 
     async def close(self) -> None:
         """Close the uploaded files."""
@@ -321,7 +357,8 @@ class Request(BaseRequestWebsocket):
 
         What is no JSON goes to `on_json_loading_failed`, or is None if `silent`. With the config
         key JSON_REQUIRES_CONTENT_TYPE another content type raises UnsupportedMediaType, as in
-        Flask.
+        Flask. Raises RequestEntityTooLarge for more arrays and objects than one for 16 bytes of
+        `max_content_length`, or than 1,048,576, whichever is more.
         """
         if cache and self._cached_json[silent] is not ...:
             return self._cached_json[silent]
@@ -336,7 +373,9 @@ class Request(BaseRequestWebsocket):
             if len(data) < LONG_JSON:
                 value = loud = quiet = self.json_module.loads(data)
             else:
-                value = loud = quiet = await loads_off_loop(self.json_module, data)
+                value = loud = quiet = await loads_off_loop(
+                    self.json_module, data, self.max_content_length
+                )
         except (ValueError, RecursionError) as error:
             if silent:
                 value = quiet = None
@@ -363,6 +402,12 @@ class Request(BaseRequestWebsocket):
         raise BadRequest()
 
     # Push
+
+    if not TYPE_CHECKING:
+
+        @cached_property
+        def _send_push_promise(self) -> Callable[[str, Headers], Awaitable[None]] | None:
+            return None if self._connection is None else self._connection.send_push_promise
 
     @waits_in_threads
     async def send_push_promise(self, path: str) -> None:

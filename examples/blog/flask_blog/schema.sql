@@ -1,0 +1,18 @@
+PRAGMA journal_mode = WAL;
+
+DROP TABLE IF EXISTS post;
+DROP TABLE IF EXISTS person;
+
+CREATE TABLE person (
+    id INTEGER PRIMARY KEY,
+    name TEXT NOT NULL UNIQUE,
+    password TEXT NOT NULL
+);
+
+CREATE TABLE post (
+    id INTEGER PRIMARY KEY,
+    author_id INTEGER NOT NULL REFERENCES person (id),
+    written TEXT NOT NULL DEFAULT CURRENT_TIMESTAMP,
+    headline TEXT NOT NULL,
+    body TEXT NOT NULL
+);

@@ -1,0 +1,202 @@
+"""What each line under "Mended" in docs/differences.md is shown by: the tests, by name."""
+
+import re
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+PAGE = HERE.parent / "docs/differences.md"
+
+#: How the lines begin, and where the right side is shown.
+SHOWN_BY = {
+    "JSON that is not UTF-8 was a 500": [
+        "test_request_body.py::test_bad_json_is_400",
+    ],
+    "a query string with raw bytes raised out of the application": [
+        "test_line.py::test_a_query_that_is_not_utf_8",
+    ],
+    "setting `request.max_content_length` had no effect on the body": [
+        "test_request_body.py::test_the_limit_of_one_request",
+    ],
+    "`MAX_CONTENT_LENGTH` compared `Content-Length` and what was buffered": [
+        "test_request_body.py::test_max_content_length",
+        "test_request_body.py::test_a_content_length_that_lies",
+    ],
+    "a request body was received as fast as it came, and kept": [
+        "test_request_body.py::test_an_unread_upload_stays_with_the_client",
+    ],
+    "`MAX_FORM_MEMORY_SIZE` ignored urlencoded forms": [
+        "test_forms.py::test_max_form_memory_size_of_a_urlencoded_body",
+    ],
+    "malformed multipart was an empty form": [
+        "test_forms.py::test_malformed_multipart_is_400",
+    ],
+    "`BODY_TIMEOUT` did not count for `async for`": [
+        "test_request_body.py::test_body_timeout",
+    ],
+    "`request.stream` raised `NotImplementedError`": [
+        "test_request_body.py::test_a_body_is_read_in_every_way",
+    ],
+    "`TRUSTED_HOSTS` was ignored; as a class attribute it raised out of the application": [
+        "test_line.py::test_trusted_hosts",
+        "test_line.py::test_trusted_hosts_of_a_class",
+    ],
+    "a missing file or field under debug was an unexplained 400": [
+        "test_beside_flask.py::test_the_same_error",
+        "test_beside_flask.py::test_the_same_error_in_other_words",
+    ],
+    "`SERVER_NAME` made other hosts a 404": [
+        "test_line.py::test_server_name_does_not_restrict_hosts",
+    ],
+    '`root_path="/app"` also matched `/application`': [
+        "test_line.py::test_root_path",
+    ],
+    "a disconnect during teardown kept the remaining functions from running": [
+        "test_disconnects.py::test_teardown_is_not_cut_short",
+    ],
+    "the coroutines that a sync view waited for went on after a disconnect": [
+        "test_disconnects.py::test_what_a_sync_view_waits_for_is_cancelled",
+    ],
+    "the range `bytes=-500` was a 500": [
+        "test_files.py::test_ranges",
+    ],
+    "a 416 lacked `Content-Range`": [
+        "test_files.py::test_ranges",
+    ],
+    "several ranges were a 416": [
+        "test_files.py::test_several_ranges",
+    ],
+    "server-sent events were a recipe": [
+        "test_sse.py::test_encoding",
+        "test_sse.py::test_no_response_timeout",
+    ],
+    "header values were encoded as UTF-8; line breaks went through": [
+        "test_response.py::test_header_items",
+        "test_response.py::test_header_items_refuses_what_breaks_the_protocol",
+    ],
+    "`RESPONSE_TIMEOUT` ended a response without a trace": [
+        "test_disconnects.py::test_a_response_that_takes_too_long",
+    ],
+    "HTTP errors were Werkzeug responses, all others Quart's": [
+        "test_response.py::test_after_request_always_has_one_type",
+    ],
+    "`Response.get_json(silent=True)` raised, and `silent=False` was silent": [
+        "test_response.py::test_get_json",
+    ],
+    "views could not return `map` objects and other iterators": [
+        "test_line.py::test_return_values",
+        "test_line.py::test_iterators_are_streamed",
+    ],
+    "a sync iterable cost a thread hop per item": [
+        "test_response.py::test_a_sync_iterable_is_advanced_in_batches",
+    ],
+    "`Blueprint.get_send_file_max_age` and `USE_X_SENDFILE` were ignored": [
+        "test_files.py::test_a_blueprint_has_its_own_max_age",
+        "test_files.py::test_x_sendfile",
+    ],
+    "`PREFERRED_URL_SCHEME` was ignored": [
+        "test_helpers.py::test_url_for_without_a_connection",
+    ],
+    "relative paths of `send_file` were looked up in the working directory": [
+        "test_files.py::test_relative_paths",
+    ],
+    "an empty binary message raised `KeyError`": [
+        "test_websockets.py::test_messages_keep_type_and_value",
+    ],
+    "an unhandled error closed with 1000": [
+        "test_websockets.py::test_an_unhandled_error_closes_with_1011",
+    ],
+    "a `url_value_preprocessor` broke every websocket": [
+        "test_line.py::test_hook_order",
+    ],
+    "`teardown_websocket` of a blueprint never ran": [
+        "test_line.py::test_hook_order",
+    ],
+    "sync receivers of `websocket_received` and `websocket_sent` ended the connection": [
+        "test_websockets.py::test_message_signals",
+    ],
+    "messages were received as fast as they came, and kept": [
+        "test_websockets.py::test_a_sleeping_handler_reads_little_ahead",
+    ],
+    "the close code and reason of the client were lost": [
+        "test_websockets.py::test_iteration_ends_with_the_client",
+    ],
+    "under `TESTING` an exception became a 500 page": [
+        "test_testing_client.py::test_exceptions_reach_the_test_under_testing",
+    ],
+    "the debug page showed values without escaping them, and under `TESTING` too": [
+        "test_debug.py::test_everything_is_escaped",
+        "test_debug.py::test_testing_alone_raises",
+    ],
+    "a teardown function that raised kept the others from running and took the response with it": [
+        "test_line.py::test_every_teardown_function_runs",
+    ],
+    "`teardown_appcontext` ran first in, first out": [
+        "test_line.py::test_hook_order",
+    ],
+    "an `HTTPException` or a handled error inside an `ExceptionGroup` was a 500": [
+        "test_line.py::test_error_handlers",
+    ],
+    "errors in building the context (a bad host, a session store that is down)": [
+        "test_line.py::test_trusted_hosts_and_names",
+        "test_contexts.py::test_a_session_store_that_is_down",
+    ],
+    "requests inside one `app.app_context()` shared `g`": [
+        "test_contexts.py::test_each_connection_has_its_own_context",
+        "test_testing_client.py::test_g_of_a_request_context_around_the_client",
+    ],
+    "`stream_with_context` lost `g` and ran teardown twice": [
+        "test_helpers.py::test_a_stream_keeps_its_context",
+    ],
+    "context variables set in sync hooks and views were lost": [
+        "test_line.py::test_sync_and_async_hooks_keep_their_order",
+    ],
+    "an `after_request` function that returned None failed somewhere later": [
+        "test_beside_flask.py::test_the_same_error_in_other_words",
+    ],
+    "callables with an `async __call__` failed as views": [
+        "test_line.py::test_callable_objects",
+    ],
+    "`while_serving` could be used once": [
+        "test_serving.py::test_an_application_starts_again",
+    ],
+    "a failing start-up left open what had started before": [
+        "test_serving.py::test_a_later_start_that_fails_ends_the_earlier_ones",
+    ],
+    "async commands were not run": [
+        "test_cli.py::test_an_async_command",
+    ],
+    "cookies ignored path and domain": [
+        "test_testing_cookies.py::test_path_and_domain",
+    ],
+    "redirects kept the query string, resent the body on 303, ignored the host and had no end": [
+        "test_testing_client.py::test_redirects_drop_method_and_body",
+        "test_testing_client.py::test_redirects_go_where_they_say",
+        "test_testing_client.py::test_redirects_in_a_circle_end",
+    ],
+    "lists in `form=` were turned into strings": [
+        "test_testing_utils.py::test_bodies",
+    ],
+    "a non-ASCII query raised": [
+        "test_testing_client.py::test_path_and_query_may_have_any_character",
+    ],
+}
+
+
+def test_each_line_has_its_tests() -> None:
+    mended = PAGE.read_text().partition("## Mended")[2].partition("## Chosen")[0]
+    lines = re.findall(r"^\| (.+?) +\| ", mended, re.MULTILINE)
+    lines = [line for line in lines if line != "Quart 0.22"]
+
+    assert len(SHOWN_BY) == len(lines)
+    assert [] == [line for line in lines if not line.startswith(tuple(SHOWN_BY))]
+
+
+def test_the_tests_are_there() -> None:
+    lacking = []
+    for tests in SHOWN_BY.values():
+        for test in tests:
+            file, _, name = test.partition("::")
+            if f"def {name}(" not in (HERE / file).read_text():
+                lacking.append(test)
+
+    assert [] == lacking
