@@ -394,6 +394,7 @@ def test_each_match_has_arguments_of_its_own() -> None:
         ("/a", False),
         ("/slash", False),
         ("//b", False),
+        ("b/", False),
         ("/static/b", False),
         ("/loose/", False),
     ],

@@ -380,7 +380,7 @@ class _Finder:
 
     def lacks(self, path: str) -> bool:
         """Whether the path leaves the tree, on all branches, without meeting a doubt."""
-        if "//" in path:
+        if "//" in path or path[:1] != "/":
             return False
         nodes = [self.root]
         for segment in path.split("/")[1:]:
