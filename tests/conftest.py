@@ -14,6 +14,24 @@ from typing import Any
 
 import pytest
 from asgi import Closed, Rejected, connect, request, settle
+from hypothesis import settings
+
+from quart.routing import QuartMap
+
+settings.register_profile("nightly", deadline=None, max_examples=20_000)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--long-way",
+        action="store_true",
+        help="send every request through Werkzeug's matcher: the answers must be the same",
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if config.getoption("--long-way"):
+        QuartMap.short_way = False
 
 
 @pytest.hookimpl(tryfirst=True)

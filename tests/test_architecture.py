@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import ast
+import subprocess
 import sys
 from pathlib import Path
+
+import pytest
 
 import quart
 from quart import Quart
@@ -101,6 +104,7 @@ def test_all_names_the_public_face() -> None:
     assert public == set(quart.__all__)
 
 
+@pytest.mark.skipif("config.getoption('--long-way')", reason="Werkzeug's matcher is a long way")
 async def test_a_get_is_a_short_straight_line() -> None:
     """One GET returning JSON: at most 20 own frames, 10 visits to files, 2 messages."""
     app = Quart(__name__)
@@ -157,3 +161,57 @@ async def test_a_get_is_a_short_straight_line() -> None:
     assert b'{"hello":"bob"}\n' == messages[1]["body"]
     assert len(calls) <= 20, calls
     assert visits <= 10, calls
+
+
+PLAIN_REQUEST = """
+import asyncio, sys
+from quart import Blueprint, Quart
+
+app = Quart("plain", root_path=".")
+app.register_blueprint(Blueprint("part", "plain", root_path="."))
+app.add_url_rule("/", view_func=lambda: "hello")
+scope = {
+    "type": "http", "http_version": "1.1", "method": "GET", "scheme": "http",
+    "path": "/", "query_string": b"", "headers": [],
+}
+
+async def receive():
+    return {"type": "http.request"}
+
+async def send(message):
+    assert 200 == message.get("status", 200)
+
+asyncio.run(app(scope, receive, send))
+print(*sys.modules)
+"""
+
+
+def test_what_a_plain_request_does_not_need_is_not_imported() -> None:
+    """The test client, the debug page, files and the server come when they are asked for."""
+    python = subprocess.run(
+        [sys.executable, "-c", PLAIN_REQUEST], capture_output=True, text=True, check=True
+    )
+    imported = set(python.stdout.split())
+
+    assert "quart.app" in imported
+    assert set() == imported & {
+        "aiofiles",
+        "click.testing",
+        "http.cookiejar",
+        "hypercorn",
+        "pdb",
+        "quart.debug",
+        "quart.server",
+        "quart.testing",
+        "urllib.request",
+    }
+
+
+def test_rooms_imported_late_are_there_when_asked_for() -> None:
+    """`import quart` is enough to use the names of `quart.testing`, as it was in Quart 0.22."""
+    code = "import quart; print(quart.testing.QuartClient.__name__, quart.Quart.test_app_class)"
+    python = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    )
+
+    assert "QuartClient <class 'quart.testing.app.TestApp'>\n" == python.stdout

@@ -2,137 +2,387 @@
 
 from __future__ import annotations
 
-import os
+import re
 from typing import Any
+from urllib.parse import quote
 
 import pytest
-from hypothesis import example, given, settings
+from asgi import Response, request
+from hypothesis import HealthCheck, assume, event, given, settings
 from hypothesis import strategies as st
 from werkzeug.exceptions import HTTPException
-from werkzeug.routing import RequestRedirect
+from werkzeug.routing import BaseConverter, MapAdapter, RequestRedirect, Rule
 
-from quart.routing import QuartMap, QuartRule
+from quart import Quart
+from quart import request as current_request
+from quart.routing import QuartMap, QuartRule, blueprint_names
 
-EXAMPLES = int(os.environ.get("QUART_TEST_EXAMPLES", "500"))
-
-segments = st.sampled_from(
-    [
-        "a",
-        "b",
-        "c.d",
-        "<x>",
-        "<int:n>",
-        "<string:s>",
-        "<int(min=3):m>",
-        "<string(length=2):t>",
-        "<path:p>",
-        "<float:f>",
-        "v<int:n>",
-        "<any(a,b):o>",
-        "",
-    ]
-)
-words = st.sampled_from(["a", "b", "c.d", "1", "07", "٣", "ab", "v1", "1.5", "", "x\ny", "é", "%"])
+# 20,000 with `--hypothesis-profile nightly`: see conftest.py.
+EXAMPLES = max(500, settings().max_examples)
 
 
-def unique_names(parts: list[str]) -> str:
-    """A rule of these segments, each variable with a name of its own."""
-    return "/" + "/".join(
-        part[:-1].rpartition(":")[0] + f":{i}>".replace(":", ":v" if ":" in part else "v")
-        if part.endswith(">") and ":" in part
-        else part.replace("<x>", f"<v{i}>")
-        for i, part in enumerate(parts)
-    )
+class ShortWay(QuartMap):
+    """A map that takes the short way, also where the tests' option turns it off."""
+
+    short_way = True
+
+
+class LongWay(QuartMap):
+    """A map that asks Werkzeug's matcher for everything."""
+
+    short_way = False
+
+
+class Shout(BaseConverter):
+    """Letters, given to the view in upper case; used in place of one of the usual converters."""
+
+    regex = "[a-z]+"
+    weight = 70
+
+    def to_python(self, value: str) -> str:
+        return value.upper()
+
+    def to_url(self, value: str) -> str:
+        return str(value).lower()
+
+
+# A segment of a rule, with "{}" where a variable's name goes, and what may stand in a URL there.
+SEGMENTS: dict[str, list[str]] = {
+    "a": ["a"],
+    "b": ["b"],
+    "c.d": ["c.d"],
+    "café": ["café"],
+    "a b": ["a b"],
+    "a%20b": ["a%20b", "a b"],
+    "": [""],
+    "<{}>": ["a", "1", "x y", "é", "x\ny", "%2F"],
+    "<string:{}>": ["b", "07"],
+    "<string():{}>": ["b", "7"],
+    "<default:{}>": ["c.d"],
+    "<int:{}>": ["1", "007", "٣", "9" * 20, "9" * 5000],
+    "<string(length=2):{}>": ["ab", "12", "abc"],
+    "<string(minlength=2, maxlength=3):{}>": ["ab", "a"],
+    "<int(min=3):{}>": ["2", "3"],
+    "<int(fixed_digits=2):{}>": ["07", "7"],
+    "<int(signed=True):{}>": ["-1", "1"],
+    "<float:{}>": ["1.5", "1"],
+    "<path:{}>": ["a", "a/b", "1/c.d/", "a//b"],
+    "<uuid:{}>": ["a8098c1a-f86e-11da-bd1a-00112444be1e"],
+    "<any(a, b):{}>": ["a", "b", "c"],
+    '<any("a/b", b):{}>': ["a/b", "b"],
+    "v<int:{}>": ["v1", "v"],
+    "<{}>.x": ["a.x", ".x"],
+    "<shout:{}>": ["loud", "LOUD"],
+}
+WORDS = sorted({word for words in SEGMENTS.values() for word in words} | {"+1", " 1", "1_0", "²"})
+# What rules are made of most often, so that they meet.
+COMMON = ["a", "b", "", "<{}>", "<int:{}>", "a", "<{}>"]
+NAMES = ["v0", "v1", "v2", "v3"]
+
+# What Werkzeug raises for a rule that it does not accept.
+NO_RULE = (ValueError, LookupError, SyntaxError)
 
 
 @st.composite
-def rules(draw: st.DrawFn) -> list[dict[str, Any]]:
-    drawn = []
-    for number in range(draw(st.integers(1, 8))):
-        options: dict[str, Any] = {
-            "string": unique_names(draw(st.lists(segments, min_size=1, max_size=4))),
-            "endpoint": draw(st.sampled_from(["one", "two", f"e{number}"])),
-            "methods": draw(st.sampled_from([None, ["GET"], ["POST"], ["GET", "POST"]])),
-        }
-        if draw(st.integers(0, 5)) == 0:
-            options["strict_slashes"] = False
-        if draw(st.integers(0, 8)) == 0:
-            options["websocket"], options["methods"] = True, ["GET"]
-        if draw(st.integers(0, 8)) == 0:
-            options["merge_slashes"] = False
-        if draw(st.integers(0, 8)) == 0:
-            options["redirect_to"] = "/elsewhere"
-        if draw(st.integers(0, 8)) == 0:
-            options["defaults"] = {"v9": 1}
-        if draw(st.integers(0, 10)) == 0:
-            options["build_only"] = True
-        drawn.append(options)
-    return drawn
+def rules(draw: st.DrawFn) -> dict[str, Any]:
+    """The arguments of a rule."""
+
+    def seldom() -> bool:
+        return draw(st.integers(0, 19)) == 7  # Hypothesis prefers the ends
+
+    chosen = draw(st.lists(st.sampled_from(COMMON * 5 + list(SEGMENTS)), min_size=1, max_size=4))
+    names = NAMES if not seldom() else ["v0", "v0", "v0", "v1"]
+    options: dict[str, Any] = {
+        "string": "".join(f"/{part.format(name)}" for part, name in zip(chosen, names)),  # noqa: B905
+        "endpoint": draw(st.sampled_from(["one", "two", "bp.one", "bp.inner.two"])),
+        "methods": draw(
+            st.sampled_from([["GET"], ["GET", "OPTIONS"], ["get", "POST"], ["GET"], ["POST"], None])
+        ),
+    }
+    if seldom():
+        options["strict_slashes"] = False
+    if seldom():
+        options["websocket"], options["methods"] = True, draw(st.sampled_from([["GET"], None]))
+    if seldom():
+        options["merge_slashes"] = False
+    if seldom():
+        options["redirect_to"] = draw(st.sampled_from(["/elsewhere", "a/<v0>", to_elsewhere]))
+    if seldom():
+        options["defaults"] = draw(st.sampled_from([{"v0": 1}, {"v0": "a"}, {"v1": "b"}, {"z": 1}]))
+    if seldom():
+        options["build_only"] = True
+    if seldom():
+        options["alias"] = True
+    if draw(st.integers(0, 40)) == 7:
+        options["subdomain"] = draw(st.sampled_from(["", "sub", "<v9>"]))
+    if draw(st.integers(0, 40)) == 7:
+        options["host"] = draw(st.sampled_from(["localhost", "<v9>", "other.host"]))
+    return options
 
 
-def outcome(url_map: QuartMap, path: str, method: str, scheme: str) -> tuple[Any, ...]:
-    adapter = url_map.bind("localhost", url_scheme=scheme, path_info=path, default_method=method)
+def to_elsewhere(adapter: MapAdapter, **values: Any) -> str:
+    return "/".join(["else", *map(str, values)])
+
+
+def plain_or_not(options: dict[str, Any]) -> Rule:
+    """A rule of this package, or now and then one of Werkzeug's own."""
+    options = dict(options)
+    return Rule(**options) if options.pop("of_werkzeug", False) else QuartRule(**options)
+
+
+@st.composite
+def paths(draw: st.DrawFn, strings: list[str]) -> str:
+    """A path near one of some rules: what fits its segments, then changed a little."""
+    segments = draw(st.sampled_from(strings)).split("/")[1:]
+    words = []
+    for segment in segments:
+        shape = re.sub(r"(<|:)v\d>", r"\1{}>", segment)
+        words.append(draw(st.sampled_from(SEGMENTS.get(shape, WORDS))))
+    for _ in range(draw(st.sampled_from([0, 0, 0, 1, 1, 2]))):
+        place = draw(st.integers(0, len(words)))
+        change = draw(st.sampled_from(["slash", "word", "double", "drop", "quote", "case"]))
+        if change == "slash":
+            words = words[:-1] if words and words[-1] == "" else [*words, ""]
+        elif change == "word":
+            words[place : place + draw(st.integers(0, 1))] = [draw(st.sampled_from(WORDS))]
+        elif change == "double":
+            words.insert(place, "")
+        elif change == "drop":
+            del words[place : place + 1]
+        else:
+            changed = quote if change == "quote" else str.upper
+            words[place : place + 1] = map(changed, words[place : place + 1])
+    path = "/" + "/".join(words)
+    return path[1:] if draw(st.integers(0, 30)) == 7 else path
+
+
+maps = st.just({}) | st.fixed_dictionaries(
+    {},
+    optional={
+        "strict_slashes": st.booleans(),
+        "merge_slashes": st.booleans(),
+        "redirect_defaults": st.booleans(),
+        "default_subdomain": st.sampled_from(["", "sub"]),
+        "host_matching": st.integers(0, 4).map(lambda number: number == 3),
+        "converters": st.sampled_from(["int", "string", "default"]).map(lambda name: {name: Shout}),
+    },
+)
+
+
+def outcome(adapter: MapAdapter) -> tuple[Any, ...]:
+    """What Werkzeug's matcher says."""
     try:
         rule, args = adapter.match(return_rule=True)
     except RequestRedirect as redirect:
-        return ("redirect", redirect.new_url)
+        return (redirect.code, redirect.new_url)
     except HTTPException as error:
-        return (type(error).__name__,)
-    return (rule, dict(args))
+        return (error.code, type(error).__name__)
+    except Exception as error:  # a redirect that cannot be built
+        return ("error", type(error).__name__)
+    return (rule, dict(args), blueprint_names(rule.endpoint))
 
 
-@settings(max_examples=EXAMPLES, deadline=None)
-@given(
-    rules(),
-    st.lists(words, min_size=1, max_size=4).map(lambda parts: "/" + "/".join(parts)),
-    st.sampled_from(["GET", "POST", "HEAD", "OPTIONS"]),
-    st.sampled_from(["http", "ws"]),
-)
-@example(
-    [{"string": "/<x>", "endpoint": "x"}, {"string": "/a/", "endpoint": "a"}], "/a", "GET", "http"
-)
-@example(
-    [{"string": "/<x>/b", "endpoint": "x"}, {"string": "/a/c", "endpoint": "a"}],
-    "/a/b",
-    "GET",
-    "http",
-)
-def test_the_short_way_agrees_with_werkzeug(
-    drawn: list[dict[str, Any]], path: str, method: str, scheme: str
-) -> None:
+@settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(st.data())
+def test_the_short_way_agrees_with_werkzeug(data: st.DataObject) -> None:
     """Where the short way answers, Werkzeug's matcher says the same: rule, arguments, 404."""
-    url_map = QuartMap()
-    for options in drawn:
+    options = {"converters": {}, **data.draw(maps, "map")}
+    options["converters"] = {"shout": Shout, **options["converters"]}
+    url_map = ShortWay(**options)
+    drawn = data.draw(st.lists(rules(), min_size=1, max_size=8), "rules")
+    split = data.draw(st.integers(0, len(drawn)), "rules added late, from")
+    changed = data.draw(st.sampled_from([None, None, None, "int", "string", "default"]), "changed")
+    kept: list[str] = []
+    for number, rule in enumerate(drawn):
+        if number == split:
+            url_map.find("/", "GET", False)
+            if changed is not None:
+                url_map.converters[changed] = Shout
+        if rule.get("host") and not url_map.host_matching:
+            rule = {**rule, "host": None}
+        rule["of_werkzeug"] = data.draw(st.integers(0, 20)) == 7
         try:
-            url_map.add(QuartRule(**options))
-        except (ValueError, LookupError):
-            return  # no rule for Werkzeug either
+            url_map.add(plain_or_not(rule))
+        except NO_RULE:
+            continue
+        kept.append(rule["string"])
+    assume(kept)
+    path = data.draw(paths(kept), "path")
+    websocket = data.draw(st.integers(0, 5), "websocket") == 3
+    method = (
+        "GET"
+        if websocket
+        else data.draw(st.sampled_from(["GET", "GET", "HEAD", "POST", "OPTIONS"]))
+    )
+    adapter = url_map.bind(
+        "localhost",
+        url_scheme="ws" if websocket else "http",
+        path_info=path,
+        default_method=method,
+    )
 
-    found = url_map.find(path, method, scheme == "ws")
+    found = url_map.find(path, method, websocket)
 
     if found is not None:
-        assert outcome(url_map, path, method, scheme) == found[:2]
+        event("found")
+        assert outcome(adapter) == found
     elif url_map.lacks(path):
-        assert ("NotFound",) == outcome(url_map, path, method, scheme)
+        event("lacks")
+        assert (404, "NotFound") == outcome(adapter)
+    else:
+        event("left to Werkzeug")
 
 
-@pytest.mark.parametrize("path", ["/", "/a", "/a/1", "/a/x", "/b/x/c"])
+@pytest.mark.parametrize(
+    ("strings", "path"),
+    [
+        (["/<v0>", "/a/"], "/a"),
+        (["/<v0>/b", "/a/c"], "/a/b"),
+        (["/<int:v0>/a", "/<v0>/b"], "/1/b"),
+        (["/<v0>/a", "/<path:v0>"], "/b/a"),
+        (["/a//b", "/a/b"], "/a/b"),
+        (["/<v0>", "/a"], "a"),
+        (["/<v0>", "/a"], "//a"),
+        (["/<int:v0>", "/<v0>"], "/" + "9" * 5000),
+    ],
+)
+def test_pairs_of_rules_that_are_easily_confused(strings: list[str], path: str) -> None:
+    """What the property test once found, or might have, is asked each time."""
+    url_map = ShortWay([QuartRule(rule, endpoint=rule, methods=["GET"]) for rule in strings])
+
+    found = url_map.find(path, "GET", False)
+    lacks = found is None and url_map.lacks(path)
+
+    wanted = outcome(url_map.bind("localhost", path_info=path))
+    assert wanted == (found or wanted)
+    assert lacks <= (wanted == (404, "NotFound"))
+
+
+def test_rules_for_the_same_url_are_tried_in_the_order_they_were_added() -> None:
+    """An endpoint that has had a rule before does not come first."""
+    url_map = ShortWay(
+        [
+            QuartRule("/before", endpoint="one", methods=["GET"]),
+            QuartRule("/a", endpoint="two", methods=["GET"]),
+            QuartRule("/a", endpoint="one", methods=["GET"]),
+        ]
+    )
+
+    found = url_map.find("/a", "GET", False)
+    assert found is not None
+    assert "two" == found[0].endpoint
+
+
+def test_a_rule_keeps_the_converter_it_was_added_with() -> None:
+    """A converter registered later under a usual name is for the rules after it."""
+    url_map = ShortWay([QuartRule("/early/<int:n>", endpoint="early", methods=["GET"])])
+    url_map.converters["int"] = Shout
+    url_map.add(QuartRule("/late/<int:n>", endpoint="late", methods=["GET"]))
+
+    early = url_map.find("/early/1", "GET", False)
+    late = url_map.find("/late/a", "GET", False)
+    assert early is not None
+    assert {"n": 1} == early[1]
+    assert late is None
+
+
+# Whole requests
+
+
+def answers(options: dict[str, Any], drawn: list[dict[str, Any]], way: type[QuartMap]) -> Quart:
+    class App(Quart):
+        url_map_class = way
+
+    app = App("tests", root_path="tests", static_folder=None)
+    app.url_map.merge_slashes = options.get("merge_slashes", True)
+    app.url_map.strict_slashes = options.get("strict_slashes", True)
+    app.url_map.redirect_defaults = options.get("redirect_defaults", True)
+    app.url_map.converters["shout"] = Shout
+    app.url_map.converters.update(options.get("converters", {}))
+
+    async def view(**values: Any) -> dict[str, Any]:
+        return {
+            "rule": str(current_request.url_rule),
+            "values": {k: repr(values[k]) for k in values},
+        }
+
+    for number, rule in enumerate(drawn):
+        rule = {key: value for key, value in rule.items() if key not in ("host", "subdomain")}
+        string, endpoint = rule.pop("string"), f"{rule.pop('endpoint')}{number % 3}"
+        if rule.get("websocket"):
+            rule["methods"] = ["GET"]
+        try:
+            app.add_url_rule(string, endpoint.replace(".", "_"), None, **rule)
+        except NO_RULE:
+            continue
+        app.view_functions.setdefault(endpoint.replace(".", "_"), view)
+    return app
+
+
+def told(response: Response) -> tuple[Any, ...]:
+    return (
+        response.status,
+        response.headers.get("location"),
+        sorted(response.headers.get("allow", "").split(", ")),
+        response.text,
+    )
+
+
+@settings(max_examples=EXAMPLES // 5, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(st.data())
+async def test_requests_are_answered_the_same_either_way(data: st.DataObject) -> None:
+    """Status, redirect, allowed methods and what the view gets: 200, 308, 400, 404, 405, 500."""
+    options = data.draw(maps, "map")
+    drawn = data.draw(st.lists(rules(), min_size=1, max_size=6), "rules")
+    path = data.draw(paths([rule["string"] for rule in drawn]), "path")
+    method = data.draw(st.sampled_from(["GET", "POST", "HEAD", "OPTIONS"]), "method")
+    assume(len(path) < 1000)
+    target = "/" + quote(path.removeprefix("/")) + "?q=1"
+
+    short, long = [
+        told(await request(answers(options, drawn, way), method, target))
+        for way in (ShortWay, LongWay)
+    ]
+
+    event(f"{short[0]}")
+    assert long == short
+
+
+# What the short way knows
+
+
+@pytest.mark.parametrize("path", ["/", "/a", "/a/1", "/a/x", "/b/x/c", "/files", "/files/new"])
 def test_plain_rules_take_the_short_way(path: str) -> None:
     """Static paths and simple variables do not need Werkzeug's matcher."""
-    url_map = QuartMap(
+    url_map = ShortWay(
         [
-            QuartRule("/", endpoint="root"),
-            QuartRule("/a", endpoint="a"),
-            QuartRule("/a/<int:n>", endpoint="n"),
-            QuartRule("/a/<s>", endpoint="s"),
-            QuartRule("/b/<s>/c", endpoint="c"),
-            QuartRule("/static/<path:filename>", endpoint="static"),
+            QuartRule("/", endpoint="root", methods=["GET"]),
+            QuartRule("/a", endpoint="a", methods=["GET"]),
+            QuartRule("/a/<int:n>", endpoint="n", methods=["GET"]),
+            QuartRule("/a/<s>", endpoint="s", methods=["GET"]),
+            QuartRule("/b/<s>/c", endpoint="c", methods=["GET"]),
+            QuartRule("/files", endpoint="files", methods=["GET"]),
+            QuartRule("/files/new", endpoint="new", methods=["GET"]),
+            QuartRule("/files/<path:filename>", endpoint="file", methods=["GET"]),
         ]
     )
 
     found = url_map.find(path, "GET", False)
     assert found is not None
-    assert outcome(url_map, path, "GET", "http") == found[:2]
+    assert outcome(url_map.bind("localhost", path_info=path)) == found
+
+
+def test_each_match_has_arguments_of_its_own() -> None:
+    """A hook may change the arguments of its request, as `url_value_preprocessor` does."""
+    url_map = ShortWay([QuartRule("/a", endpoint="a", methods=["GET"])])
+
+    first = url_map.find("/a", "GET", False)
+    assert first is not None
+    first[1]["changed"] = True
+
+    second = url_map.find("/a", "GET", False)
+    assert second is not None
+    assert {} == second[1]
 
 
 @pytest.mark.parametrize(
@@ -144,17 +394,20 @@ def test_plain_rules_take_the_short_way(path: str) -> None:
         ("/a", False),
         ("/slash", False),
         ("//b", False),
+        ("b/", False),
         ("/static/b", False),
+        ("/loose/", False),
     ],
 )
 def test_the_short_way_knows_what_is_not_there(path: str, lacks: bool) -> None:
     """No match is told without Werkzeug, unless a redirect or a rule not plain may be meant."""
-    url_map = QuartMap(
+    url_map = ShortWay(
         [
-            QuartRule("/a", endpoint="a"),
-            QuartRule("/a/<int:n>", endpoint="n"),
-            QuartRule("/slash/", endpoint="slash"),
-            QuartRule("/static/<path:filename>", endpoint="static"),
+            QuartRule("/a", endpoint="a", methods=["GET"]),
+            QuartRule("/a/<int:n>", endpoint="n", methods=["GET"]),
+            QuartRule("/slash/", endpoint="slash", methods=["GET"]),
+            QuartRule("/loose", endpoint="loose", methods=["GET"], strict_slashes=False),
+            QuartRule("/static/<path:filename>", endpoint="static", methods=["GET"]),
         ]
     )
     url_map.find(path, "GET", False)
@@ -164,11 +417,20 @@ def test_the_short_way_knows_what_is_not_there(path: str, lacks: bool) -> None:
 
 def test_a_rule_added_late_is_found() -> None:
     """The short way notices rules that are added after the first match."""
-    url_map = QuartMap([QuartRule("/a", endpoint="a")])
+    url_map = ShortWay([QuartRule("/a", endpoint="a", methods=["GET"])])
     url_map.find("/a", "GET", False)
 
-    url_map.add(QuartRule("/late", endpoint="late"))
+    url_map.add(QuartRule("/late", endpoint="late", methods=["GET"]))
 
     found = url_map.find("/late", "GET", False)
     assert found is not None
     assert "late" == found[0].endpoint
+
+
+def test_the_short_way_can_be_turned_off() -> None:
+    """A map whose `short_way` is False leaves every path to Werkzeug's matcher."""
+    url_map = LongWay([QuartRule("/a", endpoint="a", methods=["GET"])])
+
+    assert url_map.find("/a", "GET", False) is None
+    assert not url_map.lacks("/a")
+    assert not url_map.lacks("/b")

@@ -1,5 +1,7 @@
 """The Flask API on asyncio: an ASGI web microframework."""
 
+from importlib import import_module as _import_module
+
 from jinja2 import Template
 from markupsafe import Markup, escape
 
@@ -118,3 +120,10 @@ __all__ = (
     "websocket_started",
     "websocket_tearing_down",
 )
+
+
+def __getattr__(name: str) -> object:
+    # `import quart; quart.testing.QuartClient`: what is not needed for a request comes when asked.
+    if name in ("debug", "testing"):
+        return _import_module(f".{name}", __name__)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

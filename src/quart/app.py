@@ -9,9 +9,8 @@ import sys
 import warnings
 from collections.abc import Callable, Coroutine
 from functools import partial
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
-from aiofiles.base import AiofilesContextManager
 from flask.blueprints import Blueprint as FlaskBlueprint
 from flask.ctx import _AppCtxGlobals
 from flask.sansio.scaffold import setupmethod
@@ -33,18 +32,13 @@ from .routing import QuartMap, QuartRule
 from .serving import Serving
 from .templating import Environment
 from .templating import update_template_context as _update_template_context
-from .testing import (
-    QuartClient,
-    QuartCliRunner,
-    RequestBuilder,
-    TestApp,
-    describe_request,
-    no_op_push,
-)
 from .utils import waits_in_threads
 from .wrappers import Request, Response, Websocket
 
 if TYPE_CHECKING:
+    from aiofiles.base import AiofilesContextManager
+
+    from .testing import QuartCliRunner
     from .typing import (
         ASGIApp,
         ASGIHTTPProtocol,
@@ -60,6 +54,23 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 #: What a warning about the set-up is not about.
 _SETUP_PACKAGES = frozenset({"quart", "flask.sansio"})
+
+
+class _Testing:
+    """A class of `quart.testing` as an attribute: importing it takes a third of all the time to
+    import this package, and no request needs it.
+    """
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def __get__(self, app: Any, owner: Any) -> Any:
+        from . import testing
+
+        return getattr(testing, self.name)
+
+
+_testing = cast("Callable[[str], Any]", _Testing)
 
 
 class Quart(QuartScaffold, Serving):
@@ -80,9 +91,9 @@ class Quart(QuartScaffold, Serving):
     lock_class = asyncio.Lock
     request_class = Request
     response_class = Response
-    test_app_class: type[TestAppProtocol] = TestApp
-    test_client_class: type[TestClientProtocol] = QuartClient  # type: ignore[assignment]
-    test_cli_runner_class: type[QuartCliRunner] = QuartCliRunner  # type: ignore[assignment]
+    test_app_class: type[TestAppProtocol] = _testing("TestApp")
+    test_client_class: type[TestClientProtocol] = _testing("QuartClient")  # type: ignore[assignment]
+    test_cli_runner_class: type[QuartCliRunner] = _testing("QuartCliRunner")  # type: ignore[assignment]
     url_map_class = QuartMap
     url_rule_class = QuartRule  # type: ignore[assignment]  # which takes fewer positions
     websocket_class = Websocket
@@ -299,7 +310,7 @@ class Quart(QuartScaffold, Serving):
         self,
         path: str = "/",
         *args: Any,
-        send_push_promise: Callable[[str, Headers], Any] = no_op_push,
+        send_push_promise: Callable[[str, Headers], Any] | None = None,
         **kwargs: Any,
     ) -> RequestContext:
         """The context of a made-up request, for use in tests and shells.
@@ -307,8 +318,13 @@ class Quart(QuartScaffold, Serving):
         `async with app.test_request_context("/path"):`, or `with` outside an event loop. The
         arguments are those of the test client's `open`.
         """
-        builder = RequestBuilder(self, describe_request(self, path, *args, **kwargs))
-        return self.request_context(builder.request(send_push_promise=send_push_promise))
+        from . import testing
+
+        words = testing.describe_request(self, path, *args, **kwargs)
+        request = testing.RequestBuilder(self, words).request(
+            send_push_promise=send_push_promise or testing.no_op_push
+        )
+        return self.request_context(request)
 
     # Decorators that Flask 3.2 also takes without parentheses
 

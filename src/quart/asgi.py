@@ -19,7 +19,6 @@ from werkzeug.datastructures import Headers
 from werkzeug.exceptions import NotFound
 
 from . import signals
-from .debug import traceback_response
 from .utils import encode_headers
 from .wrappers import ClientDisconnectedError, Request, Response, Websocket
 from .wrappers.base import ScopeHeaders, clean_path
@@ -357,6 +356,8 @@ class ASGIHTTPConnection(_ASGIConnection[Request]):
         """The page for an error that the application would not keep."""
         if self.app.testing or not self.app.debug:
             raise error
+        from .debug import traceback_response  # which no request needs
+
         return await traceback_response(error)
 
     # Reading
@@ -619,6 +620,8 @@ class ASGIWebsocketConnection(_ASGIConnection[Websocket]):
             if self.app.testing or not self.app.debug:
                 await self._end(1011)
                 raise
+            from .debug import traceback_response  # which no request needs
+
             response = await traceback_response(error)
         if not websocket.accepted and response is not None and self._may_deny():
             await self._deny(response)

@@ -8,7 +8,6 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
-import aiofiles
 from flask.sansio.scaffold import Scaffold, setupmethod
 
 from .globals import current_app
@@ -154,4 +153,6 @@ def open_for_reading(
 
 
 async def _opening(file: Path, mode: Any, encoding: str | None) -> AiofilesContextManager[Any]:
+    import aiofiles  # which no request needs
+
     return aiofiles.open(file, mode, encoding=encoding)

@@ -6,12 +6,14 @@ The short way answers only when it is sure to agree with Werkzeug's matcher. Eve
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from werkzeug.exceptions import BadRequest, HTTPException, NotFound
 from werkzeug.routing import (
+    BaseConverter,
     IntegerConverter,
     Map,
     MapAdapter,
@@ -35,15 +37,15 @@ REQUEST_OPTIONS = frozenset(
     }
 )
 
-# A segment that is wholly static, or wholly one variable with a converter without arguments.
-_STATIC_SEGMENT = re.compile(r"[^<>/]+\Z")
-_VARIABLE_SEGMENT = re.compile(r"<(?:(?P<converter>string|int|default):)?(?P<name>[a-zA-Z_]\w*)>\Z")
+# A segment that is wholly static, or wholly one variable.
+_STATIC_SEGMENT = re.compile(r"[^<>/]*\Z")
+_VARIABLE_SEGMENT = re.compile(r"<(?:[a-zA-Z_]\w*(?:\(\))?:)?(?P<name>[a-zA-Z_]\w*)>\Z")
 
 # A variable in a rule's subdomain matches anything without a slash.
 _NO_SUBDOMAIN = "<invalid>/"
 
-# Python reads no more than 4300 digits as an int, and Werkzeug's matcher asks for all of them.
-_MAX_DIGITS = 18
+# Numbers rules as they are added to maps.
+_positions = itertools.count()
 
 
 #: A rule, its arguments, and the names that hooks for it are kept under, outermost first.
@@ -58,6 +60,10 @@ class QuartRule(Rule):
     """
 
     provide_automatic_options: bool | None
+    #: Rules that fit the same URL are tried in the order in which they were added.
+    position: int
+    #: The class of each variable's converter; None where it has arguments, or two converters.
+    variables: dict[str, type[BaseConverter] | None]
 
     def __init__(
         self,
@@ -90,6 +96,30 @@ class QuartRule(Rule):
         )
         self.provide_automatic_options = provide_automatic_options
 
+    def bind(self, map: Map, rebind: bool = False) -> None:
+        """Called by the map that this rule is added to."""
+        if not rebind:
+            self.position = next(_positions)
+        super().bind(map, rebind)
+
+    def compile(self) -> None:
+        """Called by `bind`, to read the rule with the map's converters of that moment."""
+        self.variables = {}
+        super().compile()
+
+    def get_converter(
+        self,
+        variable_name: str,
+        converter_name: str,
+        args: tuple[Any, ...],
+        kwargs: Mapping[str, Any],
+    ) -> BaseConverter:
+        """Called by `compile` for each variable; raises LookupError for a name not known."""
+        converter = super().get_converter(variable_name, converter_name, args, kwargs)
+        unclear = args or kwargs or variable_name in self.variables
+        self.variables[variable_name] = None if unclear else type(converter)
+        return converter
+
     def get_empty_kwargs(self) -> dict[str, Any]:
         """The keywords to build this rule again with, for `Rule.empty` and rule factories."""
         return {
@@ -102,6 +132,9 @@ class QuartRule(Rule):
 
 class QuartMap(Map):
     """A Werkzeug map that binds to ASGI requests and finds plain rules the short way."""
+
+    #: False, on a subclass, sends every path through Werkzeug's matcher.
+    short_way = True
 
     #: Finds the rule for (path, method, websocket) and its arguments, where the short way is
     #: sure of them; else None. PERF: an attribute, so that a request makes one call.
@@ -185,115 +218,172 @@ def _without_default_port(host: str, scheme: str) -> str:
     return host
 
 
+# A rule, the names of its variables, and those that its hooks are kept under.
+_Plan = tuple[QuartRule, tuple[str, ...], tuple[str | None, ...]]
+
+
 class _Node:
     """A place in the tree of plain rules: where the path so far leads, and what may follow."""
 
-    __slots__ = ("number", "rules", "static", "text", "unsure")
+    __slots__ = ("doubtful", "number", "plans", "static", "text", "unsure")
 
     def __init__(self) -> None:
         self.static: dict[str, _Node] = {}
         self.number: _Node | None = None  # where an <int:...> leads
         self.text: _Node | None = None  # where a <string:...> leads
-        #: Each rule with the names of its variables and those of its blueprints.
-        self.rules: list[tuple[QuartRule, tuple[str, ...], tuple[str | None, ...]]] = []
-        self.unsure = False  # a rule that is not plain goes through here
+        #: What a path that ends here matches, by method; by True for websockets.
+        self.plans: dict[str | bool, _Plan] = {}
+        self.doubtful = False  # a rule that is not plain ends here: there are no plans
+        self.unsure = False  # a rule that is not plain goes on from here
 
 
 class _Finder:
-    """The plain rules of one map: whole static paths in a dict, the others in a tree.
+    """The plain rules of one map: static paths in a dict, the others in a tree.
 
     At each node Werkzeug prefers the static part, then <int:>, then <string:>; so does the
     tree. Where the preferred branch ends in nothing, or a rule that is not plain could have
     a say, there is no answer.
     """
 
-    def __init__(self, url_map: Map) -> None:
-        self.static: dict[str, _Node] = {}
+    def __init__(self, url_map: QuartMap) -> None:
         self.root = _Node()
-        self._converters = {
-            name: converter
-            for name, converter in url_map.converters.items()
-            if converter is UnicodeConverter or converter is IntegerConverter
-        }
+        #: Where static segments alone lead, by the path; the plans are empty on the way.
+        self.static: dict[str, dict[str | bool, _Plan]] = {}
+        #: The nodes of those where only plain variables follow, besides static segments.
+        self.branches: dict[str, _Node] = {}
+        #: How many slashes the plain rules have that are in neither of the two.
+        self.depths: set[int] = set()
         rules = [rule for rule in url_map.iter_rules() if not rule.build_only]
-        if url_map.host_matching or any(
-            rule.subdomain != url_map.default_subdomain for rule in rules
+        if (
+            not url_map.short_way
+            or url_map.host_matching
+            or any(rule.subdomain != url_map.default_subdomain for rule in rules)
         ):
             self.root.unsure = True
             return
         with_defaults = {rule.endpoint for rule in rules if rule.defaults}
-        for rule in rules:
+        for rule in sorted(rules, key=lambda rule: getattr(rule, "position", 0)):
             self._add(rule, rule.endpoint in with_defaults)
+        self._index("", self.root)
 
     def _add(self, rule: Rule, has_defaults: bool) -> None:
-        plain = isinstance(rule, QuartRule) and not (
-            has_defaults or rule.alias or rule.redirect_to is not None or not rule.strict_slashes
-        )
-        segments = rule.rule.split("/")[1:]
         node = self.root
+        path = re.sub("/{2,}", "/", rule.rule) if rule.merge_slashes else rule.rule
+        if path.startswith("//"):
+            return  # no request's path does, once it is clean
+        variables = getattr(rule, "variables", {})  # a rule of Werkzeug's own keeps it secret
         names: list[str] = []
-        for position, segment in enumerate(segments):
+        segments = path.split("/")[1:]
+        for segment in segments:
             variable = _VARIABLE_SEGMENT.match(segment)
-            if not segment and position < len(segments) - 1:
-                node.unsure = True  # slashes next to each other, which Werkzeug may merge
-                return
-            if not segment or _STATIC_SEGMENT.match(segment):
+            converter = variables.get(variable["name"]) if variable else None
+            if _STATIC_SEGMENT.match(segment):
                 node = node.static.setdefault(segment, _Node())
-            elif variable is not None:
-                converter = self._converters.get(variable["converter"] or "default")
-                if converter is IntegerConverter:
-                    node.number = node = node.number or _Node()
-                elif converter is UnicodeConverter:
-                    node.text = node = node.text or _Node()
-                else:
-                    node.unsure = True
-                    return
+            elif variable is not None and converter is IntegerConverter:
+                node.number = node = node.number or _Node()
+                names.append(variable["name"])
+            elif variable is not None and converter is UnicodeConverter:
+                node.text = node = node.text or _Node()
                 names.append(variable["name"])
             else:
                 node.unsure = True
                 return
-        if not plain:
-            node.unsure = True
-            return
-        assert isinstance(rule, QuartRule)
-        node.rules.append((rule, tuple(names), blueprint_names(rule.endpoint)))
-        if not names:
-            self.static[rule.rule] = node
+        keys: Iterable[str | bool] | None = rule.methods
+        if rule.websocket:  # whose method is always GET
+            keys = {True} if keys is None or "GET" in keys else None
+        if not rule.strict_slashes:
+            node.unsure = True  # a slash may follow
+        if (
+            keys is None
+            or has_defaults
+            or rule.alias
+            or rule.redirect_to is not None
+            or not rule.strict_slashes
+            or not isinstance(rule, QuartRule)
+        ):
+            node.doubtful = True
+            node.plans.clear()
+        elif not node.doubtful:
+            plan = rule, tuple(names), blueprint_names(rule.endpoint)
+            for key in keys:
+                node.plans.setdefault(key, plan)
+            if len(names) > 1 or (names and _STATIC_SEGMENT.match(segments[-1])):
+                self.depths.add(len(segments))
 
+    def _index(self, path: str, node: _Node) -> None:
+        if path:
+            self.static[path] = node.plans
+        if not node.unsure and (node.number is not None or node.text is not None):
+            self.branches[path] = node
+        for segment, following in node.static.items():
+            self._index(f"{path}/{segment}", following)
+
+    # PERF: a path without variables costs two look-ups, one whose last segment is its only
+    # variable four; only what has variables elsewhere is taken apart.
     def find(self, path: str, method: str, websocket: bool) -> Found | None:
-        values: list[Any] = []
-        node = self.static.get(path)
-        if node is None:
-            node = self.root
-            for segment in path[1:].split("/"):
-                following = node.static.get(segment)
-                if following is None:
-                    if node.unsure:
-                        return None
-                    if node.number is not None and segment.isdecimal():
-                        if len(segment) > _MAX_DIGITS:
-                            return None
-                        following = node.number
-                        values.append(int(segment))
-                    elif node.text is not None and segment:
-                        following = node.text
-                        values.append(segment)
-                    else:
-                        return None
-                node = following
-        if node.unsure:
+        plans = self.static.get(path)
+        if plans is not None:
+            plan = plans.get(websocket or method)
+            if plan is None:
+                return None
+            rule, _, blueprints = plan
+            return rule, {}, blueprints
+        head, slash, tail = path.rpartition("/")
+        branch = self.branches.get(head)
+        if branch is None or not slash:
+            if path.count("/") not in self.depths:
+                return None
+            return self._walk(path, websocket or method)
+        value: Any = tail
+        if branch.number is not None and tail.isdecimal():
+            node = branch.number
+            try:
+                value = int(tail)
+            except ValueError:  # more digits than Python reads
+                return None
+        elif branch.text is not None and tail:
+            node = branch.text
+        else:
             return None
-        for rule, names, blueprints in node.rules:
-            if rule.websocket is websocket and (rule.methods is None or method in rule.methods):
-                return rule, dict(zip(names, values)) if names else {}, blueprints  # noqa: B905
-        return None
+        plan = node.plans.get(websocket or method)
+        if plan is None:
+            return None
+        rule, names, blueprints = plan
+        return rule, {names[0]: value}, blueprints
+
+    def _walk(self, path: str, key: str | bool) -> Found | None:
+        """Follow the path through the tree, on the branch that is preferred at each node."""
+        values: list[Any] = []
+        node = self.root
+        for segment in path.split("/")[1:]:
+            following = node.static.get(segment)
+            if following is None:
+                if node.unsure:
+                    return None
+                if node.number is not None and segment.isdecimal():
+                    following = node.number
+                    try:
+                        values.append(int(segment))
+                    except ValueError:  # more digits than Python reads
+                        return None
+                elif node.text is not None and segment:
+                    following = node.text
+                    values.append(segment)
+                else:
+                    return None
+            node = following
+        plan = node.plans.get(key)
+        if plan is None:
+            return None
+        rule, names, blueprints = plan
+        return rule, dict(zip(names, values)), blueprints  # noqa: B905
 
     def lacks(self, path: str) -> bool:
         """Whether the path leaves the tree, on all branches, without meeting a doubt."""
-        if "//" in path:
+        if "//" in path or path[:1] != "/":
             return False
         nodes = [self.root]
-        for segment in path[1:].split("/"):
+        for segment in path.split("/")[1:]:
             following = []
             for node in nodes:
                 if node.unsure:
