@@ -150,7 +150,7 @@ SHOWN_BY = {
     "context variables set in sync hooks and views were lost": [
         "test_line.py::test_sync_and_async_hooks_keep_their_order",
     ],
-    "an `after_request` function that returned None failed somewhere later": [
+    "an `after_request` function or error handler that returned None failed": [
         "test_beside_flask.py::test_the_same_error_in_other_words",
     ],
     "callables with an `async __call__` failed as views": [
