@@ -3,11 +3,13 @@
     python bench/blocking.py
 
 prints milliseconds for bodies within the default limits, the median of several attempts. The bar
-is 250 ms.
+is 250 ms. `--json` prints the medians as an object.
 """
 
 import asyncio
+import json
 import statistics
+import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -16,6 +18,7 @@ from quart import Quart, request
 ATTEMPTS = 5
 FORM = "application/x-www-form-urlencoded"
 SIZE = 16_000_000
+CONTAINERS = 1_048_576  # that a JSON document may hold
 
 
 def bodies() -> Iterator[tuple[str, str, bytes]]:
@@ -26,10 +29,34 @@ def bodies() -> Iterator[tuple[str, str, bytes]]:
     yield "JSON numbers", "application/json", b"[" + b"0," * 4_000_000 + b"0]"
     yield "JSON text", "application/json", b'{"a":"' + b"x" * 8_000_000 + b'"}'
     yield "JSON records", "application/json", b"[" + b'{"a":{"b":1},"c":""},' * 120_000 + b"0]"
+    for name, unit in (
+        ("lists", b"[]"),
+        ("pairs", b"[0,1]"),
+        ("objects", b'{"":0}'),
+        ("objects in objects", b'{"":{}}'),
+        ("nests of 4", b"[[[[]]]]"),
+        ("nests of 300", b"[" * 300 + b"]" * 300),
+    ):
+        times = (CONTAINERS - 1) // (unit.count(b"[") + unit.count(b"{"))
+        padded = (unit + b",").ljust(SIZE // times)
+        yield f"JSON {name}", "application/json", b"[" + padded * times + b"0]"
+    yield "JSON lists over the limit", "application/json", b"[" + b"[]," * 5_000_000 + b"0]"
+    yield "JSON escapes", "application/json", b'["' + b"\\u00e9" * 2_600_000 + b'"]'
+    yield "JSON texts", "application/json", b"[" + b'"ab",' * 3_000_000 + b"0]"
     yield "JSON digits", "application/json", b"[" + b",".join([b"1" * 4300] * 1800) + b"]"
     part = b'--b\r\nContent-Disposition: form-data; name="f"; filename="f"\r\n\r\n'
-    near = (b"\r\n--" * (SIZE // 4))[: SIZE - 1000]
-    yield "multipart near misses", "multipart/form-data; boundary=b", part + near + b"\r\n--b--\r\n"
+    for name, near in (
+        ("near misses", b"\r\n--"),
+        ("nearer misses", b"\r\n--a"),
+        ("line breaks", b"\r\n"),
+        ("carriage returns", b"\r"),
+    ):
+        content = (near * (SIZE // len(near)))[: SIZE - 1000]
+        whole = part + content + b"\r\n--b--\r\n"
+        yield f"multipart {name}", "multipart/form-data; boundary=b", whole
+    field = b'--b\r\nContent-Disposition: form-data; name="f"\r\n\r\n'
+    fields = (field + b"x" * 15_000 + b"\r\n") * 1000
+    yield "multipart fields", "multipart/form-data; boundary=b", fields + b"--b--"
 
 
 app = Quart(__name__)
@@ -79,13 +106,18 @@ async def longest_gap(content_type: str, body: bytes) -> tuple[int, float]:
 
 
 async def main() -> None:
+    medians = {}
     for name, content_type, body in bodies():
         attempts = [await longest_gap(content_type, body) for _ in range(ATTEMPTS)]
         gaps = [gap for _, gap in attempts]
+        medians[name] = statistics.median(gaps)
+        spread = f"({min(gaps):.1f}-{max(gaps):.1f})"
         print(
-            f"{name:24} {attempts[0][0]} {statistics.median(gaps):8.1f} ms"
-            f"  ({min(gaps):.1f}-{max(gaps):.1f})"
+            f"{name:26} {attempts[0][0]} {medians[name]:8.1f} ms  {spread}",
+            file=sys.stderr,
         )
+    if "--json" in sys.argv:
+        print(json.dumps(medians))
 
 
 if __name__ == "__main__":

@@ -2,7 +2,9 @@
 
 import json
 import random
+import statistics
 import subprocess
+import sys
 from collections.abc import Sequence
 from contextlib import ExitStack, closing
 from typing import Any
@@ -12,7 +14,8 @@ from driver import CONNECTIONS
 from frameworks import BENCH, Framework
 from scenarios import SCENARIOS
 
-WARM_UP = 200  # Requests before the first turn; they tell how many fill one.
+WARM_UP = 0.05  # CPU seconds before the first turn.
+FEWEST_ROUNDS = 5
 
 
 class WorkerProcess:
@@ -20,32 +23,27 @@ class WorkerProcess:
 
     def __init__(self, framework: Framework, app: str, loop: str) -> None:
         self.framework = framework
-        self.app = app
         command = [str(framework.python), str(BENCH / "worker.py"), framework.apps, app]
-        command += ["--loop", loop]
+        command += ["--loop", loop, "--interface", framework.interface]
         if framework.distribution:
             command += ["--distribution", framework.distribution]
         self.process = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1
         )
-        self.about = self._read()
 
-    def ask(self, **command: Any) -> dict[str, Any]:
-        self.process.stdin.write(json.dumps(command) + "\n")
-        answer = self._read()
-        if "error" in answer:
-            raise RuntimeError(f"{self.framework.title}, {command}: {answer['error']}")
-        return answer
-
-    def microseconds(self, scenario: str, requests: int) -> float:
-        """CPU time per request."""
-        return self.ask(measure=scenario, requests=requests)["seconds"] * 1e6 / requests
-
-    def _read(self) -> dict[str, Any]:
+    def read(self) -> dict[str, Any]:
+        """An answer, or what the worker says of itself before all others."""
         line = self.process.stdout.readline()
         if not line:
             raise RuntimeError(f"the worker of {self.framework.title} ended: {self.process.wait()}")
         return json.loads(line)
+
+    def ask(self, **command: Any) -> dict[str, Any]:
+        self.process.stdin.write(json.dumps(command) + "\n")
+        answer = self.read()
+        if "error" in answer:
+            raise RuntimeError(f"{self.framework.title}, {command}: {answer['error']}")
+        return answer
 
     def close(self) -> None:
         self.process.stdin.close()
@@ -65,12 +63,19 @@ class Contestant:
         self.worker = worker
         self.scenario = scenario
         worker.ask(check=scenario)
-        worker.microseconds(scenario, WARM_UP)
-        guess = worker.microseconds(scenario, WARM_UP)
-        self.requests = max(CONNECTIONS, round(seconds * 1e6 / guess))
+        self.requests = CONNECTIONS
+        for to_fill in (WARM_UP, seconds):
+            each = self._turn() / self.requests
+            self.requests = max(CONNECTIONS, round(to_fill / each))
+        self.turn_seconds = each * self.requests
 
     def microseconds(self) -> float:
-        return self.worker.microseconds(self.scenario, self.requests)
+        """CPU time per request, or per message of a websocket."""
+        units = self.requests * (SCENARIOS[self.scenario].messages or 1)
+        return self._turn() * 1e6 / units
+
+    def _turn(self) -> float:
+        return self.worker.ask(measure=self.scenario, requests=self.requests)["seconds"]
 
 
 def play_round(raw: Contestant, peers: list[Contestant]) -> dict[str, report.Figure]:
@@ -96,24 +101,30 @@ def measure(
     rounds: int,
     seconds: float,
 ) -> report.Results:
-    """A figure for each framework, scenario and round; `seconds` is the CPU time of one turn."""
-    applications = dict.fromkeys(SCENARIOS[name].app for name in scenarios)
-    with ExitStack() as stack:
-        workers = [
-            stack.enter_context(closing(WorkerProcess(framework, app, loop)))
-            for framework in frameworks
-            for app in applications
-        ]
-        results = report.Results(loop, {worker.framework.name: worker.about for worker in workers})
-        contests = {}
-        for scenario in scenarios:
-            raw, *peers = (
-                Contestant(worker, scenario, seconds)
-                for worker in workers
-                if worker.app == SCENARIOS[scenario].app and worker.about["has_app"]
-            )
-            contests[scenario] = raw, peers
-        for _ in range(rounds):
-            for scenario, (raw, peers) in contests.items():
-                results.add(scenario, play_round(raw, peers))
-        return results
+    """A figure for each framework, scenario and round; `seconds` is the CPU time of one turn.
+
+    Where sixteen requests take longer than that, fewer rounds do.
+    """
+    results = report.Results(loop)
+    for app in dict.fromkeys(SCENARIOS[name].app for name in scenarios):
+        print(f"{loop}: {app}", file=sys.stderr, flush=True)
+        with ExitStack() as stack:
+            workers = [
+                stack.enter_context(closing(WorkerProcess(framework, app, loop)))
+                for framework in frameworks
+            ]
+            abouts = {worker: worker.read() for worker in workers}
+            for worker, about in abouts.items():
+                results.introduce(worker.framework.name, app, about)
+            for scenario in scenarios:
+                if SCENARIOS[scenario].app != app:
+                    continue
+                raw, *peers = (
+                    Contestant(worker, scenario, seconds)
+                    for worker, about in abouts.items()
+                    if about["has_app"]
+                )
+                longer = statistics.median(peer.turn_seconds for peer in (raw, *peers)) / seconds
+                for _ in range(max(FEWEST_ROUNDS, round(rounds / max(1, longer)))):
+                    results.add(scenario, play_round(raw, peers))
+    return results

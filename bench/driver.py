@@ -1,13 +1,16 @@
 """The server in this process: scopes, receive and send as a server makes them, and the clock.
 
 Like a server it makes a task per request and a fresh scope with fresh header bytes; sixteen
-connections take turns. The clock is the CPU time of the whole process: threads count, other
-processes do not.
+connections take turns. Under WSGI requests follow one another without a loop. The clock is the CPU
+time of the whole process: threads count, other processes do not.
 """
 
 import asyncio
 import contextlib
+import io
+import sys
 import time
+from collections import deque
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
@@ -40,10 +43,11 @@ class WrongAnswer(Exception):
 class Exchange:
     """The server's end of one request and its response."""
 
-    __slots__ = ("body", "ended", "headers", "status", "unread")
+    __slots__ = ("body", "ended", "headers", "pieces", "read", "status")
 
-    def __init__(self) -> None:
-        self.unread = True
+    def __init__(self, scenario: Scenario) -> None:
+        self.pieces = scenario.pieces
+        self.read = 0
         self.status = 0
         self.headers: list[tuple[bytes, bytes]] = []
         self.body: list[bytes] = []
@@ -51,9 +55,11 @@ class Exchange:
         self.ended: bool | asyncio.Event = False
 
     async def receive(self) -> Message:
-        if self.unread:
-            self.unread = False
-            return {"type": "http.request", "body": b"", "more_body": False}
+        if self.read < len(self.pieces):
+            piece = self.pieces[self.read]
+            self.read += 1
+            more = self.read < len(self.pieces)
+            return {"type": "http.request", "body": piece, "more_body": more}
         if self.ended is False:
             self.ended = asyncio.Event()
         if self.ended is not True:
@@ -77,20 +83,108 @@ class Exchange:
             raise WrongAnswer(f"{scope['path']}: status {self.status}, complete: {self.ended}")
 
 
+class Conversation:
+    """The server's end of one websocket: each echo brings the next message, a turn of the loop on.
+
+    The client leaves after the last echo. The status is 101 if all were right.
+    """
+
+    __slots__ = ("body", "echoed", "headers", "inbox", "messages", "status", "waiter")
+
+    def __init__(self, scenario: Scenario) -> None:
+        self.messages = scenario.messages
+        self.echoed = 0
+        self.status = 0
+        self.headers: list[tuple[bytes, bytes]] = []
+        self.body: list[bytes] = []
+        self.inbox: deque[Message] = deque([{"type": "websocket.connect"}])
+        self.waiter: asyncio.Future[None] | None = None
+
+    async def receive(self) -> Message:
+        while not self.inbox:
+            self.waiter = asyncio.get_running_loop().create_future()
+            await self.waiter
+        return self.inbox.popleft()
+
+    async def send(self, message: Message) -> None:
+        if message["type"] == "websocket.send":
+            if message.get("text") != f"message {self.echoed}":
+                raise WrongAnswer(f"echo {self.echoed}: {message}")
+            self.echoed += 1
+        elif message["type"] != "websocket.accept":
+            return
+        asyncio.get_running_loop().call_soon(self._deliver)
+
+    def _deliver(self) -> None:
+        if self.echoed < self.messages:
+            self.inbox.append({"type": "websocket.receive", "text": f"message {self.echoed}"})
+        else:
+            self.status = 101
+            self.inbox.append({"type": "websocket.disconnect", "code": 1000})
+        if self.waiter is not None and not self.waiter.done():
+            self.waiter.set_result(None)
+
+    async def run(self, app: App, scope: Message, status: int) -> None:
+        await app(scope, self.receive, self.send)
+        if self.status != status:
+            raise WrongAnswer(f"{scope['path']}: {self.echoed} of {self.messages} echoes")
+
+
 class Client:
-    """Sixteen connections that ask one application one scenario's request again and again."""
+    """A client that asks one application one scenario's request again and again."""
 
     def __init__(self, app: App, scenario: Scenario, state: dict[str, Any]) -> None:
         self.app = app
         self.scenario = scenario
         self.state = state
-        self.header_block = BROWSER_HEADERS
+        self.path = scenario.path
+        self.header_block = b"\n".join((BROWSER_HEADERS, *scenario.header_lines))
         self.sent = 0
 
-    def make_scope(self) -> Message:
+    async def check(self) -> None:
+        """Sign in where the scenario does, ask once, and look at the whole answer."""
+        if self.scenario.signs_in:
+            self.path = self.scenario.signs_in
+            cookies = (await self.answer()).cookies
+            self.path = self.scenario.path
+            self.header_block += b"\ncookie: " + cookies
+        answer = await self.answer()
+        if not self.scenario.is_right(answer, self.sent):
+            raise WrongAnswer(f"{self.scenario.name}: {answer}")
+
+    async def measure(self, requests: int) -> float:
+        """CPU seconds that `requests` requests took, with caches warm from some before them."""
+        if not self.scenario.messages:  # A conversation is long enough to be warm for most of it.
+            await self.ask(CONNECTIONS)
+        calls.before = calls.after = 0
+        start = time.process_time()
+        await self.ask(requests)
+        seconds = time.process_time() - start
+        expected = self.scenario.hooks * requests
+        if (calls.before, calls.after) != (expected, expected):
+            raise WrongAnswer(f"{calls.before} before and {calls.after} after, not {expected} each")
+        return seconds
+
+    def next_target(self) -> tuple[str, str]:
+        """Path and query of the next request."""
         self.sent += 1
-        path = self.scenario.path.format(self.sent)
-        return {
+        return self.path.format(self.sent), self.scenario.query.format(self.sent)
+
+    async def answer(self) -> Answer:
+        """Ask once."""
+        raise NotImplementedError
+
+    async def ask(self, requests: int) -> None:
+        """Ask so often, and compare the status."""
+        raise NotImplementedError
+
+
+class ASGIClient(Client):
+    """Sixteen connections."""
+
+    def make_scope(self) -> Message:
+        path, query = self.next_target()
+        scope = {
             "type": "http",
             "asgi": {"version": "3.0", "spec_version": "2.3"},
             "http_version": "1.1",
@@ -101,33 +195,25 @@ class Client:
             "method": self.scenario.method,
             "path": path,
             "raw_path": path.encode("ascii"),
-            "query_string": b"",
+            "query_string": query.encode("ascii"),
             # Splitting makes new bytes objects, as a server's parser does: no hash is remembered.
             "headers": [tuple(line.split(b": ", 1)) for line in self.header_block.split(b"\n")],
             "state": self.state.copy(),
         }
+        if self.scenario.messages:
+            del scope["method"]
+            scope |= {"type": "websocket", "scheme": "ws", "subprotocols": []}
+        return scope
 
-    async def check(self) -> None:
-        """Ask once and look at the whole answer."""
-        exchange = Exchange()
+    def make_exchange(self) -> Exchange | Conversation:
+        return Conversation(self.scenario) if self.scenario.messages else Exchange(self.scenario)
+
+    async def answer(self) -> Answer:
+        exchange = self.make_exchange()
         await exchange.run(self.app, self.make_scope(), self.scenario.status)
-        answer = Answer(exchange.status, exchange.headers, b"".join(exchange.body))
-        if not self.scenario.is_right(answer, self.sent):
-            raise WrongAnswer(f"{self.scenario.name}: {answer}")
+        return Answer(exchange.status, exchange.headers, b"".join(exchange.body))
 
-    async def measure(self, requests: int) -> float:
-        """CPU seconds that `requests` requests took, with caches warm from some before them."""
-        await self._ask(CONNECTIONS)
-        calls.before = calls.after = 0
-        start = time.process_time()
-        await self._ask(requests)
-        seconds = time.process_time() - start
-        expected = self.scenario.hooks * requests
-        if (calls.before, calls.after) != (expected, expected):
-            raise WrongAnswer(f"{calls.before} before and {calls.after} after, not {expected} each")
-        return seconds
-
-    async def _ask(self, requests: int) -> None:
+    async def ask(self, requests: int) -> None:
         loop = asyncio.get_running_loop()
         finished = loop.create_future()
         tasks: set[asyncio.Task[None]] = set()
@@ -136,8 +222,8 @@ class Client:
         def ask() -> None:
             nonlocal left
             left -= 1
-            scope = self.make_scope()
-            task = loop.create_task(Exchange().run(self.app, scope, self.scenario.status))
+            exchange = self.make_exchange()
+            task = loop.create_task(exchange.run(self.app, self.make_scope(), self.scenario.status))
             tasks.add(task)
             task.add_done_callback(on_done)
 
@@ -153,6 +239,63 @@ class Client:
         for _ in range(min(CONNECTIONS, requests)):
             ask()
         await finished
+
+
+class WSGIClient(Client):
+    """One connection: what a WSGI server's worker thread does. `async` only to be driven alike."""
+
+    def make_environ(self) -> dict[str, Any]:
+        path, query = self.next_target()
+        environ: dict[str, Any] = {
+            "REQUEST_METHOD": self.scenario.method,
+            "SCRIPT_NAME": "",
+            "PATH_INFO": path,
+            "QUERY_STRING": query,
+            "REQUEST_URI": path,
+            "SERVER_NAME": "127.0.0.1",
+            "SERVER_PORT": "8000",
+            "SERVER_PROTOCOL": "HTTP/1.1",
+            "REMOTE_ADDR": "127.0.0.1",
+            "REMOTE_PORT": "54321",
+            "wsgi.version": (1, 0),
+            "wsgi.url_scheme": "http",
+            "wsgi.input": io.BytesIO(self.scenario.body),
+            "wsgi.errors": sys.stderr,
+            "wsgi.multithread": True,
+            "wsgi.multiprocess": False,
+            "wsgi.run_once": False,
+        }
+        for line in self.header_block.decode("latin-1").split("\n"):
+            name, value = line.split(": ", 1)
+            key = name.upper().replace("-", "_")
+            environ[key if key in ("CONTENT_TYPE", "CONTENT_LENGTH") else "HTTP_" + key] = value
+        return environ
+
+    def exchange(self) -> tuple[str, list[tuple[str, str]], list[bytes]]:
+        status, headers, body = "", [], []
+
+        def start_response(to_status: str, to_headers: list[tuple[str, str]], *_: Any) -> None:
+            nonlocal status, headers
+            status, headers = to_status, to_headers
+
+        chunks = self.app(self.make_environ(), start_response)
+        try:
+            body.extend(chunks)
+        finally:
+            if hasattr(chunks, "close"):
+                chunks.close()
+        if int(status[:3]) != self.scenario.status:
+            raise WrongAnswer(f"{self.scenario.name}: status {status}")
+        return status, headers, body
+
+    async def answer(self) -> Answer:
+        status, headers, body = self.exchange()
+        pairs = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers]
+        return Answer(int(status[:3]), pairs, b"".join(body))
+
+    async def ask(self, requests: int) -> None:
+        for _ in range(requests):
+            self.exchange()
 
 
 class Lifespan:

@@ -19,7 +19,7 @@ import json  # noqa: E402
 import re  # noqa: E402
 from pathlib import Path  # noqa: E402
 
-from driver import Client, Lifespan  # noqa: E402
+from driver import ASGIClient, Lifespan  # noqa: E402
 from scenarios import SCENARIOS  # noqa: E402
 
 
@@ -31,7 +31,7 @@ def resident_bytes() -> int:
 async def main() -> None:
     lifespan = Lifespan(module.plain())
     await lifespan.start()
-    await Client(lifespan.app, SCENARIOS["plaintext"], lifespan.state).check()
+    await ASGIClient(lifespan.app, SCENARIOS["plaintext"], lifespan.state).check()
     answered = time.clock_gettime(time.CLOCK_MONOTONIC)
     figures = {
         "import, ms": (imported - before) * 1e3,

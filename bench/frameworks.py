@@ -10,6 +10,8 @@ from pathlib import Path
 BENCH = Path(__file__).parent
 CHECKOUT = BENCH.parent
 ENVIRONMENTS = BENCH / ".venvs"
+# In every environment: the other loop, and the servers of `sockets.py`.
+SERVERS = ("uvloop", "uvicorn", "httptools", "websockets", "granian", "hypercorn")
 
 
 @dataclass(frozen=True)
@@ -21,6 +23,7 @@ class Framework:
     apps: str
     requirements: tuple[str, ...]
     distribution: str | None = None
+    interface: str = "asgi"  # Or "wsgi".
 
     @property
     def python(self) -> Path:
@@ -28,7 +31,7 @@ class Framework:
 
     def install(self, upgrade: bool = False) -> None:
         """Make the environment unless one that fits is there; `upgrade` makes it anew."""
-        wanted = "\n".join((sys.version, *self.requirements, self._checkout_digest()))
+        wanted = "\n".join((sys.version, *SERVERS, *self.requirements, self._checkout_digest()))
         stamp = ENVIRONMENTS / self.name / "bench-requirements.txt"
         if not upgrade and stamp.exists() and stamp.read_text() == wanted:
             return
@@ -37,7 +40,7 @@ class Framework:
         )
         venv.create(ENVIRONMENTS / self.name, clear=True, with_pip=True)
         install = [str(self.python), "-m", "pip", "--disable-pip-version-check", "install", "-qq"]
-        subprocess.run([*install, "uvloop", *self.requirements], check=True, timeout=300)
+        subprocess.run([*install, *SERVERS, *self.requirements], check=True, timeout=600)
         stamp.write_text(wanted)
 
     def _checkout_digest(self) -> str:
@@ -68,8 +71,9 @@ FRAMEWORKS = {
         Framework(
             "litestar", "Litestar", "litestar", ("litestar[jinja,cryptography]",), "litestar"
         ),
-        Framework("sanic", "Sanic (ASGI)", "sanic", ("sanic", "jinja2"), "sanic"),
-        Framework("emmett55", "Emmett55 (ASGI)", "emmett55", ("emmett55",), "emmett55"),
+        Framework("sanic", "Sanic (ASGI)", "sanic", ("sanic[ext]", "jinja2", "pydantic"), "sanic"),
+        Framework("emmett55", "Emmett55 (ASGI)", "emmett55", ("emmett55", "jinja2"), "emmett55"),
         Framework("quart022", "PyPI's Quart", "quart", ("quart==0.22.0",), "quart"),
+        Framework("flask", "Flask (WSGI)", "flask", ("flask",), "flask", interface="wsgi"),
     )
 }

@@ -10,11 +10,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from frameworks import FRAMEWORKS, OURS, RAW
+from frameworks import FRAMEWORKS, OURS, RAW, Framework
 from scenarios import SCENARIOS
 
 README = Path(__file__).parent / "README.md"
-BEGIN, END = "<!-- begin: figures -->", "<!-- end: figures -->"
+WSGI_WORDS = (
+    "Flask is there for reference. It runs under WSGI, without an event loop and tasks, one request"
+    " after another; raw ASGI is not its floor, so its column has the whole of its microseconds."
+)
 
 
 @dataclass(frozen=True)
@@ -38,10 +41,24 @@ class Spread:
 class Results:
     """One figure per scenario, framework and round."""
 
-    def __init__(self, loop: str, about: dict[str, dict[str, Any]]) -> None:
+    def __init__(self, loop: str) -> None:
         self.loop = loop
-        self.about = about  # What each framework's worker said of itself.
+        self.versions: dict[str, str] = {}
+        self.python = ""
+        # By application and words: the frameworks whose work is not equal, or that have none.
+        self.unequal: dict[tuple[str, str], list[str]] = defaultdict(list)
+        self.missing: dict[tuple[str, str], list[str]] = defaultdict(list)
         self.rounds: dict[str, list[dict[str, Figure]]] = defaultdict(list)
+
+    def introduce(self, framework: str, app: str, about: dict[str, Any]) -> None:
+        """Note what the framework's worker of an application says of itself."""
+        self.versions[framework] = about["version"]
+        self.python = about["python"]
+        title = FRAMEWORKS[framework].title
+        if about["has_app"] and about["unequal"]:
+            self.unequal[app, about["unequal"]].append(title)
+        if not about["has_app"]:
+            self.missing[app, about["missing"]].append(title)
 
     def add(self, scenario: str, figures: dict[str, Figure]) -> None:
         self.rounds[scenario].append(figures)
@@ -59,33 +76,48 @@ class Results:
         ratios = [figure.own / figure.raw for figure in figures]
         return Spread(*statistics.quantiles(ratios, n=4, method="inclusive"))
 
-    def over_raw(self, scenario: str, framework: str) -> Spread | None:
-        """Microseconds over raw, at the speed that raw had in the median."""
+    def whole(self, scenario: str, framework: str) -> Spread | None:
+        """Microseconds, at the speed that raw had in the median."""
         ratio, raw = self.ratio(scenario, framework), self.raw(scenario)
-        if ratio is None:
-            return None
-        return Spread((ratio.first - 1) * raw, (ratio.median - 1) * raw, (ratio.third - 1) * raw)
+        return ratio and Spread(ratio.first * raw, ratio.median * raw, ratio.third * raw)
+
+    def over_raw(self, scenario: str, framework: str) -> Spread | None:
+        """The same without raw's own."""
+        whole, raw = self.whole(scenario, framework), self.raw(scenario)
+        return whole and Spread(whole.first - raw, whole.median - raw, whole.third - raw)
+
+    @property
+    def scenarios(self) -> list[str]:
+        return [name for name in SCENARIOS if name in self.rounds]
 
     def tables(self) -> str:
         parts = [f"### On {self.loop}", self._over_raw_table()]
-        if OURS.name in self.about:
+        if OURS.name in self.versions:
             parts.append(self._ratio_table())
         return "\n\n".join(parts)
 
     def _over_raw_table(self) -> str:
-        peers = [name for name in self.about if name != RAW.name]
-        rows = [["scenario", "raw", *(FRAMEWORKS[name].title for name in peers)]]
-        for scenario in self.rounds:
-            spreads = (self.over_raw(scenario, name) for name in peers)
-            cells = ("-" if spread is None else str(spread) for spread in spreads)
+        peers = [FRAMEWORKS[name] for name in self.versions if name != RAW.name]
+        rows = [["scenario", "raw", *(peer.title for peer in peers)]]
+        for scenario in self.scenarios:
+            cells = (self._cell(scenario, peer) for peer in peers)
             rows.append([SCENARIOS[scenario].title, f"{self.raw(scenario):.1f}", *cells])
         words = "Microseconds of CPU per request: raw's, and what the others need over it"
         return f"{words}, median (quartiles):\n\n{table(rows)}"
 
+    def _cell(self, scenario: str, peer: Framework) -> str:
+        whole = peer.interface == "wsgi"
+        spread = (self.whole if whole else self.over_raw)(scenario, peer.name)
+        return "-" if spread is None else f"all {spread}" if whole else str(spread)
+
     def _ratio_table(self) -> str:
-        peers = [name for name in self.about if name not in (RAW.name, OURS.name)]
+        peers = [
+            name
+            for name in self.versions
+            if name not in (RAW.name, OURS.name) and FRAMEWORKS[name].interface == "asgi"
+        ]
         rows = [["scenario", *(FRAMEWORKS[name].title for name in peers)]]
-        for scenario in self.rounds:
+        for scenario in self.scenarios:
             ours = self.over_raw(scenario, OURS.name)
             spreads = (self.over_raw(scenario, name) for name in peers)
             cells = (
@@ -97,29 +129,33 @@ class Results:
         return f"{words}:\n\n{table(rows)}"
 
     def notes(self) -> str:
-        """When and where it was measured, and whose work is not equal."""
-        rounds = max(len(rounds) for rounds in self.rounds.values())
+        """When and where it was measured, whose work is not equal, and who has none."""
+        rounds = [len(rounds) for rounds in self.rounds.values()]
         versions = ", ".join(
-            f"{FRAMEWORKS[name].title} {about['version']}"
-            for name, about in self.about.items()
-            if about["version"]
+            f"{FRAMEWORKS[name].title} {version}"
+            for name, version in self.versions.items()
+            if version
         )
-        titles = defaultdict(list)
-        for name, about in self.about.items():
-            for scenario in self.rounds:
-                app = SCENARIOS[scenario].app
-                if app in about["unequal"]:
-                    titles[scenario, about["unequal"][app]].append(FRAMEWORKS[name].title)
-        unequal = "\n".join(
-            f"- {SCENARIOS[scenario].title}, {' and '.join(who)}: {text}"
-            for (scenario, text), who in titles.items()
-        )
-        return (
-            f"Measured {datetime.date.today()}: {rounds} interleaved rounds,"
-            f" CPython {self.about[RAW.name]['python']}, {processor()}, {os.cpu_count()} cores,"
-            f" {platform.system()} {platform.release()}. {versions}.\n\n"
-            f"A dash: the framework has no such thing. Not equal:\n\n{unequal}"
-        )
+        parts = [
+            f"Measured {datetime.date.today()}: {min(rounds)} to {max(rounds)} interleaved rounds,"
+            f" CPython {self.python}, {machine()}. {versions}.",
+            "Not equal:",
+            self._remarks(self.unequal),
+            "A dash:",
+            self._remarks(self.missing),
+        ]
+        if any(FRAMEWORKS[name].interface == "wsgi" for name in self.versions):
+            parts.insert(1, WSGI_WORDS)
+        return "\n\n".join(parts)
+
+    def _remarks(self, remarks: dict[tuple[str, str], list[str]]) -> str:
+        lines = []
+        for (app, words), who in remarks.items():
+            titles = [
+                SCENARIOS[name].title for name in self.scenarios if SCENARIOS[name].app == app
+            ]
+            lines.append(f"- {'; '.join(titles)}: {', '.join(who)}: {words}")
+        return "\n".join(lines)
 
 
 def table(rows: list[list[str]]) -> str:
@@ -127,13 +163,15 @@ def table(rows: list[list[str]]) -> str:
     return "\n".join([head, "|---" + "|---:" * (len(rows[0]) - 1) + "|", *body])
 
 
-def processor() -> str:
+def machine() -> str:
     found = re.search(r"model name\s*: (.*)", Path("/proc/cpuinfo").read_text())
-    return found[1] if found else platform.machine()
+    processor = found[1] if found else platform.machine()
+    return f"{processor}, {os.cpu_count()} cores, {platform.system()} {platform.release()}"
 
 
-def write(text: str) -> None:
-    """Put `text` between the markers of the README."""
-    before, _, rest = README.read_text().partition(BEGIN)
-    after = rest.partition(END)[2]
-    README.write_text(f"{before}{BEGIN}\n\n{text}\n\n{END}{after}")
+def write(text: str, block: str = "figures") -> None:
+    """Put `text` between the markers of this name in the README."""
+    begin, end = f"<!-- begin: {block} -->", f"<!-- end: {block} -->"
+    before, _, rest = README.read_text().partition(begin)
+    after = rest.partition(end)[2]
+    README.write_text(f"{before}{begin}\n\n{text}\n\n{end}{after}")

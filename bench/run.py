@@ -27,11 +27,14 @@ def main() -> None:
     parser.add_argument("--frameworks", type=names(FRAMEWORKS), default=list(FRAMEWORKS))
     parser.add_argument("--scenarios", type=names(SCENARIOS), default=list(SCENARIOS))
     parser.add_argument("--rounds", type=int, default=60)
+    parser.add_argument("--quick", action="store_true", help="few rounds: a rough run")
     parser.add_argument("--seconds", type=float, default=0.005, help="CPU time of one turn")
     parser.add_argument("--loop", choices=("asyncio", "uvloop", "both"), default="both")
     parser.add_argument("--upgrade", action="store_true", help="install the newest releases first")
     parser.add_argument("--write", action="store_true", help="put the tables into bench/README.md")
     options = parser.parse_args()
+    if options.quick:
+        options.rounds = 5
     if options.rounds < 2:
         parser.error("one round has no spread: --rounds 2 at least")
 

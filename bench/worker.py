@@ -15,20 +15,25 @@ import sys
 from types import ModuleType
 from typing import Any
 
-from driver import Client, Lifespan
+from driver import ASGIClient, Client, Lifespan, WSGIClient
 from scenarios import SCENARIOS
 
 
 class Worker:
-    def __init__(self, runner: asyncio.Runner, app: Any) -> None:
+    def __init__(self, runner: asyncio.Runner, app: Any, interface: str) -> None:
         self.runner = runner
-        self.lifespan = Lifespan(app)
+        self.app = app
         self.clients: dict[str, Client] = {}
-        runner.run(self.lifespan.start())
+        self.client_class = WSGIClient if interface == "wsgi" else ASGIClient
+        self.lifespan = Lifespan(app) if interface == "asgi" else None
+        self.state: dict[str, Any] = {}
+        if self.lifespan:
+            self.state = self.lifespan.state
+            runner.run(self.lifespan.start())
 
     def check(self, name: str) -> dict[str, Any]:
         """Compare the first answer with the expected one."""
-        client = Client(self.lifespan.app, SCENARIOS[name], self.lifespan.state)
+        client = self.client_class(self.app, SCENARIOS[name], self.state)
         self.runner.run(client.check())
         self.clients[name] = client
         return {}
@@ -37,7 +42,8 @@ class Worker:
         return {"seconds": self.runner.run(self.clients[name].measure(requests))}
 
     def stop(self) -> None:
-        self.runner.run(self.lifespan.stop())
+        if self.lifespan:
+            self.runner.run(self.lifespan.stop())
 
 
 def about(module: ModuleType, app: str, distribution: str | None) -> dict[str, Any]:
@@ -45,7 +51,8 @@ def about(module: ModuleType, app: str, distribution: str | None) -> dict[str, A
         "has_app": hasattr(module, app),
         "version": importlib.metadata.version(distribution) if distribution else "",
         "python": platform.python_version(),
-        "unequal": getattr(module, "UNEQUAL", {}),
+        "unequal": getattr(module, "UNEQUAL", {}).get(app, ""),
+        "missing": getattr(module, "MISSING", {}).get(app, ""),
     }
 
 
@@ -54,6 +61,7 @@ def main() -> None:
     parser.add_argument("module", help="a file in apps/")
     parser.add_argument("app", help="a function in it that makes an application")
     parser.add_argument("--distribution")
+    parser.add_argument("--interface", choices=("asgi", "wsgi"), default="asgi")
     parser.add_argument("--loop", choices=("asyncio", "uvloop"), required=True)
     options = parser.parse_args()
 
@@ -70,7 +78,7 @@ def main() -> None:
         return
     loop_factory = importlib.import_module(options.loop).new_event_loop
     with asyncio.Runner(loop_factory=loop_factory) as runner:
-        worker = Worker(runner, getattr(module, options.app)())
+        worker = Worker(runner, getattr(module, options.app)(), options.interface)
         for line in sys.stdin:
             command = json.loads(line)
             try:

@@ -15,7 +15,7 @@ PACKAGE = Path(quart.__file__).parent
 FLOORS = [
     {"globals", "process", "signals", "threads"},
     {"config", "datastructures"},
-    {"typing"},
+    {"bridge", "typing"},
     {"utils"},
     {"formparser", "json"},
     {"wrappers"},

@@ -1,6 +1,8 @@
 """The ASGI driver catches each violation of the specification, and lets pass what is allowed."""
 
 import asyncio
+import contextlib
+import gc
 import io
 import os
 from collections.abc import Awaitable, Callable
@@ -920,6 +922,30 @@ async def test_nothing_follows_the_disconnect() -> None:
     with pytest.raises(AssertionError, match=r"reads on after websocket\.disconnect"):
         async with connect(reads):
             pass
+
+
+async def test_an_error_that_was_judged_is_not_logged_as_well() -> None:
+    """Whenever the garbage collector comes by: it must not fail whatever test runs by then."""
+    errors: list[Any] = []
+    loop = asyncio.get_running_loop()
+    loop.set_exception_handler(lambda _, context: errors.append(context["message"]))
+
+    async def sends(scope: Scope, receive: Receive, send: Send) -> None:
+        await websocket_echo(scope, receive, send)
+        await send(CLOSE)
+
+    for outcome in (None, KeyError("the test's own")):
+        with contextlib.suppress(AssertionError, KeyError):
+            async with connect(sends) as ws:
+                if outcome is not None:
+                    ws.disconnect()
+                    await settle()
+                    raise outcome
+    del ws
+    gc.collect()
+    await settle(1)
+
+    assert [] == errors
 
 
 # --- the lifespan ---------------------------------------------------------------------------

@@ -39,7 +39,7 @@ PAGES = [
     *(page for page in sorted(ROOT.glob("docs/**/*.md")) if "_build" not in page.parts),
 ]
 BLOCK = re.compile(
-    r"^(?:<!-- (?P<marker>[^\n]*) -->\n+)?```(?P<language>\w*)\n(?P<code>.*?)^```$"
+    r"^(?:<!-- (?P<marker>[^\n]*) -->\n+)?```(?P<language>[\w{}-]*)\n(?P<code>.*?)^```$"
     r"|^<!-- test\n(?P<check>.*?)^-->$",
     re.MULTILINE | re.DOTALL,
 )
@@ -202,7 +202,8 @@ def test_oldest_dependencies() -> None:
     tox = configparser.ConfigParser(interpolation=None)
     tox.read(ROOT / "tox.ini")
     pins = dict(re.findall(r"^(\w+) == ([\d.]+)$", tox["testenv:oldest"]["deps"], re.MULTILINE))
-    floors = dict(re.split(r" ?>=", dependency) for dependency in project["dependencies"])
+    dependencies = project["dependencies"] + project["optional-dependencies"]["orjson"]
+    floors = dict(re.split(r" ?>=", dependency) for dependency in dependencies)
 
     assert floors.keys() == pins.keys()
     for name, floor in floors.items():

@@ -18,8 +18,9 @@ from quart import request as current
 
 Event = dict[str, Any]
 
-# What happens between two events: the application gets some turns, or the client stops reading.
-TURN, PAUSE, RESUME = "turn", "pause", "resume"
+# What happens between two events: the application gets some turns, the client stops reading, or
+# the process is to end.
+TURN, PAUSE, RESUME, SHUTDOWN = "turn", "pause", "resume", "shutdown"
 
 # --- requests
 
@@ -140,7 +141,7 @@ HTTP_STEPS = st.lists(
         PIECES,
         PIECES,
         st.just({"type": "http.disconnect"}),
-        st.sampled_from([TURN, PAUSE, RESUME]),
+        st.sampled_from([TURN, PAUSE, RESUME, SHUTDOWN]),
     ),
     max_size=8,
 )
@@ -174,7 +175,7 @@ def make_app(view: Callable[..., Any], kind: str, cancels: bool, log: list[str])
     return app
 
 
-async def take(connection: Any, steps: list[Any]) -> None:
+async def take(app: Quart, connection: Any, steps: list[Any]) -> None:
     """Do to the application what the steps say."""
     for step in steps:
         if step == TURN:
@@ -183,6 +184,8 @@ async def take(connection: Any, steps: list[Any]) -> None:
             connection.pause()
         elif step == RESUME:
             connection.resume()
+        elif step == SHUTDOWN:
+            app.begin_shutdown()
         else:
             connection.feed(step)
     await settle()
@@ -200,6 +203,7 @@ async def take(connection: Any, steps: list[Any]) -> None:
     cancels=st.booleans(),
     suspends=st.booleans(),
     version=VERSIONS,
+    outlives=st.booleans(),
 )
 async def test_requests(
     view: Any,
@@ -209,13 +213,14 @@ async def test_requests(
     cancels: bool,
     suspends: bool,
     version: str,
+    outlives: bool,
 ) -> None:
     """An answer that is complete, or none to a client that has gone; teardown ran once."""
     log: list[str] = []
     app = make_app(view, "http", cancels, log)
     scope = http_scope(method, "/", headers={"content-type": content_type}, spec_version=version)
-    async with HTTP(app, scope, suspends=suspends) as http:
-        await take(http, steps)
+    async with HTTP(app, scope, suspends=suspends, outlives=outlives) as http:
+        await take(app, http, steps)
         if not http.rules.ended:
             http.disconnect()
         response = await http.response()
@@ -266,6 +271,29 @@ async def denies() -> Any:
     return "denied", 403
 
 
+async def denies_piece_by_piece() -> Any:
+    async def pieces() -> AsyncIterator[str]:
+        await asyncio.sleep(0)
+        yield "den"
+        await asyncio.sleep(0)
+        yield "ied"
+
+    return pieces(), 403
+
+
+async def fails_to_deny() -> Any:
+    async def pieces() -> AsyncIterator[str]:
+        await asyncio.sleep(0)
+        raise ValueError
+        yield
+
+    return pieces(), 403
+
+
+async def denies_with_a_bad_header() -> Any:
+    return "denied", 403, {"Content Type": "text/plain"}
+
+
 async def fails_after_accept() -> None:
     await websocket.accept()
     await asyncio.sleep(0)
@@ -306,6 +334,9 @@ WEBSOCKET_VIEWS = [
     closes,
     closes_late,
     denies,
+    denies_piece_by_piece,
+    fails_to_deny,
+    denies_with_a_bad_header,
     fails,
     fails_after_accept,
     sends_on,
@@ -336,7 +367,7 @@ WEBSOCKET_STEPS = st.lists(
         MESSAGES,
         DISCONNECTS,
         st.just({"type": "websocket.connect"}),
-        st.sampled_from([TURN, PAUSE, RESUME]),
+        st.sampled_from([TURN, PAUSE, RESUME, SHUTDOWN]),
     ),
     max_size=8,
 )
@@ -351,6 +382,7 @@ WEBSOCKET_STEPS = st.lists(
     suspends=st.booleans(),
     version=VERSIONS,
     may_deny=st.booleans(),
+    outlives=st.booleans(),
 )
 async def test_websockets(
     view: Any,
@@ -360,16 +392,17 @@ async def test_websockets(
     suspends: bool,
     version: str,
     may_deny: bool,
+    outlives: bool,
 ) -> None:
     """A close or a refusal, or an end with the client; teardown ran if the view did."""
     log: list[str] = []
     app = make_app(view, "websocket", cancels, log)
     extensions = ["websocket.http.response"] if may_deny else []
     scope = websocket_scope("/", spec_version=version, extensions=extensions)
-    async with Websocket(app, scope, suspends=suspends) as ws:
+    async with Websocket(app, scope, suspends=suspends, outlives=outlives) as ws:
         if connects:
             ws.feed({"type": "websocket.connect"})
-        await take(ws, steps)
+        await take(app, ws, steps)
         if not ws.rules.ended:
             ws.disconnect(1006)
         await ws.finish()
@@ -377,7 +410,8 @@ async def test_websockets(
     first = next((step["type"] for step in steps if isinstance(step, dict)), None)
     connected = connects or first == "websocket.connect"
     assert ws.rules.ended or ws.gone or not connected
-    assert (LIFE if connected else []) == log
+    refused = SHUTDOWN in steps and not log  # it came when the process was ending already
+    assert ([] if refused or not connected else LIFE) == log
 
 
 # --- a server that gives up, at any point

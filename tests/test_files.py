@@ -1,6 +1,7 @@
 """Files as responses: names, headers, conditions, ranges, and what must never be served."""
 
 import asyncio
+import gzip
 import io
 import os
 import re
@@ -800,3 +801,96 @@ async def test_resources_are_for_reading() -> None:
             await app.open_resource(__file__, mode)
     with pytest.raises(TypeError, match="path of the resource is missing"):
         await app.open_resource()
+
+
+ZEROCOPY = ["http.response.zerocopysend"]
+
+
+@pytest.mark.parametrize("kind", ["path", "file", "unbuffered"])
+async def test_zerocopysend(root: Path, kind: str) -> None:
+    """A server that copies from a descriptor is given one, for ranges too, and it is closed."""
+    app = Quart("tests", root_path=str(root))
+
+    @app.route("/")
+    async def view() -> Any:
+        if kind == "path":
+            return await send_file("file.txt")
+        file = (root / "file.txt").open("rb", buffering=0 if kind == "unbuffered" else -1)
+        return await send_file(file, mimetype="text/plain")  # type: ignore[arg-type]
+
+    for headers, status, body in [
+        ({}, 200, CONTENT),
+        ({"range": "bytes=2-4"}, 206, b"234"),
+        ({"range": "bytes=-3"}, 206, b"789"),
+    ]:
+        response = await get(app, headers=headers, extensions=ZEROCOPY)
+        message = response.messages[-1]
+
+        assert (status, body) == (response.status, response.body)
+        assert "http.response.zerocopysend" == message["type"]
+        assert (len(response.messages), message["file"].closed) == (2, True)
+
+
+async def test_pathsend_comes_before_zerocopysend(root: Path) -> None:
+    """A server that offers both gets the path of a whole file, and the descriptor for a part."""
+    app = make_app(root, "file.txt")
+    both = ["http.response.pathsend", *ZEROCOPY]
+    part = await get(app, headers={"range": "bytes=1-2"}, extensions=both)
+
+    assert "http.response.pathsend" == (await get(app, extensions=both)).messages[-1]["type"]
+    assert "http.response.zerocopysend" == part.messages[-1]["type"]
+
+
+@pytest.mark.parametrize("kind", ["empty", "bytesio", "compressed", "own body", "ranges"])
+async def test_what_no_descriptor_holds_is_sent_as_bytes(root: Path, kind: str) -> None:
+    """Only what a plain file holds as it is can be copied from it."""
+    app = Quart("tests", root_path=str(root))
+    write(root / "empty", b"")
+    with gzip.open(root / "file.gz", "wb") as file:
+        file.write(CONTENT)
+
+    class Upper(app.response_class.file_body_class):  # type: ignore[misc, name-defined]
+        async def _read(self, size: int) -> bytes:
+            return (await super()._read(size)).replace(b"0", b"-")
+
+    class Own(app.response_class):  # type: ignore[misc, name-defined]
+        file_body_class = Upper
+
+    if kind == "own body":
+        app.response_class = Own
+
+    @app.route("/")
+    async def view() -> Any:
+        match kind:
+            case "empty":
+                return await send_file("empty")
+            case "bytesio":
+                return await send_file(io.BytesIO(CONTENT), mimetype="text/plain")
+            case "compressed":
+                return await send_file(gzip.open(root / "file.gz"), mimetype="text/plain")  # type: ignore[arg-type]
+        return await send_file("file.txt")
+
+    headers = {"range": "bytes=0-0,9-9"} if kind == "ranges" else {}
+    response = await get(app, headers=headers, extensions=ZEROCOPY)
+
+    assert "http.response.body" == response.messages[-1]["type"]
+    if kind != "ranges":
+        expected = {"empty": b"", "own body": b"-123456789"}.get(kind, CONTENT)
+        assert expected == response.body
+
+
+@pytest.mark.parametrize("change", ["shrinks", "vanishes"])
+async def test_a_file_that_changed_before_it_is_copied(root: Path, change: str) -> None:
+    """A server is given no descriptor of what is not there: that is a 500, as without it."""
+    app = make_app(root, "file.txt")
+    app.config["PROPAGATE_EXCEPTIONS"] = False
+
+    @app.after_request
+    async def alter(response: Any) -> Any:
+        if change == "shrinks":
+            (root / "file.txt").write_bytes(b"")
+        else:
+            (root / "file.txt").unlink()
+        return response
+
+    assert 500 == (await get(app, extensions=ZEROCOPY)).status

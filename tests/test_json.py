@@ -1,11 +1,15 @@
 """JSON: the text Flask's provider makes, with both names of each argument."""
 
 import dataclasses
+import enum
 import io
 import json as stdlib
-from datetime import UTC, date, datetime, timedelta, timezone
+import subprocess
+import sys
+from collections import OrderedDict
+from datetime import UTC, date, datetime, time, timedelta, timezone
 from decimal import Decimal
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 import flask
@@ -15,8 +19,10 @@ from asgi import get
 from hypothesis import given
 from hypothesis import strategies as st
 from markupsafe import Markup
+from werkzeug.datastructures import ImmutableMultiDict, MultiDict
 
 from quart import Quart, json, jsonify
+from quart.json.orjson import OrjsonProvider
 from quart.json.provider import DefaultJSONProvider, JSONProvider
 
 
@@ -31,8 +37,15 @@ class Html:
         return "<b>"
 
 
+class OrjsonApp(Quart):
+    json_provider_class = OrjsonProvider
+
+
 app = Quart(__name__)
+orjson_app = OrjsonApp(__name__)
 flask_app = flask.Flask(__name__)
+each_provider = pytest.mark.parametrize("provider_class", [DefaultJSONProvider, OrjsonProvider])
+each_app = pytest.mark.parametrize("app", [app, orjson_app], ids=["default", "orjson"])
 
 text = st.text(max_size=10)
 scalars = (
@@ -61,12 +74,18 @@ values = st.recursive(
 )
 
 
-@given(values, st.booleans(), st.booleans(), st.sampled_from([None, (",", ":"), (", ", ": ")]))
+@each_provider
+@given(
+    value=values,
+    ensure_ascii=st.booleans(),
+    sort_keys=st.booleans(),
+    separators=st.sampled_from([None, (",", ":"), (", ", ": ")]),
+)
 def test_the_text_is_flasks(
-    value: Any, ensure_ascii: bool, sort_keys: bool, separators: Any
+    provider_class: Any, value: Any, ensure_ascii: bool, sort_keys: bool, separators: Any
 ) -> None:
     """For every value and option, byte for byte."""
-    ours, theirs = DefaultJSONProvider(app), flask.json.provider.DefaultJSONProvider(flask_app)
+    ours, theirs = provider_class(app), flask.json.provider.DefaultJSONProvider(flask_app)
     for provider in (ours, theirs):
         provider.ensure_ascii = ensure_ascii
         provider.sort_keys = sort_keys
@@ -75,9 +94,12 @@ def test_the_text_is_flasks(
     assert theirs.dumps(value, **kwargs) == ours.dumps(value, **kwargs)
 
 
+@each_provider
 @pytest.mark.parametrize(
     "kwargs",
     [
+        {"separators": (",", ":")},
+        {"separators": (",", ":"), "sort_keys": False},
         {"indent": 2},
         {"indent": None, "separators": None},
         {"default": repr},
@@ -88,11 +110,140 @@ def test_the_text_is_flasks(
         {"allow_nan": False},
     ],
 )
-def test_the_arguments_are_json_dumps(kwargs: dict[str, Any]) -> None:
-    value = {"b": [1, "ü"], "a": {"x": None}}
+def test_the_arguments_are_json_dumps(provider_class: Any, kwargs: dict[str, Any]) -> None:
+    theirs = flask.json.provider.DefaultJSONProvider(flask_app)
+    for value in ({"b": [1, "ü"], "a": {"x": None}}, {"b": [1, "ü"], "a": {"x": 1.5}}):
+        assert theirs.dumps(value, **kwargs) == provider_class(app).dumps(value, **kwargs)
+
+
+class Text(str):
+    def __str__(self) -> str:
+        return "other"
+
+
+class Number(int):
+    def __repr__(self) -> str:
+        return "other"
+
+
+class Real(float):
+    def __repr__(self) -> str:
+        return "other"
+
+
+class Listed(list[int]):
+    def __iter__(self) -> Any:
+        return iter((3, 4))
+
+
+class Level(enum.IntEnum):
+    LOW = 1
+
+
+class Named(NamedTuple):
+    a: int
+
+
+@each_provider
+@pytest.mark.parametrize(
+    "value",
+    [
+        MultiDict([("a", "1"), ("a", "2"), ("b", "3")]),
+        ImmutableMultiDict([("a", "1"), ("a", "2")]),
+        OrderedDict(b=1, a=2),
+        Markup("<é>"),
+        Text("t"),
+        {Text("t"): 1},
+        Number(5),
+        Real(1.5),
+        Listed([1, 2]),
+        Level.LOW,
+        {Level.LOW: 1},
+        Named(1),
+        {True: 1},
+        {None: 1},
+        {1.5: 1},
+        {10: 1, 9: 2},
+        {"é": 1, "z": 2, "\U0001f600": 3, "\uffff": 4},
+        "\ud800",
+        "\x00\x1f\x7f\x80\"\\/<>&'\u2028",
+        2**63,
+        2**64,
+        -(2**63) - 1,
+        10**30,
+        [float("nan"), float("inf"), -float("inf"), -0.0],
+        [1e-4, 1e-5, 9e15, 1e16, 1.5e16, 1e22, 5e-324, 1.7976931348623157e308, 1e100, 123456789.5],
+        [[[[]]]] * 2,
+        "12e5",
+        '[1e5,"null"]',
+        dict.fromkeys("zyx"),
+        time.min,
+    ],
+    ids=repr,
+)
+def test_odd_values_are_flasks(provider_class: Any, value: Any) -> None:
+    """Subclasses, keys that are no text, numbers at the edge: the text or the error of Flask."""
+    theirs = flask.json.provider.DefaultJSONProvider(flask_app)
+    for kwargs in ({}, {"separators": (",", ":")}):
+        assert outcome(theirs.dumps, value, **kwargs) == outcome(
+            provider_class(app).dumps, value, **kwargs
+        )
+
+
+def outcome(function: Any, *args: Any, **kwargs: Any) -> Any:
+    try:
+        return repr(function(*args, **kwargs))
+    except (TypeError, ValueError) as error:
+        return type(error), str(error)
+
+
+@each_provider
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16", "utf-32-le", "str"])
+@pytest.mark.parametrize(
+    "document",
+    [
+        '{"a": [1, -2.5, true, null, "é\U0001f600"]}',
+        '{"a": 1, "a": 2}',
+        '["\\ud800", "\\u00e9", "\\/"]',
+        "[NaN, Infinity, -Infinity]",
+        "[-0, -0.0, 1E5, 1e-5, 0.1, 1e400, -1e400, 1e-400]",
+        "[9223372036854775807, 9223372036854775808, -9223372036854775809, 18446744073709551616]",
+        "123456789012345678901234567890",
+        "0.12345678901234567890123",
+        "[1,]",
+        "{",
+        "",
+        "\ufeff1",
+        "01",
+        "1 2",
+        "'a'",
+        '"\n"',
+        "\x0c1",
+        "nul",
+    ],
+)
+def test_what_is_read_is_flasks(provider_class: Any, encoding: str, document: str) -> None:
+    """The value or the error, whatever the document is encoded in."""
+    data = document if encoding == "str" else document.encode(encoding)
     theirs = flask.json.provider.DefaultJSONProvider(flask_app)
 
-    assert theirs.dumps(value, **kwargs) == DefaultJSONProvider(app).dumps(value, **kwargs)
+    assert outcome(theirs.loads, data) == outcome(provider_class(app).loads, data)
+
+
+@each_provider
+@given(value=values)
+def test_what_was_made_is_read(provider_class: Any, value: Any) -> None:
+    """As the standard library reads it."""
+    text = provider_class(app).dumps(value)
+
+    assert repr(stdlib.loads(text)) == repr(provider_class(app).loads(text))
+
+
+def test_orjson_is_imported_by_who_asks_for_it() -> None:
+    """It is an extra: nothing else needs it."""
+    code = "import sys, quart, quart.json.provider; sys.exit('orjson' in sys.modules)"
+
+    assert 0 == subprocess.run([sys.executable, "-c", code]).returncode
 
 
 def circular() -> list[Any]:
@@ -111,20 +262,25 @@ def circular() -> list[Any]:
         (circular(), "Circular reference detected"),
     ],
 )
-def test_what_is_no_json_raises_what_flask_raises(value: Any, error: str) -> None:
+@each_provider
+@pytest.mark.parametrize("kwargs", [{}, {"separators": (",", ":")}])
+def test_what_is_no_json_raises_what_flask_raises(
+    provider_class: Any, kwargs: Any, value: Any, error: str
+) -> None:
     """Twice, because nothing of the first failure may be left."""
     for _ in range(2):
         with pytest.raises((TypeError, ValueError), match=error) as ours:
-            DefaultJSONProvider(app).dumps(value)
+            provider_class(app).dumps(value, **kwargs)
         with pytest.raises((TypeError, ValueError)) as theirs:
             flask.json.provider.DefaultJSONProvider(flask_app).dumps(value)
         assert (theirs.type, str(theirs.value)) == (ours.type, str(ours.value))
 
 
-def test_a_default_of_ones_own() -> None:
+@each_provider
+def test_a_default_of_ones_own(provider_class: Any) -> None:
     """On the class or on the provider; it may call the usual one."""
 
-    class Provider(DefaultJSONProvider):
+    class Provider(provider_class):  # type: ignore[misc]
         @staticmethod
         def default(o: Any) -> Any:  # type: ignore[override]
             return "set" if isinstance(o, set) else DefaultJSONProvider.default(o)
@@ -134,6 +290,7 @@ def test_a_default_of_ones_own() -> None:
     assert '["set", "1"]' == provider.dumps([set(), Decimal(1)])
     provider.default = lambda o: "all"  # type: ignore[method-assign, misc, assignment]
     assert '["all", "all"]' == provider.dumps([set(), Decimal(1)])
+    assert '["all","all"]' == provider.dumps([set(), Decimal(1)], separators=(",", ":"))
 
 
 def test_the_classes_are_flasks() -> None:
@@ -197,7 +354,8 @@ async def test_both_names_of_each_argument() -> None:
 # Responses
 
 
-async def test_jsonify() -> None:
+@each_app
+async def test_jsonify(app: Quart) -> None:
     """Positional arguments are a value or a list, named ones a dictionary."""
     async with app.app_context():
         for response, expected in (
@@ -216,8 +374,11 @@ async def test_jsonify() -> None:
         jsonify(1)
 
 
-@given(values, st.booleans(), st.booleans())
-async def test_the_response_is_flasks(value: Any, ensure_ascii: bool, sort_keys: bool) -> None:
+@each_app
+@given(value=values, ensure_ascii=st.booleans(), sort_keys=st.booleans())
+async def test_the_response_is_flasks(
+    app: Quart, value: Any, ensure_ascii: bool, sort_keys: bool
+) -> None:
     """For every value, and when the options change between two of them."""
     theirs = flask.json.provider.DefaultJSONProvider(flask_app)
     for provider in (app.json, theirs):
@@ -230,7 +391,8 @@ async def test_the_response_is_flasks(value: Any, ensure_ascii: bool, sort_keys:
             assert theirs.response(one).get_data() == await response.get_data(as_text=False)
 
 
-async def test_a_response_that_is_no_json_raises_what_flask_raises() -> None:
+@each_app
+async def test_a_response_that_is_no_json_raises_what_flask_raises(app: Quart) -> None:
     """And the next one is none the worse for it."""
     async with app.app_context():
         for _ in range(2):
@@ -286,8 +448,9 @@ async def test_the_mimetype_is_the_providers() -> None:
         (Point(1, 2), {"x": 1, "y": 2}),
     ],
 )
-async def test_types_beyond_json(value: Any, expected: Any) -> None:
-    app = Quart(__name__)
+@pytest.mark.parametrize("app_class", [Quart, OrjsonApp])
+async def test_types_beyond_json(app_class: type[Quart], value: Any, expected: Any) -> None:
+    app = app_class(__name__)
 
     @app.get("/")
     async def index() -> dict[str, Any]:

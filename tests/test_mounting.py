@@ -18,6 +18,7 @@ from asgi import (
     lifespan,
     post,
     request,
+    settle,
     stream,
 )
 
@@ -113,6 +114,25 @@ async def test_websockets(outer: Quart) -> None:
     ]:
         async with connect(outer, target) as ws:
             assert expected == await ws.receive_json()
+
+
+async def test_a_mounted_application_learns_of_the_shutdown_at_once() -> None:
+    """Not when its lifespan ends, for which servers wait until its websockets have."""
+    outer, inner, innermost = make_app(), make_app(), make_app()
+    outer.mount("/inner", inner)
+    outer.mount("/wsgi", lambda environ, start_response: [])
+    inner.mount("/most", innermost)
+
+    @innermost.websocket("/ws")
+    async def ws() -> None:
+        await websocket.receive()
+
+    async with lifespan(outer), connect(outer, "/inner/most/ws") as open_websocket:
+        await settle()
+        outer.begin_shutdown()
+
+        assert (1001, "") == await open_websocket.closed()
+        assert [True] * 3 == [app.shutdown_event.is_set() for app in (outer, inner, innermost)]
 
 
 async def test_mounts_within_mounts() -> None:

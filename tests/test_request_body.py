@@ -2,7 +2,9 @@
 
 import asyncio
 import json
+import threading
 from collections.abc import Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -488,8 +490,9 @@ async def test_a_large_json_document_is_equal() -> None:
         b"{" + b",".join(b'"%d":""' % number for number in range(300_000)) + b"}",
         b"[" + b",".join([b"1" * 4300] * 1800) + b"]",
         b"[" * 200 + b"0" + b",0" * 2_000_000 + b"]" * 200,
+        b"[" + (b"[" * 300 + b"]" * 300 + b" " * 4200 + b",") * 3000 + b"0]",
     ],
-    ids=["numbers", "text", "records", "keys", "digits", "depth"],
+    ids=["numbers", "text", "records", "keys", "digits", "depth", "deep and wide"],
 )
 async def test_a_hostile_json_document_is_read(document: bytes) -> None:
     """How long it holds up the loop is measured by bench/blocking.py."""
@@ -501,6 +504,87 @@ async def test_a_hostile_json_document_is_read(document: bytes) -> None:
     app = make_app(view)
 
     assert 200 == (await post_json(app, document)).status
+
+
+CONTAINERS = 1_048_576  # that a document may hold by default
+
+
+@pytest.mark.parametrize(
+    ("document", "limit", "status"),
+    [
+        (b"[" + b"[]," * (CONTAINERS - 2) + b"[]]", 16 << 20, 200),
+        (b"[" + b"[]," * (CONTAINERS - 1) + b"[]]", 16 << 20, 413),
+        (b"[" + b'{"":{}},' * (CONTAINERS // 2) + b"0]", 16 << 20, 413),
+        (b"[" + b"[]," * (CONTAINERS - 1) + b"[]]", (16 << 20) + 16, 200),
+        (b"[" + b"[]," * CONTAINERS + b"[]]", None, 200),
+        (b"[" + b"[]," * CONTAINERS + b"[]]", 4 << 20, 413),
+        (b'["' + b"[" * 3_000_000 + b'"]', 16 << 20, 200),
+        (b"[" + b'"[{]\\"[",' * 500_000 + b"0]", 16 << 20, 200),
+        (b"[" + b'"\\\\",[],' * (CONTAINERS - 1) + b"0]", 16 << 20, 200),
+        (b"[" + b'"\\\\",[],' * CONTAINERS + b"0]", 16 << 20, 413),
+        (b"[" * 3_000_000 + b'"' + b"\\" * 3_000_000, 16 << 20, 413),
+        (("[" + "[]," * CONTAINERS + '"\u0122"]').encode("utf-16"), 16 << 20, 413),
+    ],
+    ids=range(12),
+)
+async def test_the_most_arrays_and_objects_of_a_document(
+    document: bytes, limit: int | None, status: int
+) -> None:
+    """One for 16 bytes of the limit of the body: the garbage collector has to see them all.
+
+    Brackets within text do not count, and a smaller limit of the body makes none of this one.
+    """
+
+    async def view() -> Any:
+        current.max_content_length = limit
+        await current.get_json()
+        return ""
+
+    app = make_app(view)
+
+    assert status == (await post_json(app, document)).status
+
+
+@pytest.mark.parametrize(
+    "unit",
+    [
+        b"[" * 250 + b"]" * 250,
+        b"[" * 250 + b"0," * 500 + b"0" + b"]" * 250,
+        b'{"a":' * 250 + b"0" + b"}" * 250,
+        b'{"a":[],"b":{"c":[{}]}}',
+        b"[[],[[]],[[],[[]]]]",
+        b'["},],[",{"]}":"},"}]',
+        b"[" * 300 + b"]" * 300 + b" " * 4200,
+        b"[" * 250 + b"0," * 3000 + b"0" + b"]" * 250 + b" " * 70_000,
+        b'{"a":' * 250 + b" " * 3000 + b"0" + b"}" * 250 + b" " * 9000,
+    ],
+    ids=range(9),
+)
+async def test_the_work_on_a_json_document_is_bound_by_its_size(unit: bytes) -> None:
+    """However it is nested: the work is calls, and the text that is cut out and tried."""
+    document = b"[" + b",".join([unit] * (600_000 // len(unit))) + b"]"
+    work = 0
+
+    def note(frame: Any, event: str, _: Any) -> None:
+        nonlocal work
+        work += 1
+        if event == "call":
+            pieces = (value for value in frame.f_locals.values() if type(value) is str)
+            work += sum(len(piece) for piece in pieces if len(piece) < len(document))
+
+    async def view() -> Any:
+        threading.setprofile(note)  # for the thread that parses, which starts here
+        try:
+            await current.get_json()
+        finally:
+            threading.setprofile(None)  # type: ignore[arg-type]
+        return ""
+
+    with ThreadPoolExecutor(1) as executor, pytest.MonkeyPatch.context() as patch:
+        patch.setattr("quart.threads._executor", executor)
+
+        assert 200 == (await post_json(make_app(view), document)).status
+    assert 0 < work < 10 * len(document)
 
 
 # --- the push side, as test contexts and extensions use it

@@ -589,6 +589,10 @@ async def ws():
 async def flood():
     while True:
         await websocket.send("hello")
+
+inner = Quart("inner")
+inner.websocket("/ws")(ws)
+app.mount("/inner", inner)
 """
 
 
@@ -677,7 +681,7 @@ async def test_ctrl_c_with_everything_open(program: Path) -> None:
     ],
 )
 async def test_ctrl_c_under_other_servers(program: Path, server: str) -> None:
-    """Streams and websockets end there too, though the lifespan's shutdown comes last."""
+    """Streams and websockets, those of mounted applications too, end before the lifespan does."""
     name, *arguments = server.split()
     pytest.importorskip(name)
     port = free_port()
@@ -685,13 +689,18 @@ async def test_ctrl_c_under_other_servers(program: Path, server: str) -> None:
     with running(port, "-m", name, *arguments, where, cwd=program.parent) as process:
         _, writer = await asyncio.open_connection("127.0.0.1", port, limit=2)
         writer.write(b"GET /ticks HTTP/1.1\r\nHost: a\r\n\r\n")
-        async with websockets.connect(f"ws://127.0.0.1:{port}/ws") as ws:
+        async with (
+            websockets.connect(f"ws://127.0.0.1:{port}/ws") as ws,
+            websockets.connect(f"ws://127.0.0.1:{port}/inner/ws") as inner,
+        ):
             await ws.recv()
+            await inner.recv()
             interrupted = asyncio.create_task(asyncio.to_thread(process.interrupt))
-            with pytest.raises(websockets.ConnectionClosed):
-                while True:
-                    await ws.recv()
-            assert 1001 == ws.close_code
+            for each in (ws, inner):
+                with pytest.raises(websockets.ConnectionClosed):
+                    while True:
+                        await each.recv()
+                assert 1001 == each.close_code
             seconds = await interrupted
         writer.close()
         assert 5 > seconds

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
-from asgi import Rejected, Websocket, connect, stream, websocket_scope
+from asgi import Rejected, Websocket, connect, settle, stream, websocket_scope
 from werkzeug.exceptions import Unauthorized
 
-from quart import Quart, abort, session, signals, websocket
+from quart import Quart, abort, make_response, session, signals, websocket
 from quart.wrappers import ClientDisconnectedError
 
 
@@ -290,6 +291,194 @@ async def test_error_handlers_answer_a_handshake() -> None:
 
     assert "who are you?" == caught.value.response.text
     assert "you" == caught.value.response.headers["X-Who"]
+
+
+def fails_while_it_is_sent() -> Any:
+    async def pieces() -> AsyncIterator[str]:
+        yield "no"
+        raise ValueError("no end")
+
+    return pieces(), 403
+
+
+@pytest.mark.parametrize(
+    "make", [fails_while_it_is_sent, lambda: ("no", 403, {"Not A Name": "value"})]
+)
+async def test_a_denial_that_cannot_be_sent_is_a_500(
+    make: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    """No exception leaves the application, and the log has the reason."""
+    closed = []
+
+    async def view() -> Any:
+        response = await make_response(make())
+        response.call_on_close(lambda: closed.append(True))
+        return response
+
+    with pytest.raises(Rejected) as caught:
+        async with connect(make_app(view), extensions=["websocket.http.response"]):
+            pass
+
+    assert 500 == caught.value.response.status
+    assert [True] == closed
+    assert "ValueError" in caplog.text
+
+
+# Ends that cross each other
+
+
+@pytest.mark.parametrize("ends", ["close", "return", "deny"])
+async def test_the_client_leaves_while_it_is_told_goodbye(ends: str) -> None:
+    """A receive that outlives its cancellation brings the disconnect: nothing follows it."""
+    go = asyncio.Event()
+
+    async def view() -> Any:
+        if ends != "deny":
+            await websocket.accept()
+        await go.wait()
+        if ends == "close":
+            await websocket.close(4000)
+        return ("no", 403) if ends == "deny" else None
+
+    app = make_app(view)
+    app.config["CANCEL_ON_DISCONNECT"] = False
+    scope = websocket_scope(extensions=["websocket.http.response"])
+    async with Websocket(app, scope, outlives=True) as ws:
+        ws.feed({"type": "websocket.connect"})
+        await settle()  # the look-out waits for what the client says next
+        go.set()
+        ws.disconnect()
+        await ws.finish()
+
+        expected = [] if ends == "deny" else ["websocket.accept"]
+        assert expected == [message["type"] for message in ws.messages]
+
+
+async def test_a_denial_outlived_by_a_receive() -> None:
+    """The disconnect behind it ends nothing any more: no cancellation leaves the application."""
+
+    async def view() -> Any:
+        await settle()  # the look-out stands
+        return "no", 403
+
+    scope = websocket_scope(extensions=["websocket.http.response"])
+    async with Websocket(make_app(view), scope, outlives=True) as ws:
+        ws.feed({"type": "websocket.connect"})
+        await ws.finish()
+
+    assert 403 == ws.messages[0]["status"]
+
+
+async def test_a_task_group_left_by_the_client() -> None:
+    """On CPython 3.11 and 3.12 the group leaves a cancellation behind; it ends here too."""
+
+    async def forever() -> None:
+        while True:
+            await websocket.send("x")
+            await asyncio.sleep(0)
+
+    async def view() -> None:
+        await websocket.accept()
+        async with asyncio.TaskGroup() as group:
+            group.create_task(echo())
+            group.create_task(forever())
+
+    for turns in range(12):
+        scope = websocket_scope(spec_version="2.4")
+        async with Websocket(make_app(view), scope, suspends=True) as ws:
+            ws.feed(*[{"type": "websocket.connect"}] * 5)
+            await settle(turns)
+            ws.disconnect()
+            await ws.finish()
+
+
+async def test_shutdown_lets_teardown_functions_finish() -> None:
+    """One that waits is not cancelled by it."""
+    log = []
+    go = asyncio.Event()
+
+    async def view() -> None:
+        await websocket.accept()
+
+    app = make_app(view)
+
+    @app.teardown_websocket
+    async def teardown(error: BaseException | None) -> None:
+        await go.wait()
+        log.append(error)
+
+    async with connect(app) as ws:
+        await settle()
+        app.begin_shutdown()
+        await settle()
+        go.set()
+        assert (1000, "") == await ws.closed()
+
+    assert [None] == log
+
+
+async def test_a_teardown_function_does_not_hold_the_shutdown_for_ever() -> None:
+    """It has SHUTDOWN_TIMEOUT seconds."""
+    log = []
+
+    async def view() -> None:
+        await websocket.accept()
+
+    app = make_app(view)
+    app.config["SHUTDOWN_TIMEOUT"] = 0.01
+
+    @app.teardown_websocket
+    async def teardown(error: BaseException | None) -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            log.append("cancelled")
+
+    async with connect(app) as ws:
+        await settle()
+        app.begin_shutdown()
+        assert 1001 == (await ws.closed())[0]
+
+    assert ["cancelled"] == log
+
+
+async def test_shutdown_while_a_view_closes() -> None:
+    """The close that the view has begun is sent, with its code."""
+
+    async def view() -> None:
+        await websocket.accept()
+        await websocket.receive()
+        await asyncio.sleep(0)  # the look-out starts; to close is to end it first
+        await websocket.close(4000, "enough")
+
+    ends = set()
+    for turns in range(8):
+        app = make_app(view)
+        async with connect(app) as ws:
+            await settle()
+            ws.send("x")
+            await settle(turns)
+            app.begin_shutdown()
+            ends.add(await ws.closed())
+
+    assert {(1001, ""), (4000, "enough")} == ends
+
+
+async def test_a_handshake_while_the_process_ends_is_refused() -> None:
+    """Its view does not begin."""
+    log = []
+
+    async def view() -> None:
+        log.append("view")
+
+    app = make_app(view)
+    await app.startup()
+    await app.shutdown()
+    with pytest.raises(Rejected):
+        async with connect(app):
+            pass
+
+    assert [] == log
 
 
 # Sessions and signals

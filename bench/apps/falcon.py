@@ -2,8 +2,27 @@
 
 import falcon
 import falcon.asgi
+from jinja2 import Environment, FileSystemLoader
 
-from apps.common import GREETING, HOOKS, RESOURCES, calls, user
+from apps.common import (
+    GREETING,
+    HOOKS,
+    RESOURCES,
+    ROWS,
+    TEMPLATES,
+    calls,
+    chunks,
+    user,
+)
+
+UNEQUAL = {"template": "It has no templates of its own: a Jinja environment beside it."}
+MISSING = {
+    "def_hooks": "its middleware has to be `async def`.",
+    "def_view": "its responders have to be `async def`.",
+    "with_session": "it has no sessions.",
+}
+
+templates = Environment(loader=FileSystemLoader(TEMPLATES), autoescape=True, auto_reload=False)
 
 
 class Hello:
@@ -17,6 +36,51 @@ class User:
         resp.media = user(id)
 
 
+class Document:
+    async def on_post(self, req, resp):
+        resp.media = await req.get_media()
+
+
+class Values:
+    async def on_get(self, req, resp):
+        word, id = req.get_param("q"), req.get_header("X-Request-ID")
+        resp.content_type = falcon.MEDIA_TEXT
+        resp.text = f"{word}, {id}, {req.cookies['theme']}"
+
+
+class Rows:
+    async def on_get(self, req, resp):
+        resp.content_type = falcon.MEDIA_HTML
+        resp.text = templates.get_template("rows.html").render(title="Ten rows", rows=ROWS)
+
+
+class Stream:
+    async def on_get(self, req, resp):
+        resp.stream = chunks()
+
+
+class Upload:
+    async def on_post(self, req, resp):
+        form = {}
+        async for part in await req.get_media():
+            if part.filename:
+                form[part.name] = await part.stream.read()
+            else:
+                form[part.name] = await part.get_text()
+        resp.content_type = falcon.MEDIA_TEXT
+        resp.text = f"{form['title']}, {form['state']}, {len(form['file'])}"
+
+
+class Echo:
+    async def on_websocket(self, req, ws):
+        await ws.accept()
+        try:
+            while True:
+                await ws.send_text(await ws.receive_text())
+        except falcon.WebSocketDisconnected:
+            pass
+
+
 class AsyncHook:
     async def process_request(self, req, resp):
         calls.before += 1
@@ -25,11 +89,15 @@ class AsyncHook:
         calls.after += 1
 
 
-def plain():
-    app = falcon.asgi.App()
-    app.add_route("/", Hello())
-    app.add_route("/user/{id:int}", User())
+def with_routes(routes, middleware=()):
+    app = falcon.asgi.App(middleware=middleware)
+    for path, resource in routes.items():
+        app.add_route(path, resource)
     return app
+
+
+def plain():
+    return with_routes({"/": Hello(), "/user/{id:int}": User()})
 
 
 def many_routes():
@@ -41,6 +109,24 @@ def many_routes():
 
 
 def async_hooks():
-    app = falcon.asgi.App(middleware=[AsyncHook() for _ in range(HOOKS)])
-    app.add_route("/", Hello())
-    return app
+    return with_routes({"/": Hello()}, [AsyncHook() for _ in range(HOOKS)])
+
+
+def values():
+    return with_routes({"/document": Document(), "/values": Values()})
+
+
+def template():
+    return with_routes({"/rows": Rows()})
+
+
+def streaming():
+    return with_routes({"/stream": Stream()})
+
+
+def uploading():
+    return with_routes({"/upload": Upload()})
+
+
+def echoing():
+    return with_routes({"/echo": Echo()})

@@ -1,14 +1,31 @@
 """Litestar: only one `before_request` applies to a route, so hooks are ASGI middleware."""
 
-from litestar import Litestar, MediaType, get
+from typing import Annotated, Any
+
+from litestar import Litestar, MediaType, Request, WebSocket, get, post, websocket
+from litestar.contrib.jinja import JinjaTemplateEngine
+from litestar.datastructures import UploadFile
+from litestar.enums import RequestEncodingType
+from litestar.exceptions import WebSocketDisconnect
+from litestar.middleware.session.client_side import CookieBackendConfig
+from litestar.params import Body, Parameter
+from litestar.response import Stream, Template
+from litestar.template import TemplateConfig
 
 from apps.asgi_hooks import UNEQUAL_HOOKS, AsyncHook, DefHook
-from apps.common import GREETING, HOOKS, RESOURCES, user
+from apps.common import GREETING, HOOKS, RESOURCES, ROWS, SECRET, TEMPLATES, chunks, user
 
-UNEQUAL = UNEQUAL_HOOKS
+UNEQUAL = UNEQUAL_HOOKS | {
+    "values": "Its parameters are validated against their annotations.",
+    "with_session": "Its session in a cookie is encrypted (AES-GCM), not signed.",
+}
 
 
 async def hello() -> str:
+    return GREETING
+
+
+def def_hello() -> str:
     return GREETING
 
 
@@ -16,8 +33,55 @@ async def show_user(id: int) -> dict[str, object]:
     return user(id)
 
 
-def make_app(*handlers, middleware=()):
-    return Litestar(handlers, middleware=middleware, openapi_config=None)
+async def echo_document(data: dict[str, Any]) -> dict[str, Any]:
+    return data
+
+
+async def read_values(
+    q: str,
+    id: Annotated[str, Parameter(header="X-Request-ID")],
+    theme: Annotated[str, Parameter(cookie="theme")],
+) -> str:
+    return f"{q}, {id}, {theme}"
+
+
+async def show_rows() -> Template:
+    return Template("rows.html", context={"title": "Ten rows", "rows": ROWS})
+
+
+async def visit(request: Request[Any, Any, Any]) -> str:
+    request.session["visits"] = request.session.get("visits", 0) + 1
+    return str(request.session["visits"])
+
+
+async def stream() -> Stream:
+    return Stream(chunks())
+
+
+async def upload(
+    data: Annotated[dict[str, Any], Body(media_type=RequestEncodingType.MULTI_PART)],
+) -> str:
+    file: UploadFile = data["file"]
+    return f"{data['title']}, {data['state']}, {len(await file.read())}"
+
+
+async def echo(socket: WebSocket[Any, Any, Any]) -> None:
+    await socket.accept()
+    try:
+        while True:
+            await socket.send_text(await socket.receive_text())
+    except WebSocketDisconnect:
+        pass
+
+
+def make_app(*handlers, middleware=(), template_config=None):
+    return Litestar(
+        handlers, middleware=middleware, openapi_config=None, template_config=template_config
+    )
+
+
+def greeter(middleware=()):
+    return make_app(get("/", media_type=MediaType.TEXT)(hello), middleware=middleware)
 
 
 def plain():
@@ -33,8 +97,46 @@ def many_routes():
 
 
 def async_hooks():
-    return make_app(get("/", media_type=MediaType.TEXT)(hello), middleware=[AsyncHook] * HOOKS)
+    return greeter([AsyncHook] * HOOKS)
 
 
 def def_hooks():
-    return make_app(get("/", media_type=MediaType.TEXT)(hello), middleware=[DefHook] * HOOKS)
+    return greeter([DefHook] * HOOKS)
+
+
+def def_view():
+    return make_app(get("/", media_type=MediaType.TEXT, sync_to_thread=True)(def_hello))
+
+
+def values():
+    return make_app(
+        post("/document", status_code=200)(echo_document),
+        get("/values", media_type=MediaType.TEXT)(read_values),
+    )
+
+
+def template():
+    engine = JinjaTemplateEngine(TEMPLATES)
+    engine.engine.auto_reload = False
+    return make_app(get("/rows")(show_rows), template_config=TemplateConfig(instance=engine))
+
+
+def with_session():
+    session = CookieBackendConfig(secret=SECRET.encode())
+    return make_app(
+        get("/", media_type=MediaType.TEXT)(hello),
+        get("/visit", media_type=MediaType.TEXT)(visit),
+        middleware=[session.middleware],
+    )
+
+
+def streaming():
+    return make_app(get("/stream")(stream))
+
+
+def uploading():
+    return make_app(post("/upload", status_code=200, media_type=MediaType.TEXT)(upload))
+
+
+def echoing():
+    return make_app(websocket("/echo")(echo))

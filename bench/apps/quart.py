@@ -1,10 +1,10 @@
 """Quart: this one file is asked of PyPI's Quart 0.22 and of this checkout."""
 
-from apps.common import GREETING, HOOKS, RESOURCES, calls, user
-from quart import Quart
+from apps.common import GREETING, HOOKS, RESOURCES, ROWS, SECRET, calls, chunks, user
+from quart import Quart, render_template, request, session, websocket
 
 UNEQUAL = {
-    "plain": "A string is `text/html`, as in Flask; the others say `text/plain`.",
+    "plain": "A string is `text/html`, here and below, as in Flask; for others `text/plain`.",
     "def_hooks": "`def` hooks run in a thread, so that one that blocks does not stop the loop.",
 }
 
@@ -15,6 +15,42 @@ async def hello():
 
 async def show_user(id: int):
     return user(id)
+
+
+def def_hello():
+    return GREETING
+
+
+async def echo_document():
+    return await request.get_json()
+
+
+async def read_values():
+    word, id = request.args["q"], request.headers["X-Request-ID"]
+    return f"{word}, {id}, {request.cookies['theme']}"
+
+
+async def show_rows():
+    return await render_template("rows.html", title="Ten rows", rows=ROWS)
+
+
+async def visit():
+    session["visits"] = session.get("visits", 0) + 1
+    return str(session["visits"])
+
+
+async def stream():
+    return chunks()
+
+
+async def upload():
+    form, files = await request.form, await request.files
+    return f"{form['title']}, {form['state']}, {len(files['file'].read())}"
+
+
+async def echo():
+    while True:
+        await websocket.send(await websocket.receive())
 
 
 async def before():
@@ -36,19 +72,23 @@ def def_after(response):
 
 
 def make_app():
-    app = Quart("apps", static_folder=None)
-    app.add_url_rule("/", "hello", hello)
+    return Quart("apps", static_folder=None)
+
+
+def greeter(view=hello):
+    app = make_app()
+    app.add_url_rule("/", "hello", view)
     return app
 
 
 def plain():
-    app = make_app()
+    app = greeter()
     app.add_url_rule("/user/<int:id>", "user", show_user)
     return app
 
 
 def many_routes():
-    app = Quart("apps", static_folder=None)
+    app = make_app()
     for i in range(RESOURCES):
         app.add_url_rule(f"/resource{i}", f"hello{i}", hello)
         app.add_url_rule(f"/resource{i}/<int:id>", f"user{i}", show_user)
@@ -56,7 +96,7 @@ def many_routes():
 
 
 def async_hooks():
-    app = make_app()
+    app = greeter()
     for _ in range(HOOKS):
         app.before_request(before)
         app.after_request(after)
@@ -64,8 +104,50 @@ def async_hooks():
 
 
 def def_hooks():
-    app = make_app()
+    app = greeter()
     for _ in range(HOOKS):
         app.before_request(def_before)
         app.after_request(def_after)
+    return app
+
+
+def def_view():
+    return greeter(def_hello)
+
+
+def values():
+    app = make_app()
+    app.add_url_rule("/document", "document", echo_document, methods=["POST"])
+    app.add_url_rule("/values", "values", read_values)
+    return app
+
+
+def template():
+    app = make_app()
+    app.add_url_rule("/rows", "rows", show_rows)
+    return app
+
+
+def with_session():
+    app = greeter()
+    app.secret_key = SECRET
+    app.add_url_rule("/visit", "visit", visit)
+    return app
+
+
+def streaming():
+    app = make_app()
+    app.add_url_rule("/stream", "stream", stream)
+    return app
+
+
+def uploading():
+    app = make_app()
+    app.add_url_rule("/upload", "upload", upload, methods=["POST"])
+    return app
+
+
+def echoing():
+    app = make_app()
+    app.add_websocket("/echo", "echo", echo)
     return app

@@ -2,21 +2,64 @@
 
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
-from starlette.responses import JSONResponse, PlainTextResponse
-from starlette.routing import Route
+from starlette.middleware.sessions import SessionMiddleware
+from starlette.responses import JSONResponse, PlainTextResponse, StreamingResponse
+from starlette.routing import Route, WebSocketRoute
+from starlette.templating import Jinja2Templates
 
 from apps.asgi_hooks import UNEQUAL_HOOKS, AsyncHook, DefHook
-from apps.common import GREETING, HOOKS, RESOURCES, user
+from apps.common import GREETING, HOOKS, RESOURCES, ROWS, SECRET, TEMPLATES, chunks, user
 
 UNEQUAL = UNEQUAL_HOOKS
+
+templates = Jinja2Templates(TEMPLATES)
+templates.env.auto_reload = False
 
 
 async def hello(request):
     return PlainTextResponse(GREETING)
 
 
+def def_hello(request):
+    return PlainTextResponse(GREETING)
+
+
 async def show_user(request):
     return JSONResponse(user(request.path_params["id"]))
+
+
+async def echo_document(request):
+    return JSONResponse(await request.json())
+
+
+async def read_values(request):
+    word, id = request.query_params["q"], request.headers["x-request-id"]
+    return PlainTextResponse(f"{word}, {id}, {request.cookies['theme']}")
+
+
+async def show_rows(request):
+    return templates.TemplateResponse(request, "rows.html", {"title": "Ten rows", "rows": ROWS})
+
+
+async def visit(request):
+    request.session["visits"] = request.session.get("visits", 0) + 1
+    return PlainTextResponse(str(request.session["visits"]))
+
+
+async def stream(request):
+    return StreamingResponse(chunks())
+
+
+async def upload(request):
+    async with request.form() as form:
+        size = len(await form["file"].read())
+        return PlainTextResponse(f"{form['title']}, {form['state']}, {size}")
+
+
+async def echo(websocket):
+    await websocket.accept()
+    async for text in websocket.iter_text():
+        await websocket.send_text(text)
 
 
 def plain():
@@ -37,3 +80,39 @@ def async_hooks():
 
 def def_hooks():
     return Starlette(routes=[Route("/", hello)], middleware=[Middleware(DefHook)] * HOOKS)
+
+
+def def_view():
+    return Starlette(routes=[Route("/", def_hello)])
+
+
+def values():
+    return Starlette(
+        routes=[
+            Route("/document", echo_document, methods=["POST"]),
+            Route("/values", read_values),
+        ]
+    )
+
+
+def template():
+    return Starlette(routes=[Route("/rows", show_rows)])
+
+
+def with_session():
+    return Starlette(
+        routes=[Route("/", hello), Route("/visit", visit)],
+        middleware=[Middleware(SessionMiddleware, secret_key=SECRET)],
+    )
+
+
+def streaming():
+    return Starlette(routes=[Route("/stream", stream)])
+
+
+def uploading():
+    return Starlette(routes=[Route("/upload", upload, methods=["POST"])])
+
+
+def echoing():
+    return Starlette(routes=[WebSocketRoute("/echo", echo)])

@@ -8,15 +8,18 @@ import os
 import sys
 import warnings
 from collections.abc import Callable, Coroutine
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from aiofiles.base import AiofilesContextManager
+from flask.blueprints import Blueprint as FlaskBlueprint
 from flask.ctx import _AppCtxGlobals
 from flask.sansio.scaffold import setupmethod
 from werkzeug.datastructures import Headers, ImmutableDict
 from werkzeug.utils import cached_property
 
 from .asgi import ASGIHTTPConnection, ASGILifespan, ASGIWebsocketConnection
+from .bridge import share_with_patched_flask
 from .cli import AppGroup
 from .config import DEFAULT_CONFIG, Config
 from .ctx import RequestContext
@@ -38,6 +41,7 @@ from .testing import (
     describe_request,
     no_op_push,
 )
+from .utils import waits_in_threads
 from .wrappers import Request, Response, Websocket
 
 if TYPE_CHECKING:
@@ -114,6 +118,7 @@ class Quart(QuartScaffold, Serving):
         self.cli = AppGroup()
         self.cli.name = self.name
         self._mounts = Mounts()
+        share_with_patched_flask()
         if self.has_static_folder:
             if bool(static_host) != host_matching:
                 raise AssertionError(
@@ -174,6 +179,30 @@ class Quart(QuartScaffold, Serving):
         """
         self._mounts.add(prefix, app, self.config)
 
+    def begin_shutdown(self) -> None:
+        """Set `shutdown_event`, and tell open streams and websockets to end, here and in mounts.
+
+        A server calls it as soon as it is asked to end, before it waits for its connections.
+        """
+        if not self.shutdown_event.is_set():
+            super().begin_shutdown()
+            self._mounts.begin_shutdown()
+
+    @setupmethod
+    def add_url_rule(
+        self,
+        rule: str,
+        endpoint: str | None = None,
+        view_func: Any = None,
+        provide_automatic_options: bool | None = None,
+        **options: Any,
+    ) -> None:
+        """Route requests for a rule to a view, as `route` does. The static files of a blueprint of
+        Flask's own are sent as those of any other."""
+        if getattr(view_func, "__func__", None) is FlaskBlueprint.send_static_file:
+            view_func = partial(QuartScaffold.send_static_file, view_func.__self__)
+        super().add_url_rule(rule, endpoint, view_func, provide_automatic_options, **options)
+
     def asgi2(self, scope: Any) -> Callable[[Any, Any], Any]:
         """The ASGI application, version 2: called with the scope, then with receive and send."""
 
@@ -233,6 +262,7 @@ class Quart(QuartScaffold, Serving):
         environment.policies["json.dumps_function"] = self.json.dumps
         return environment
 
+    @waits_in_threads
     async def update_template_context(self, ctx: Any = None, context: Any = None) -> None:
         """Add to a template's context what the context processors give; what it has stays."""
         if context is None:

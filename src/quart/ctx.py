@@ -21,7 +21,7 @@ from werkzeug.exceptions import HTTPException
 
 from . import routing
 from .globals import _cv_app, _cv_request, _cv_websocket
-from .kinds import REQUEST, WEBSOCKET, Kind
+from .kinds import REQUEST, WEBSOCKET, Kind, WebsocketStages
 from .sessions import SecureCookieSessionInterface
 
 if TYPE_CHECKING:
@@ -75,6 +75,10 @@ class AppContext:
     _tokens: list[Token[AppContext]] | None = None
     #: Kept open when the response is ready: its body still needs this context.
     held = False
+    #: Its teardown functions have run, or begun to.
+    closed = False
+    #: What this is a copy of, until it is entered elsewhere.
+    _original: AppContext | None = None
     #: Kept open by the test client, which closes it itself.
     preserved = False
     #: The names hooks are kept under: None for the application, then blueprint by blueprint.
@@ -89,12 +93,15 @@ class AppContext:
         session: SessionMixin | None = None,
     ) -> None:
         self.app = app
+        #: Where the stages and the hooks of this kind of connection are found.
+        self.stages: Any = app
         if request is not None:
             self.kind = REQUEST
             self.request = self.request_websocket = request
         if websocket is not None:
             self.kind = WEBSOCKET
             self.websocket = self.request_websocket = websocket
+            self.stages = WebsocketStages(app)
         if session is not None:
             self._session = session
 
@@ -212,7 +219,18 @@ class AppContext:
             setattr(connection, name, value)
 
     def copy(self: C) -> C:
-        """A context for the same connection and session, with a `g` of its own."""
+        """A context for the same connection and session.
+
+        Entered where this context is open and current it is this one once more, with its `g`.
+        Elsewhere, as in a task that goes on after the request, it has a `g` of its own and runs the
+        teardown functions when it is left.
+        """
+        copied = self.detached()
+        copied._original = self
+        return copied
+
+    def detached(self: C) -> C:
+        """A context for the same connection and session, with a `g` of its own in any case."""
         cls: Any = type(self)  # whose arguments depend on the kind
         if self.kind is None:
             return cast(C, cls(self.app))
@@ -242,6 +260,11 @@ class AppContext:
         """Make this the current context, as `async with` does."""
         if self._tokens is None:
             self._tokens = []
+        if self._original is not None and not self._tokens:
+            if self._original is _cv_app.get(None) and not self._original.closed:
+                self._tokens.append(_cv_app.set(self._original))
+                return
+            self._original = None
         self._tokens.append(_cv_app.set(self))
         if len(self._tokens) == 1:
             await self.app.open_context(self)
@@ -260,7 +283,7 @@ class AppContext:
         if exc is ...:
             exc = sys.exception()
         try:
-            if not self._tokens:
+            if not self._tokens and self._original is None:
                 await self.app.close_context(self, exc)
         finally:
             _reset(token)
@@ -286,7 +309,7 @@ class AppContext:
         _run_outside_loop(self.push)
         # The loop ran in a copy of this thread's variables, so the context is set here again.
         assert self._tokens is not None
-        self._tokens[-1] = _cv_app.set(self)
+        self._tokens[-1] = _cv_app.set(self._original or self)
         return self
 
     def __exit__(
@@ -313,7 +336,7 @@ class RequestContext(AppContext):
         request = request_websocket = None
 
     def __init__(self, app: Quart, request: Request, session: SessionMixin | None = None) -> None:
-        self.app = app
+        self.app = self.stages = app
         self.kind = REQUEST
         self.request = self.request_websocket = request
         self._session = session
@@ -332,6 +355,7 @@ class WebsocketContext(AppContext):
         self, app: Quart, websocket: Websocket, session: SessionMixin | None = None
     ) -> None:
         self.app = app
+        self.stages = WebsocketStages(app)
         self.kind = WEBSOCKET
         self.websocket = self.request_websocket = websocket
         self._session = session
@@ -426,14 +450,14 @@ def _copying(view: Any, name: str, what: str) -> Callable[[Callable[P, T]], Call
 
             @wraps(func)
             async def async_wrapper(*args: P.args, **kwargs: P.kwargs) -> Any:
-                async with ctx.copy():
+                async with ctx.detached():
                     return await func(*args, **kwargs)
 
             return async_wrapper  # type: ignore[return-value]  # T is a coroutine here
 
         @wraps(func)
         def wrapper(*args: P.args, **kwargs: P.kwargs) -> T:
-            copied = ctx.copy()
+            copied = ctx.detached()
             # On the event loop nothing can be awaited, so there only the proxies are set up.
             with copied.entered() if _in_loop() else copied:
                 return func(*args, **kwargs)

@@ -14,11 +14,12 @@ from collections.abc import (
     Awaitable,
     Callable,
     Coroutine,
+    Generator,
     Iterable,
     Iterator,
     Mapping,
 )
-from functools import partial
+from functools import partial, wraps
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar, cast
 from urllib.parse import quote
 
@@ -36,9 +37,9 @@ from werkzeug.sansio.response import Response as SansIOResponse
 
 from . import signals
 from .config import settings_of_wrong_types
-from .ctx import AppContext, RequestContext, WebsocketContext
+from .ctx import AppContext, RequestContext, WebsocketContext, opens_on_touch
 from .globals import _cv_app
-from .kinds import REQUEST, WEBSOCKET, Kind
+from .kinds import REQUEST, WEBSOCKET
 from .routing import QuartMap
 from .sessions import SecureCookieSessionInterface, SessionInterface
 from .utils import async_to_sync, is_coroutine_callable, run_sync
@@ -49,6 +50,7 @@ from .wrappers import (
     Response,
     Websocket,
 )
+from .wrappers.base import clean_path
 
 if TYPE_CHECKING:
     from werkzeug.routing import MapAdapter
@@ -57,9 +59,26 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-# A session interface that has this needs no awaiting: the session is opened when first touched.
-_OPEN_ON_TOUCH = SecureCookieSessionInterface.open_session
+# PERF: asked about on every connection.
+_pushed = signals.appcontext_pushed
+_popped = signals.appcontext_popped
+_tearing_down = signals.appcontext_tearing_down
+
+# A session interface that has this saves nothing that was not touched, but for a cookie's age.
 _SAVE_IF_TOUCHED = SecureCookieSessionInterface.save_session
+
+
+class _NothingToDo:
+    """What a stage gives where nothing is registered for it: awaited, it is None.
+
+    PERF: it stands for a coroutine that would do nothing. Who knows it need not await it.
+    """
+
+    def __await__(self) -> Generator[Any, Any, None]:
+        yield from ()
+
+
+NOTHING_TO_DO: Awaitable[None] = _NothingToDo()
 
 
 class Dispatch(App):
@@ -73,19 +92,31 @@ class Dispatch(App):
 
     #: Whether the map's short way may be asked first: not where a subclass makes its own adapters.
     _matches_plainly = True
+    #: Whether none of the stages was replaced on this very instance.
+    _as_written = True
     #: The contexts kept for a test client, newest last.
     _preserved_context: AppContext | None = None
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        # PERF: of the views and hooks that are registered, those known to need no thread.
+        self._async_functions: set[Callable[..., Any]] = set()
+        self._matches_plainly = type(self)._matches_plainly
+        self._as_written = True
+        super().__init__(*args, **kwargs)
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         for name in _STAGES & cls.__dict__.keys():
-            setattr(cls, name, _context_first(cls.__dict__[name]))
+            setattr(cls, name, _context_first(name, cls.__dict__[name]))
         if "create_url_adapter" in cls.__dict__:
             cls._matches_plainly = False
 
     def __setattr__(self, name: str, value: Any) -> None:
         if name in _STAGES:
-            value = _context_first(value, bound=True)
+            value = _context_first(name, value, bound=True)
+            super().__setattr__("_as_written", False)
+        elif name == "make_response":
+            super().__setattr__("_as_written", False)
         elif name == "create_url_adapter":
             super().__setattr__("_matches_plainly", False)
         super().__setattr__(name, value)
@@ -104,53 +135,53 @@ class Dispatch(App):
             ctx: AppContext = self.websocket_context(request)
         else:
             ctx = self.request_context(request)
-        kind: Any = ctx.kind
         token = _cv_app.set(ctx)
         raised: BaseException | None = None
         response: Response | None = None
         try:
             if (
-                signals.appcontext_pushed.receivers
-                or type(self.session_interface).open_session is not _OPEN_ON_TOUCH
+                _pushed.receivers
+                or type(self.session_interface) is not SecureCookieSessionInterface
             ):
                 await self._announce(ctx)
+            # The URL is matched the short way where the map is sure of it, else Werkzeug's.
             found = None
-            if self._matches_plainly and request.routing_exception is None:
-                config = self.config
-                if (
-                    config["TRUSTED_HOSTS"] is None
-                    and request.trusted_hosts is None
-                    and not self.subdomain_matching
-                ):
-                    found = self.url_map.find(request.path, request.method, kind is WEBSOCKET)
-                    if found is None and self.url_map.lacks(request.path):
-                        request.routing_exception = NotFound()
+            if (
+                self._matches_plainly
+                and request.routing_exception is None
+                and request.trusted_hosts is None
+                and self.config["TRUSTED_HOSTS"] is None
+                and not self.subdomain_matching
+            ):
+                url_map = self.url_map
+                found = url_map.find(request.path, request.method, ctx.kind is WEBSOCKET)
+                if found is None and url_map.lacks(request.path):
+                    request.routing_exception = NotFound()
             if found is None:
+                request.path = clean_path(request.path)
                 ctx.match_request()
             elif found[0].request_options:
                 ctx.take_rule(*found)
             else:
                 request.url_rule, request.view_args, ctx.blueprint_names = found
-            response = await getattr(self, kind.full_dispatch)(ctx)
+            response = await ctx.stages.full_dispatch_request(ctx)
         except BaseException as error:
             raised = error
             if _ends_the_task(error):
                 raise
             if _cancelling():
                 await asyncio.sleep(0)  # what a TaskGroup left to be delivered is delivered here
-            response = await getattr(self, kind.handle_exception)(ctx, error)
+            response = await ctx.stages.handle_exception(ctx, error)
         finally:
-            # A client that goes now must not keep a teardown function from running.
-            cancels, request.cancel_on_disconnect = request.cancel_on_disconnect, False
             try:
+                closing: Awaitable[None]
                 if ctx.held or "_quart._preserve_context" in request.scope:
-                    await self._keep(ctx, raised, response)
+                    closing = self._keep(ctx, raised, response)
                 else:
-                    await self.close_context(ctx, raised)
-            except BaseExceptionGroup as errors:
-                self._teardown_failed(ctx, errors)
+                    closing = self.close_context(ctx, raised)
+                if closing is not NOTHING_TO_DO:
+                    await self._close(ctx, closing)
             finally:
-                request.cancel_on_disconnect = cancels
                 _cv_app.reset(token)
         return response
 
@@ -164,67 +195,76 @@ class Dispatch(App):
 
     async def _announce(self, ctx: AppContext) -> None:
         """Send `appcontext_pushed`, and open a session that has to be awaited."""
-        if signals.appcontext_pushed.receivers:
-            await self._send_signal(signals.appcontext_pushed)
-        if ctx.kind is not None and type(self.session_interface).open_session is not _OPEN_ON_TOUCH:
+        if _pushed.receivers:
+            await self._send_signal(_pushed)
+        if ctx.kind is not None and not opens_on_touch(self.session_interface):
             await ctx.open_session()
 
     async def full_dispatch_request(self, ctx: Any = None) -> Any:
         """From the matched connection to its final response, errors handled on the way."""
-        ctx = ctx or _cv_app.get()
-        kind = ctx.kind
+        if ctx is None:
+            ctx = _cv_app.get()
+        stages = ctx.stages
         try:
-            if kind.started.receivers:
-                await self._send_signal(kind.started)
-            result = await getattr(self, kind.preprocess)(ctx)
+            if ctx.kind.started.receivers:
+                await self._send_signal(ctx.kind.started)
+            result = stages.preprocess_request(ctx)
+            result = None if result is NOTHING_TO_DO else await result
             if result is None:
-                result = await getattr(self, kind.dispatch)(ctx)
+                result = await stages.dispatch_request(ctx)
         except Exception as error:
             result = await self.handle_user_exception(ctx, error)
-        return await getattr(self, kind.finalize)(ctx, result)
+        return await stages.finalize_request(ctx, result)
 
     full_dispatch_websocket = full_dispatch_request
 
-    async def preprocess_request(self, ctx: Any = None) -> Any:
+    def preprocess_request(self, ctx: Any = None) -> Awaitable[Any]:
         """Call the `url_value_preprocessor` and `before_*` functions, application first.
 
         The first value other than None ends it, and stands for the view's.
         """
-        ctx = ctx or _cv_app.get()
+        if ctx is None:
+            ctx = _cv_app.get()
+        if ctx.stages.before_request_funcs or self.url_value_preprocessors:
+            return self._preprocess(ctx)
+        return NOTHING_TO_DO
+
+    preprocess_websocket = preprocess_request
+
+    async def _preprocess(self, ctx: AppContext) -> Any:
         names = ctx.blueprint_names
         if self.url_value_preprocessors:
             connection = ctx.request_websocket
             for name in names:
                 for func in self.url_value_preprocessors.get(name, ()):
                     func(connection.endpoint, connection.view_args)
-        hooks = getattr(self, ctx.kind.before_funcs)
-        if hooks:
-            for name in names:
-                if name in hooks:
-                    result = await self._first_value(hooks[name])
-                    if result is not None:
-                        return result
+        hooks = ctx.stages.before_request_funcs
+        for name in names:
+            if name in hooks:
+                result = await self._first_value(hooks[name])
+                if result is not None:
+                    return result
         return None
 
-    preprocess_websocket = preprocess_request
-
-    async def dispatch_request(self, ctx: Any = None) -> Any:
-        """Call the view that matched and give its value as it is.
+    def dispatch_request(self, ctx: Any = None) -> Awaitable[Any]:
+        """Call the view that matched; awaited, it gives the view's value as it is.
 
         Raises the routing exception where none matched.
         """
-        ctx = ctx or _cv_app.get()
+        if ctx is None:
+            ctx = _cv_app.get()
         connection = ctx.request_websocket
         if connection.routing_exception is not None:
             self.raise_routing_exception(connection)
         rule = connection.url_rule
         if connection.method == "OPTIONS" and getattr(rule, "provide_automatic_options", False):
-            return await self.make_default_options_response(ctx)
-        view: Callable[..., Any] = self.view_functions[rule.endpoint]
-        code = getattr(view, "__code__", None)
-        if code is None or not code.co_flags & inspect.CO_COROUTINE:  # PERF: most are async
+            return self.make_default_options_response(ctx)
+        view: Any = self.view_functions[rule.endpoint]
+        if view not in self._async_functions and not self._is_async(view):
             view = self.ensure_async(view)
-        return await view(**connection.view_args)
+        arguments = connection.view_args
+        value: Awaitable[Any] = view(**arguments) if arguments else view()
+        return value
 
     dispatch_websocket = dispatch_request
 
@@ -233,7 +273,6 @@ class Dispatch(App):
         ctx: Any = None,
         result: Any = None,
         from_error_handler: bool = False,
-        *,
         request_context: AppContext | None = None,
         websocket_context: AppContext | None = None,
     ) -> Any:
@@ -243,13 +282,25 @@ class Dispatch(App):
         """
         if not isinstance(ctx, AppContext):
             ctx, result = _in_order(ctx, result, request_context or websocket_context)
-        kind = ctx.kind
-        assert kind is not None
+        kind: Any = ctx.kind
+        cls = type(self) if self._as_written else None
         response = None
-        if result is not None or kind.word == "request":
+        if type(result) is str and cls and cls.make_response is _make_response:
+            response = self.response_class(result)  # PERF: it is all that would be done
+        elif result is not None or kind is REQUEST:
             response = await self.make_response(result)
         try:
-            response = await getattr(self, kind.postprocess)(ctx, response)
+            if (
+                ctx._session is not None
+                or ctx._after_functions is not None
+                or ctx.stages.after_request_funcs
+                or kind is not REQUEST
+                or type(self.session_interface) is not SecureCookieSessionInterface
+                or (self.config["SECRET_KEY"] is not None and self._has_session(ctx))
+                or cls is None
+                or cls.process_response is not _process_response
+            ):
+                response = await ctx.stages.process_response(ctx, response)
             if kind.finished.receivers:
                 await self._send_signal(kind.finished, response=response)
         except Exception:
@@ -264,7 +315,6 @@ class Dispatch(App):
         self,
         ctx: Any = None,
         response: Any = None,
-        *,
         request_context: AppContext | None = None,
         websocket_context: AppContext | None = None,
     ) -> Any:
@@ -275,68 +325,82 @@ class Dispatch(App):
         if not isinstance(ctx, AppContext):
             ctx, response = _in_order(ctx, response, request_context or websocket_context)
         if ctx._after_functions:
-            response = await self._passed_through(ctx.kind, ctx._after_functions, response)
-        assert ctx.kind is not None
-        hooks = getattr(self, ctx.kind.after_funcs)
+            response = await self._passed_through(ctx, ctx._after_functions, response, False)
+        hooks = ctx.stages.after_request_funcs
         if hooks:
             for name in reversed(ctx.blueprint_names):
                 if name in hooks:
-                    response = await self._passed_through(ctx.kind, reversed(hooks[name]), response)
-        # PERF: a cookie session that nobody can have is not asked for.
-        if (
-            ctx._session is not None
-            or self.config["SECRET_KEY"] is not None
-            or type(self.session_interface).save_session is not _SAVE_IF_TOUCHED
-        ):
-            await self._save_session(ctx, response)
+                    response = await self._passed_through(ctx, reversed(hooks[name]), response)
+        if self._has_session(ctx):
+            interface = self.session_interface
+            if not interface.is_null_session(ctx.session):
+                save: Any = self.ensure_async(interface.save_session)
+                await save(self, ctx.session, response)
         return response
 
     postprocess_websocket = process_response
 
-    async def _save_session(self, ctx: AppContext, response: Response | None) -> None:
-        interface = self.session_interface
-        if ctx._session is None and type(interface).open_session is not _OPEN_ON_TOUCH:
-            return  # it could not be opened
-        if ctx._session is None and type(interface).save_session is _SAVE_IF_TOUCHED:
-            # Nobody touched it: it needs saving only where there is one to refresh.
-            cookies = ctx.request_websocket.headers.get("cookie", "")
-            if interface.get_cookie_name(cast(Any, self)) not in cookies:
-                return
-        if not interface.is_null_session(ctx.session):
-            save: Any = self.ensure_async(interface.save_session)
-            await save(self, ctx.session, response)
+    def _has_session(self, ctx: AppContext) -> bool:
+        """Whether there is a session to save, or one that nobody has touched and may need saving.
 
-    async def close_context(self, ctx: AppContext, exc: BaseException | None = None) -> None:
+        The interface that keeps it in a cookie renews that cookie, where the client sent one.
+        """
+        if ctx._session is not None:
+            return True
+        interface = self.session_interface
+        if not opens_on_touch(interface):
+            return False  # it could not be opened
+        if type(interface).save_session is not _SAVE_IF_TOUCHED:
+            return True
+        if self.config["SECRET_KEY"] is None:
+            return False
+        cookies = ctx.request_websocket.headers.get("cookie", "")
+        return interface.get_cookie_name(cast(Any, self)) in cookies
+
+    def close_context(self, ctx: AppContext, exc: BaseException | None = None) -> Awaitable[None]:
         """The last stage: run every teardown function, then announce that the context is gone.
 
         Raises the errors of all of them in one group.
         """
+        ctx.closed = True
+        of_connection: Awaitable[None] = NOTHING_TO_DO
+        if ctx.kind is not None:
+            of_connection = ctx.stages.do_teardown_request(ctx, exc)
+        of_app = self.do_teardown_appcontext(ctx, exc)
+        if of_connection is NOTHING_TO_DO and of_app is NOTHING_TO_DO and not _popped.receivers:
+            return NOTHING_TO_DO
+        return self._run_teardown(ctx, of_connection, of_app)
+
+    async def _run_teardown(self, ctx: AppContext, *stages: Awaitable[None]) -> None:
         errors: list[BaseException] = []
-        try:
-            if ctx.kind is not None:
-                await getattr(self, ctx.kind.do_teardown)(ctx, exc)
-        except BaseException as error:
-            _keep_error(errors, error)
-        try:
-            await self.do_teardown_appcontext(ctx, exc)
-        except BaseException as error:
-            _keep_error(errors, error)
-        if signals.appcontext_popped.receivers:
-            await _collect(errors, self._send_signal(signals.appcontext_popped))
+        for stage in stages:
+            await _collect(errors, stage)
+        if _popped.receivers:
+            await _collect(errors, self._send_signal(_popped))
         for kept in errors:
             if _ends_the_task(kept):
                 raise kept
         if errors:
             raise BaseExceptionGroup(f"Errors in the teardown of {ctx!r}", errors)
 
-    async def do_teardown_request(
+    async def _close(self, ctx: AppContext, closing: Awaitable[None]) -> None:
+        """See a context closed; a client that goes now keeps no teardown function from running."""
+        connection = ctx.request_websocket
+        connection._tearing_down = True
+        try:
+            await closing
+        except BaseExceptionGroup as errors:
+            self._teardown_failed(ctx, errors)
+        finally:
+            connection._tearing_down = False
+
+    def do_teardown_request(
         self,
         ctx: Any = None,
         exc: Any = None,
-        *,
         request_context: AppContext | None = None,
         websocket_context: AppContext | None = None,
-    ) -> None:
+    ) -> Awaitable[None]:
         """Call the `teardown_*` functions with the unhandled error or None, and close uploads.
 
         Every function is called, innermost blueprint first, last registered first.
@@ -344,14 +408,25 @@ class Dispatch(App):
         """
         if not isinstance(ctx, AppContext):
             ctx, exc = _in_order(ctx, exc, request_context or websocket_context)
+        kind: Any = ctx.kind
+        if (
+            ctx.stages.teardown_request_funcs
+            or kind.tearing_down.receivers
+            or (kind is REQUEST and ctx.request._files is not None)
+        ):
+            return self._teardown_connection(ctx, exc)
+        return NOTHING_TO_DO
+
+    do_teardown_websocket = do_teardown_request
+
+    async def _teardown_connection(self, ctx: AppContext, exc: BaseException | None) -> None:
         kind = ctx.kind
         assert kind is not None
         errors: list[BaseException] = []
-        hooks = getattr(self, kind.teardown_funcs)
-        if hooks:
-            for name in reversed(ctx.blueprint_names):
-                if name in hooks:
-                    await self._call_all(errors, reversed(hooks[name]), exc)
+        hooks = ctx.stages.teardown_request_funcs
+        for name in reversed(ctx.blueprint_names):
+            if name in hooks:
+                await self._call_all(errors, reversed(hooks[name]), exc)
         if kind.tearing_down.receivers:
             await _collect(errors, self._send_signal(kind.tearing_down, exc=exc))
         if kind is REQUEST and ctx.request._files is not None:
@@ -359,20 +434,22 @@ class Dispatch(App):
         if errors:
             raise BaseExceptionGroup(f"Errors in the teardown of a {kind.word}", errors)
 
-    do_teardown_websocket = do_teardown_request
-
-    async def do_teardown_appcontext(self, ctx: Any = None, exc: Any = None) -> None:
+    def do_teardown_appcontext(self, ctx: Any = None, exc: Any = None) -> Awaitable[None]:
         """Call the `teardown_appcontext` functions, last registered first, all of them.
 
         Raises their errors in one group.
         """
-        if not isinstance(ctx, AppContext):
-            ctx, exc = _in_order(ctx, exc, None)
+        if self.teardown_appcontext_funcs or _tearing_down.receivers:
+            if not isinstance(ctx, AppContext):
+                ctx, exc = _in_order(ctx, exc, None)
+            return self._teardown_app(exc)
+        return NOTHING_TO_DO
+
+    async def _teardown_app(self, exc: BaseException | None) -> None:
         errors: list[BaseException] = []
-        if self.teardown_appcontext_funcs:
-            await self._call_all(errors, reversed(self.teardown_appcontext_funcs), exc)
-        if signals.appcontext_tearing_down.receivers:
-            await _collect(errors, self._send_signal(signals.appcontext_tearing_down, exc=exc))
+        await self._call_all(errors, reversed(self.teardown_appcontext_funcs), exc)
+        if _tearing_down.receivers:
+            await _collect(errors, self._send_signal(_tearing_down, exc=exc))
         if errors:
             raise BaseExceptionGroup("Errors in the teardown of the app context", errors)
 
@@ -469,7 +546,7 @@ class Dispatch(App):
         result: Any = server_error
         if handler is not None:
             result = await self._call_handler(ctx, handler, server_error)
-        return await getattr(self, kind.finalize)(ctx, result, from_error_handler=True)
+        return await ctx.stages.finalize_request(ctx, result, from_error_handler=True)
 
     handle_websocket_exception = handle_exception
 
@@ -541,6 +618,13 @@ class Dispatch(App):
         """An async function that runs a sync one in a thread, with the caller's context."""
         return run_sync(func)
 
+    def _is_async(self, func: Callable[..., Any]) -> bool:
+        """Whether a view or hook needs no thread; asked once for each that is registered."""
+        if is_coroutine_callable(func):
+            self._async_functions.add(func)
+            return True
+        return False
+
     def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
         """The function itself where it is sync, else `async_to_sync` of it.
 
@@ -558,39 +642,46 @@ class Dispatch(App):
 
     async def _first_value(self, hooks: Iterable[Callable[[], Any]]) -> Any:
         """Call hooks in order until one gives a value; sync neighbours share one thread hop."""
-        remaining = _Remaining(hooks)
+        remaining = iter(hooks)
         for hook in remaining:
-            if is_coroutine_callable(hook):
-                result = await hook()
-            else:
-                result = await self.ensure_async(_values_of_sync)(hook, remaining)
+            if hook not in self._async_functions and not self._is_async(hook):
+                result, hook = await self.ensure_async(_values_of_sync)(hook, remaining)
                 if inspect.isawaitable(result):
                     result = await result
+                if hook is None or result is not None:
+                    return result
+            result = await hook()
             if result is not None:
                 return result
         return None
 
     async def _passed_through(
-        self, kind: Kind | None, hooks: Iterable[Callable[[Any], Any]], value: T
+        self,
+        ctx: AppContext,
+        hooks: Iterable[Callable[[Any], Any]],
+        value: T,
+        registered: bool = True,
     ) -> T:
         """Pass a value through hooks in order; sync neighbours share one thread hop.
 
         Raises TypeError, naming the hook, where one loses the response to a request.
         """
-        remaining = _Remaining(hooks)
+        remaining = iter(hooks)
+        is_async = self._is_async if registered else is_coroutine_callable
+        required = ctx.kind is REQUEST
         for hook in remaining:
-            if is_coroutine_callable(hook):
-                value = await hook(value)
-            else:
+            if hook not in self._async_functions and not is_async(hook):
                 in_thread = self.ensure_async(_through_sync)
-                hook, value = await in_thread(kind, hook, remaining, value)
+                last, hook, value = await in_thread(hook, remaining, value, required)
                 if inspect.isawaitable(value):
                     value = await value
-            if value is None and kind is REQUEST:
-                raise TypeError(
-                    f"{_name_of(hook)} returned None after the request, or ended without a return"
-                    " statement; it has to return the response."
-                )
+                if value is None and required:
+                    raise _lost_response(last)
+                if hook is None:
+                    continue
+            value = await hook(value)
+            if value is None and required:
+                raise _lost_response(hook)
         return value
 
     async def _call_all(
@@ -605,14 +696,19 @@ class Dispatch(App):
 
     # Responses
 
-    async def make_response(self, result: ResponseReturnValue | HTTPException | Any) -> Response:
+    async def make_response(
+        self, result: ResponseReturnValue | HTTPException | Any, *more: Any
+    ) -> Response:
         """The response for a view's value.
 
         A value is a str, bytes, dict, list, Response (ours, or any of Werkzeug's), HTTPException,
         any iterator or async iterator (streamed), or a tuple (value, status), (value, headers) or
         (value, status, headers). A status is an int or a str such as "201 CREATED"; headers are a
-        mapping or pairs. Raises TypeError, naming the endpoint, for anything else.
+        mapping or pairs. Several arguments stand for a tuple of them. Raises TypeError, naming the
+        endpoint, for anything else.
         """
+        if more:
+            result = (result, *more)
         # PERF: the commonest kinds first, and tuples, which are tested faster than unions.
         if isinstance(result, (str, bytes)):
             return self.response_class(result)
@@ -766,6 +862,9 @@ class Dispatch(App):
         return url
 
 
+_make_response = Dispatch.make_response
+_process_response = Dispatch.process_response
+
 # The stages whose context is now the first argument, and used to be the last or not there.
 _STAGES = frozenset(
     {
@@ -796,14 +895,17 @@ _CONTEXT_NAMES = frozenset({"ctx", "app_ctx"})
 _OLD_CONTEXT_NAMES = frozenset({"request_context", "websocket_context"})
 
 
-def _context_first(func: Any, bound: bool = False) -> Any:
+def _context_first(stage: str, func: Any, bound: bool = False) -> Any:
     """A stage written by others, callable with the context as its first argument.
 
     The signature tells the generation: the context first (Quart 0.23, Flask 3.2), last and
-    optional (Quart before that), or not there at all (Flask).
+    optional (Quart before that), or not there at all (Flask). A sync one, as Flask's extensions
+    write it, may return what is no awaitable.
     """
     if not callable(func):
         return func
+    if stage != "log_exception" and not is_coroutine_callable(func):
+        func = _awaitable(func)
     names = list(inspect.signature(func).parameters.values())[0 if bound else 1 :]
     if any(p.kind is p.VAR_POSITIONAL for p in names):
         return func
@@ -827,6 +929,15 @@ def _context_first(func: Any, bound: bool = False) -> Any:
 
     in_old_order.__wrapped__ = func  # type: ignore[attr-defined]
     return in_old_order
+
+
+def _awaitable(func: Callable[..., Any]) -> Callable[..., Any]:
+    @wraps(func)
+    async def wrapper(*args: Any, **kwargs: Any) -> Any:
+        result = func(*args, **kwargs)
+        return await result if inspect.isawaitable(result) else result
+
+    return wrapper
 
 
 def _in_order(first: Any, second: Any, named: AppContext | None) -> tuple[AppContext, Any]:
@@ -895,45 +1006,36 @@ def _current_view() -> str:
     return f"The view function for {endpoint!r}" if endpoint else "The view function"
 
 
-class _Remaining:
-    """An iterator with one item of look-ahead, so that a thread can take over the sync ones."""
-
-    def __init__(self, hooks: Iterable[Callable[..., Any]]) -> None:
-        self._items = iter(hooks)
-        self._next: list[Callable[..., Any]] = []
-
-    def __iter__(self) -> Iterator[Callable[..., Any]]:
-        return self
-
-    def __next__(self) -> Callable[..., Any]:
-        return self._next.pop() if self._next else next(self._items)
-
-    def while_sync(self) -> Iterator[Callable[..., Any]]:
-        for item in self:
-            if is_coroutine_callable(item):
-                self._next.append(item)
-                return
-            yield item
-
-
-def _values_of_sync(hook: Callable[[], Any], remaining: _Remaining) -> Any:
-    result = hook()
-    if result is None:
-        for hook in remaining.while_sync():
-            result = hook()
-            if result is not None:
-                break
-    return result
+def _values_of_sync(hook: Any, remaining: Iterator[Any]) -> tuple[Any, Any]:
+    """The first value among neighbouring sync hooks, and the async hook that ended them, if any."""
+    while True:
+        result = hook()
+        if result is not None:
+            return result, None
+        hook = next(remaining, None)
+        if hook is None or is_coroutine_callable(hook):
+            return None, hook
 
 
 def _through_sync(
-    kind: Kind | None, hook: Callable[[Any], Any], remaining: _Remaining, value: Any
-) -> tuple[Callable[[Any], Any], Any]:
-    """The last hook called, and its value, which the loop may have to await or refuse."""
-    value = hook(value)
-    while not inspect.isawaitable(value) and not (value is None and kind is REQUEST):
-        following = next(remaining.while_sync(), None)
-        if following is None:
-            break
-        hook, value = following, following(value)
-    return hook, value
+    hook: Any, remaining: Iterator[Any], value: Any, required: bool
+) -> tuple[Any, Any, Any]:
+    """The last of neighbouring sync hooks that was called, the async one after it, the value.
+
+    It may be for the loop to await, or to refuse.
+    """
+    while True:
+        value = hook(value)
+        if inspect.isawaitable(value) or (value is None and required):
+            return hook, None, value
+        following = next(remaining, None)
+        if following is None or is_coroutine_callable(following):
+            return hook, following, value
+        hook = following
+
+
+def _lost_response(hook: Any) -> TypeError:
+    return TypeError(
+        f"{_name_of(hook)} returned None after the request, or ended without a return statement;"
+        " it has to return the response."
+    )

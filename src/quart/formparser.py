@@ -59,7 +59,7 @@ class _Events:
     def __init__(self, parser: MultiPartParser, body: Body, boundary: bytes) -> None:
         limit = parser.max_form_parts
         self._fail = parser.fail
-        self._chunks = aiter(body)
+        self._receive = aiter(body).__anext__
         self._events: deque[Any] = deque()
         self._empty = True
         try:
@@ -71,20 +71,24 @@ class _Events:
 
     async def next(self) -> Any:
         """The next event; None also at the end."""
-        while not self._events:
+        events = self._events
+        while not events:
             try:
-                async for chunk in self._chunks:
-                    self._empty = False
-                    if not self._parser.closed:
-                        self._events.extend(self._parser.parse(chunk))
-                    break
-                else:
+                # PERF: no `async for`, which would make a frame more for each chunk.
+                chunk = await self._receive()
+            except StopAsyncIteration:
+                chunk = None
+            try:
+                if chunk is None:
                     # A form without fields may be sent as no bytes at all; any other has an end.
                     self._parser.close(check_complete=not self._empty)
                     return None
+                self._empty = False
+                if not self._parser.closed:
+                    events.extend(self._parser.parse(chunk))
             except MultipartError as error:
                 self._refuse(error)
-        return self._events.popleft()
+        return events.popleft()
 
     def _refuse(self, error: MultipartError) -> NoReturn:
         if isinstance(error, ParserLimitReached):
@@ -226,17 +230,20 @@ class MultiPartParser:
         """The parts of the form as they arrive."""
         events = _Events(self, body, boundary)
         while (segment := await events.next()) is not None:
-            if any("\n" in value or "\r" in value for _, value in segment.headerlist):
-                self.fail("Line break in segment header")
+            for _, value in segment.headerlist:
+                if "\n" in value or "\r" in value:
+                    self.fail("Line break in segment header")
             part = Part(segment, events)
             yield part
-            async for _ in part:
-                pass
+            if not part._ended:
+                async for _ in part:
+                    pass
 
     async def _receive_file(self, part: Part, content_length: int | None) -> FileStorage:
         chunks: list[bytes] = []
         size = 0
         stream: IO[bytes] | None = None
+        receive = part._events.next
 
         def write() -> IO[bytes]:
             nonlocal stream
@@ -246,7 +253,8 @@ class MultiPartParser:
             return stream
 
         try:
-            async for chunk in part:
+            # PERF: an event a chunk, without the frame of `part` in between.
+            while (chunk := await receive()) is not None:
                 chunks.append(chunk)
                 size += len(chunk)
                 if size > (SPOOL_SIZE if stream is None else WRITE_SIZE):
@@ -258,6 +266,7 @@ class MultiPartParser:
                 stream = BytesIO(b"".join(chunks))
             else:
                 (await off_loop(write)).seek(0)
+            part._ended = True
         except BaseException:
             if stream is not None:
                 stream.close()
@@ -402,8 +411,8 @@ def _boundary(options: dict[str, str]) -> bytes:
 
 def _charset(headers: Headers) -> str:
     # PERF: most fields have no type, and a missing key is dear in `Headers`.
-    content_type = next((value for name, value in headers if name == "Content-Type"), None)
-    if content_type is None:
-        return "utf-8"
-    charset = parse_options_header(content_type)[1].get("charset", "").lower()
-    return charset if charset in {"ascii", "us-ascii", "utf-8", "iso-8859-1"} else "utf-8"
+    for name, value in headers:
+        if name == "Content-Type":
+            charset = parse_options_header(value)[1].get("charset", "").lower()
+            return charset if charset in {"ascii", "us-ascii", "iso-8859-1"} else "utf-8"
+    return "utf-8"

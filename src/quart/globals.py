@@ -6,9 +6,12 @@ down the line as an argument.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextvars import ContextVar, Token
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from operator import attrgetter
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 
+import flask.globals
 from werkzeug.local import LocalProxy
 
 if TYPE_CHECKING:
@@ -48,7 +51,8 @@ This typically means that you attempted to use functionality that needed
 the session of an active request or websocket.\
 """
 
-_cv_app: ContextVar[AppContext] = ContextVar("quart.app_ctx")
+# Flask's own, so that `flask.current_app` and `flask.g` are those of Quart. See bridge.py.
+_cv_app: ContextVar[AppContext] = cast(Any, flask.globals._cv_app)
 
 
 class _ContextView(Generic[T]):
@@ -64,7 +68,7 @@ class _ContextView(Generic[T]):
     def get(self, *default: Any) -> Any:
         """The current context, else the default, else LookupError: as a ContextVar does."""
         ctx = _cv_app.get(None)
-        if ctx is not None and getattr(ctx, self._flag):
+        if ctx is not None and getattr(ctx, self._flag, False):  # it may be Flask's own
             return ctx
         if default:
             return default[0]
@@ -99,6 +103,42 @@ class _Proxy(LocalProxy[T]):
         return getattr(self._get_current_object(), name)
 
 
+class _RequestProxy(_Proxy[T]):
+    __slots__ = ()
+    _find: Callable[[AppContext], Any] = attrgetter("request")
+
+    # PERF: the view of the context variable is asked only where something is wrong (0.9 us
+    # against 0.5 us).
+    def __getattr__(self, name: str) -> Any:
+        try:
+            current = self._find(_cv_app.get())
+        except (LookupError, RuntimeError):
+            current = self._get_current_object()  # which says what is wrong
+        return getattr(current, name)
+
+
+class _WebsocketProxy(_RequestProxy[T]):
+    __slots__ = ()
+    _find = attrgetter("websocket")
+
+    # PERF: two that are read with each message. `__getattr__` is called only after a search that
+    # fails; this is found (0.5 us against 0.15 us).
+
+    @property
+    def receive(self) -> Any:
+        try:
+            return _cv_app.get().websocket.receive
+        except (LookupError, RuntimeError):
+            return self.__getattr__("receive")
+
+    @property
+    def send(self) -> Any:
+        try:
+            return _cv_app.get().websocket.send
+        except (LookupError, RuntimeError):
+            return self.__getattr__("send")
+
+
 if TYPE_CHECKING:
     # A proxy is used as the object it stands for.
     app_ctx: AppContext
@@ -115,6 +155,6 @@ else:
     g = _Proxy(_cv_app, "g", unbound_message=_no_app_msg)
     request_ctx = _Proxy(_cv_request.current)
     websocket_ctx = _Proxy(_cv_websocket.current)
-    request = _Proxy(_cv_request.current, "request")
-    websocket = _Proxy(_cv_websocket.current, "websocket")
+    request = _RequestProxy(_cv_request.current, "request")
+    websocket = _WebsocketProxy(_cv_websocket.current, "websocket")
     session = _Proxy(_cv_session.current, "session")

@@ -6,6 +6,7 @@ Every stage in dispatch.py is written once and looks its names up here.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from blinker import NamedSignal
 
@@ -14,21 +15,9 @@ from . import signals
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """One kind of connection: attribute names on the application, its signals, its word."""
+    """One kind of connection: its signals, and its word in log lines and error texts."""
 
-    word: str  # in log lines and error texts
-    # The stages, by their public names, so that an override or a patch is honoured.
-    full_dispatch: str
-    preprocess: str
-    dispatch: str
-    finalize: str
-    postprocess: str
-    do_teardown: str
-    handle_exception: str
-    # The lists of hooks, by blueprint name.
-    before_funcs: str
-    after_funcs: str
-    teardown_funcs: str
+    word: str
     started: NamedSignal
     finished: NamedSignal
     tearing_down: NamedSignal
@@ -37,16 +26,6 @@ class Kind:
 
 REQUEST = Kind(
     word="request",
-    full_dispatch="full_dispatch_request",
-    preprocess="preprocess_request",
-    dispatch="dispatch_request",
-    finalize="finalize_request",
-    postprocess="process_response",
-    do_teardown="do_teardown_request",
-    handle_exception="handle_exception",
-    before_funcs="before_request_funcs",
-    after_funcs="after_request_funcs",
-    teardown_funcs="teardown_request_funcs",
     started=signals.request_started,
     finished=signals.request_finished,
     tearing_down=signals.request_tearing_down,
@@ -55,18 +34,37 @@ REQUEST = Kind(
 
 WEBSOCKET = Kind(
     word="websocket",
-    full_dispatch="full_dispatch_websocket",
-    preprocess="preprocess_websocket",
-    dispatch="dispatch_websocket",
-    finalize="finalize_websocket",
-    postprocess="postprocess_websocket",
-    do_teardown="do_teardown_websocket",
-    handle_exception="handle_websocket_exception",
-    before_funcs="before_websocket_funcs",
-    after_funcs="after_websocket_funcs",
-    teardown_funcs="teardown_websocket_funcs",
     started=signals.websocket_started,
     finished=signals.websocket_finished,
     tearing_down=signals.websocket_tearing_down,
     got_exception=signals.got_websocket_exception,
 )
+
+# A websocket's name for what a request has under this one.
+_WEBSOCKET_NAMES = {
+    # The stages, by their public names, so that an override or a patch is honoured.
+    "full_dispatch_request": "full_dispatch_websocket",
+    "preprocess_request": "preprocess_websocket",
+    "dispatch_request": "dispatch_websocket",
+    "finalize_request": "finalize_websocket",
+    "process_response": "postprocess_websocket",
+    "do_teardown_request": "do_teardown_websocket",
+    "handle_exception": "handle_websocket_exception",
+    # The hooks, by blueprint name.
+    "before_request_funcs": "before_websocket_funcs",
+    "after_request_funcs": "after_websocket_funcs",
+    "teardown_request_funcs": "teardown_websocket_funcs",
+}
+
+
+class WebsocketStages:
+    """The application as a websocket passes through it.
+
+    What dispatch.py asks for under a request's name is found under the websocket's.
+    """
+
+    def __init__(self, app: Any) -> None:
+        self._app = app
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._app, _WEBSOCKET_NAMES[name])

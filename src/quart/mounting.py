@@ -67,6 +67,13 @@ class Mounts(list[Mount]):
         below = [mount for mount in self if found and f"{path}/".startswith(f"{mount.prefix}/")]
         return max(below, key=lambda mount: len(mount.prefix), default=None)
 
+    def begin_shutdown(self) -> None:
+        """Tell the applications that can be told, other `Quart`s, that the shutdown begins."""
+        for mount in self:
+            begin = getattr(mount.app, "begin_shutdown", None)
+            if begin is not None:
+                begin()
+
     async def live(
         self,
         own: Callable[[Receive, Send], Any],

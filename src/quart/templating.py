@@ -5,7 +5,9 @@ What is imported "as" itself could be imported from here before.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+import asyncio
+import sys
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from typing import TYPE_CHECKING, Any
 
 from flask.templating import DispatchingJinjaLoader
@@ -20,7 +22,7 @@ from .globals import app_ctx as app_ctx
 from .globals import request_ctx as request_ctx
 from .helpers import get_template_attribute, stream_with_context
 from .signals import before_render_template, template_rendered
-from .utils import is_coroutine_callable, waits_in_threads
+from .utils import is_coroutine_callable, wait_in_thread, waits_in_threads
 
 if TYPE_CHECKING:
     from .app import Quart
@@ -37,8 +39,48 @@ __all__ = (
 )
 
 
+class _Template(Template):
+    """A template that sync code can render anywhere, as Flask's own `render_template` does."""
+
+    def render(self, *args: Any, **kwargs: Any) -> str:
+        if not self.environment.is_async:
+            return super().render(*args, **kwargs)
+        return _completed(self.render_async(*args, **kwargs))
+
+    def generate(self, *args: Any, **kwargs: Any) -> Iterator[str]:
+        if not self.environment.is_async:
+            return super().generate(*args, **kwargs)
+        return iter((_completed(self.render_async(*args, **kwargs)),))
+
+
+def _completed(coroutine: Coroutine[Any, Any, str]) -> str:
+    """What a coroutine returns: the loop runs it for a worker thread, a new one where there is
+    none, and on the loop itself it may wait for nothing."""
+    rendered = wait_in_thread(coroutine)
+    if isinstance(rendered, str):
+        return rendered
+    if asyncio._get_running_loop() is None:
+        return asyncio.run(coroutine)
+    hooks = sys.get_asyncgen_hooks()
+    sys.set_asyncgen_hooks(None, None)  # what ends here is nothing that the loop has to close
+    try:
+        coroutine.send(None)
+    except StopIteration as stop:
+        result: str = stop.value
+        return result
+    finally:
+        coroutine.close()
+        sys.set_asyncgen_hooks(*hooks)
+    raise RuntimeError(
+        "This template waits for something, so on the event loop it is rendered by"
+        " 'await template.render_async()' or 'await render_template()'."
+    )
+
+
 class Environment(BaseEnvironment):
     """Jinja's environment, async, that finds the templates of an app and its blueprints."""
+
+    template_class = _Template
 
     def __init__(self, app: Quart, **options: Any) -> None:
         if "loader" not in options:

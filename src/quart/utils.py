@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, ParamSpec, TypeGuard, TypeVar
 
 from werkzeug.datastructures import Headers
 
+from .bridge import flask_request, lend_request
 from .typing import Event, FilePath
 
 if TYPE_CHECKING:
@@ -119,6 +120,7 @@ class _Job:
     _loop: asyncio.AbstractEventLoop
 
     def __init__(self, context: Context) -> None:
+        lend_request(context)
         self._context = context
 
     def _run(self) -> Any:
@@ -244,7 +246,7 @@ class _Call(_Job):
 def _adopt(context: Context) -> None:
     """Set the context variables here that code set in a copy of this context."""
     for variable, value in context.items():
-        if variable.get(None) is not value:
+        if variable.get(None) is not value and variable is not flask_request:
             variable.set(value)
 
 

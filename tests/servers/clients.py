@@ -1,10 +1,11 @@
-"""The clients: curl and nghttp as commands, and a websocket over HTTP/2 by hand."""
+"""The clients: curl and nghttp as commands, HTTP/3 and a websocket over HTTP/2 by hand."""
 
 import asyncio
 import contextlib
 import shutil
 import subprocess
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 
 import h2.config
@@ -38,6 +39,65 @@ def curl(*arguments: str) -> Response:
     protocol, status = first.split(" ")[:2]
     pairs = [tuple(line.split(": ", 1)) if ": " in line else (line[:-1], "") for line in lines]
     return Response(int(status), Headers([("protocol", protocol), *pairs]), body)
+
+
+async def over_http3(
+    port: int, cert: Path, *requests: tuple[str, str, list[bytes]]
+) -> list[Response]:
+    """Make requests (method, path and body in pieces) at once over one connection of HTTP/3."""
+    pytest.importorskip("aioquic", reason="aioquic is not installed")
+    from aioquic.asyncio import QuicConnectionProtocol, connect
+    from aioquic.h3.connection import H3_ALPN, H3Connection
+    from aioquic.h3.events import DataReceived, H3Event, HeadersReceived
+    from aioquic.quic.configuration import QuicConfiguration
+    from aioquic.quic.events import QuicEvent
+
+    answers: dict[int, list[H3Event]] = {}
+    open_streams: set[int] = set()
+    changed = asyncio.Event()
+
+    class Client(QuicConnectionProtocol):
+        def __init__(self, *args: Any, **kwargs: Any) -> None:
+            super().__init__(*args, **kwargs)
+            self.http = H3Connection(self._quic)
+
+        def quic_event_received(self, event: QuicEvent) -> None:
+            for answer in self.http.handle_event(event):
+                if isinstance(answer, DataReceived | HeadersReceived):
+                    answers.setdefault(answer.stream_id, []).append(answer)
+                    if answer.stream_ended:
+                        open_streams.discard(answer.stream_id)
+            changed.set()
+
+    configuration = QuicConfiguration(
+        is_client=True, alpn_protocols=H3_ALPN, cafile=str(cert), server_name="localhost"
+    )
+    async with (
+        asyncio.timeout(TIMEOUT),
+        connect("127.0.0.1", port, configuration=configuration, create_protocol=Client) as client,
+    ):
+        streams = []
+        for method, path, pieces in requests:
+            stream = client._quic.get_next_available_stream_id()
+            streams.append(stream)
+            open_streams.add(stream)
+            pseudo = {"method": method, "scheme": "https", "authority": "localhost", "path": path}
+            head = [(f":{name}".encode(), value.encode()) for name, value in pseudo.items()]
+            client.http.send_headers(stream, head, end_stream=not pieces)
+            for number, piece in enumerate(pieces, 1):
+                client.http.send_data(stream, piece, end_stream=number == len(pieces))
+        client.transmit()
+        while open_streams:
+            changed.clear()
+            await changed.wait()
+    return [_response(answers[stream]) for stream in streams]
+
+
+def _response(events: list[Any]) -> Response:
+    """Of the headers, then the data, of a stream."""
+    head = Headers([(name.decode(), value.decode()) for name, value in events[0].headers])
+    body = b"".join(event.data for event in events[1:])
+    return Response(int(head[":status"]), head, body)
 
 
 @contextlib.asynccontextmanager

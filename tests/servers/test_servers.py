@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import pytest
 import websockets
-from clients import TIMEOUT, command, curl, websocket_over_http2
+from clients import TIMEOUT, command, curl, over_http3, websocket_over_http2
 from processes import (
     DENIES,
     HELLO,
@@ -19,6 +19,7 @@ from processes import (
     TESTS,
     Server,
     free_port,
+    free_udp_port,
     make_certificate,
     port_is_free,
     running,
@@ -205,6 +206,69 @@ def test_what_surrounds_a_response_reaches_nghttp(
     answer = command("nghttp", "--verbose", "--header=te: trailers", server.url + path).decode()
 
     assert [] == [sign for sign in signs if sign not in answer]
+
+
+# --- HTTP/3 ---------------------------------------------------------------------------------
+
+PROGRAM = """
+import sys
+from quart import Quart, request
+
+app = Quart(__name__)
+
+@app.route("/<name>", methods=["GET", "POST"])
+async def hello(name):
+    return {"name": name, "version": request.http_version, "length": len(await request.get_data())}
+
+@app.get("/stream")
+async def stream():
+    async def pieces():
+        for _ in range(100):
+            yield b"x" * 10_000
+    return pieces()
+
+if __name__ == "__main__":
+    port, quic_bind, cert, key = sys.argv[1:]
+    app.run(port=int(port), quic_bind=[quic_bind], certfile=cert, keyfile=key)
+"""
+STARTS = {
+    "app.run": "program.py {port} 127.0.0.1:{quic_port} {cert} {key}",
+    "quart run": "-m quart --app program run --port {port} --quic-bind 127.0.0.1:{quic_port}"
+    " --cert {cert} --key {key}",
+}
+
+
+@pytest.mark.parametrize("start", STARTS)
+async def test_http3(start: str, tmp_path: Path) -> None:
+    """Requests, uploads and streams over QUIC, beside HTTP/2 and HTTP/1.1 on another port."""
+    pytest.importorskip("aioquic", reason="aioquic is not installed")
+    cert = make_certificate(tmp_path)
+    (tmp_path / "program.py").write_text(PROGRAM)
+    port, quic_port = free_port(), free_udp_port()
+    arguments = STARTS[start].format(
+        port=port, quic_port=quic_port, cert=cert, key=cert.with_suffix(".key")
+    )
+    with running(port, *arguments.split(), cwd=tmp_path) as process:
+        hello, upload, stream, nothing = await over_http3(
+            quic_port,
+            cert,
+            ("GET", "/hello", []),
+            ("POST", "/upload", [b"x" * 10_000] * 20),
+            ("GET", "/stream", []),
+            ("GET", "/", []),
+        )
+        assert {"name": "hello", "version": "3", "length": 0} == hello.json
+        assert {"name": "upload", "version": "3", "length": 200_000} == upload.json
+        assert (200, 1_000_000) == (stream.status, len(stream.body))
+        assert 404 == nothing.status
+
+        other = await asyncio.to_thread(
+            curl, "--cacert", str(cert), "--http2", f"https://localhost:{port}/hello"
+        )
+        assert {"name": "hello", "version": "2", "length": 0} == other.json
+        assert f'h3=":{quic_port}"' in other.headers["alt-svc"]
+        assert await asyncio.to_thread(process.interrupt) < 5
+        assert "Traceback" not in process.said()
 
 
 # --- websockets -----------------------------------------------------------------------------

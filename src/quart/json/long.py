@@ -3,11 +3,16 @@
 The standard library's parser is C that no other thread can interrupt: 16 MB hold up everybody
 for a second or two. Here it is given pieces; what cannot be taken in pieces goes through the
 library's parser in Python.
+
+What no thread helps against is a document of millions of arrays and objects: the garbage
+collector looks through all of them in one go, again and again while they live, and so does
+whoever frees them. So there is a limit to how many a document may hold.
 """
 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from contextvars import copy_context
 from functools import partial
@@ -16,6 +21,7 @@ from json.scanner import py_make_scanner  # type: ignore[attr-defined]  # not in
 from typing import Any
 
 from flask.json.provider import DefaultJSONProvider, JSONProvider
+from werkzeug.exceptions import RequestEntityTooLarge
 
 from ..threads import off_loop
 
@@ -23,17 +29,52 @@ from ..threads import off_loop
 _VALUE = 4096
 _RUN = 65_536
 
+# In characters: what a trial that fails costs beside its length. When such trials have cost as
+# much as the document is long, there are no more: the rest is left to Python.
+_TRIAL = 256
 
-async def loads_off_loop(provider: JSONProvider, data: bytes) -> Any:
-    """What `provider.loads(data)` gives or raises."""
+# The limit: one array or object for so many bytes of MAX_CONTENT_LENGTH, and never fewer than
+# the default of that allows, which are 1,048,576.
+_BYTES_PER_CONTAINER = 16
+_LEAST_LIMIT = 16 * 1024 * 1024 // _BYTES_PER_CONTAINER
+
+_STRING = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+(?:"|\Z)', re.DOTALL)
+
+
+async def loads_off_loop(provider: JSONProvider, data: bytes, max_size: int | None) -> Any:
+    """What `provider.loads(data)` gives or raises, of a body that may have `max_size` bytes.
+
+    Raises RequestEntityTooLarge for more arrays and objects than one for 16 of these bytes,
+    or than 1,048,576, whichever is more. None is no limit.
+    """
+    if max_size is not None:
+        limit = max(_LEAST_LIMIT, max_size // _BYTES_PER_CONTAINER)
+        if len(data) >= 2 * limit and await off_loop(_holds_more_than, limit, data):
+            raise RequestEntityTooLarge("The JSON document has too many arrays and objects.")
     options: dict[str, Any] = {}
     if type(provider).loads is DefaultJSONProvider.loads:
         options["cls"] = InterruptibleDecoder
     return await off_loop(copy_context().run, partial(provider.loads, data, **options))
 
 
+def _holds_more_than(limit: int, data: bytes) -> bool:
+    """Whether a document has more arrays and objects than `limit`."""
+    brackets = data.count(b"[") + data.count(b"{")
+    if brackets <= limit:
+        return False
+    if b"\0" in data:  # UTF-16 or 32, where a string cannot be told by its bytes
+        return True
+    for string in _STRING.finditer(data):
+        brackets -= string[0].count(b"[") + string[0].count(b"{")
+        if brackets <= limit:
+            return False
+    return True
+
+
 class InterruptibleDecoder(json.JSONDecoder):
     """The standard library's decoder, with the same values and errors, in short steps."""
+
+    _credit: int
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs, object_pairs_hook=_make_dict)
@@ -42,7 +83,23 @@ class InterruptibleDecoder(json.JSONDecoder):
         self.parse_array = self._parse_array
         self.scan_once = py_make_scanner(self)
 
+    def raw_decode(self, s: str, idx: int = 0) -> tuple[Any, int]:
+        self._credit = len(s)
+        return super().raw_decode(s, idx)
+
+    def _try(self, text: str) -> tuple[Any, int] | None:
+        """The value at the beginning of `text` and its end, None if there is none."""
+        try:
+            value: tuple[Any, int] = self._scan(text, 0)
+            return value
+        except (StopIteration, ValueError, RecursionError):
+            self._credit -= len(text) + _TRIAL
+            return None
+
     def _parse_object(self, text_and_start: tuple[str, int], *args: Any) -> tuple[Any, int]:
+        if self._credit < 0:
+            result: tuple[Any, int] = JSONObject(text_and_start, *args)
+            return result
         text, start = text_and_start
         if (short := self._take_value(text, start, "}")) is not None:
             return short
@@ -55,6 +112,9 @@ class InterruptibleDecoder(json.JSONDecoder):
         return members, end
 
     def _parse_array(self, text_and_start: tuple[str, int], scan_once: Any) -> tuple[Any, int]:
+        if self._credit < 0:
+            result: tuple[Any, int] = JSONArray(text_and_start, scan_once)
+            return result
         text, start = text_and_start
         if (short := self._take_value(text, start, "]")) is not None:
             return short
@@ -72,10 +132,8 @@ class InterruptibleDecoder(json.JSONDecoder):
         end = text.find(bracket, start, start + _VALUE) + 1
         if end == 0:
             return None
-        try:
-            return self._scan(text[start - 1 : end], 0)[0], end
-        except (StopIteration, ValueError, RecursionError):
-            return None
+        value = self._try(text[start - 1 : end])
+        return None if value is None else (value[0], end)
 
     def _take_runs(self, text: str, start: int, brackets: str) -> Iterator[tuple[Any, int]]:
         """Runs of whole members from `start` on, each with the index where the next begins."""
@@ -86,7 +144,7 @@ class InterruptibleDecoder(json.JSONDecoder):
             size = min(2 * size, _RUN)
 
     def _take_run(self, text: str, start: int, end: int, brackets: str) -> tuple[Any, int] | None:
-        if len(text) < end:
+        if len(text) < end or self._credit < 0:
             return None
         mark = "," if text.find("},", start, end) < 0 else "},"
         # Which comma is between members, and not within one, only a trial tells.
@@ -96,14 +154,15 @@ class InterruptibleDecoder(json.JSONDecoder):
                 return None
             comma = end + len(mark) - 1
             run = brackets[0] + text[start:comma] + brackets[1]
-            try:
-                members, length = self._scan(run, 0)
-            except (StopIteration, ValueError, RecursionError):
+            value = self._try(run)
+            if value is None:
                 continue
+            members, length = value
             following = WHITESPACE.match(text, comma + 1).end()
             # Nothing before a comma, or the end behind it, is an error for the other parser.
             if members and length == len(run) and not text.startswith(brackets[1], following):
                 return members, following
+            self._credit -= len(run)
         return None
 
 

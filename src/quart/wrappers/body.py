@@ -14,11 +14,13 @@ from collections.abc import (
     AsyncIterator,
     Awaitable,
     Callable,
+    Coroutine,
     Generator,
     Iterable,
 )
-from io import SEEK_END, BytesIO
-from os import PathLike
+from contextlib import asynccontextmanager
+from io import SEEK_END, BufferedReader, BytesIO, FileIO
+from os import PathLike, fstat
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Any
@@ -56,6 +58,7 @@ class Body:
         self._received = 0
         self._dropped = False
         self._arrival: asyncio.Event | None = None
+        self._receiving = False
         self._received_one: asyncio.Event | None = None
 
     def append(self, data: bytes) -> None:
@@ -90,13 +93,14 @@ class Body:
         return self
 
     async def __anext__(self) -> bytes:
-        while True:
+        if self._chunks:
+            self._check_limit()  # which may have been set since they came
+        while not self._chunks:
             self._check_limit()
-            if self._chunks:
-                return self._chunks.popleft()
             if self.complete:
                 raise StopAsyncIteration
             await self._receive()
+        return self._chunks.popleft()
 
     def __await__(self) -> Generator[Any, None, bytes]:
         return self.read().__await__()
@@ -130,10 +134,12 @@ class Body:
     async def _receive(self) -> None:
         """Wait until there is more than before, or the end."""
         # One reader receives, for a message reaches one only; the others look again after it.
-        if self._received_one is not None:
+        if self._receiving:
+            if self._received_one is None:
+                self._received_one = asyncio.Event()
             await self._received_one.wait()
             return
-        self._received_one = asyncio.Event()
+        self._receiving = True
         try:
             waiting = (self._next_arrival if self.source is None else self.source)().__await__()
             # PERF: a message that is already there comes without suspending, so the first step
@@ -151,8 +157,10 @@ class Body:
                     raise
                 raise RequestTimeout() from None
         finally:
-            self._received_one.set()
-            self._received_one = None
+            self._receiving = False
+            if self._received_one is not None:
+                self._received_one.set()
+                self._received_one = None
 
     async def _next_arrival(self) -> None:
         self._arrival = asyncio.Event()
@@ -160,9 +168,11 @@ class Body:
 
 
 class Started:
-    """Awaits the rest of an awaitable whose first step gave `blocker`, for its result."""
+    """Awaits the rest of a coroutine whose first step gave `blocker`, for its result."""
 
-    def __init__(self, rest: Generator[Any, Any, Any], blocker: Any) -> None:
+    def __init__(
+        self, rest: Generator[Any, Any, Any] | Coroutine[Any, Any, Any], blocker: Any
+    ) -> None:
         self.rest = rest
         self.blocker = blocker
 
@@ -280,7 +290,7 @@ async def _walk(items: list[Any] | tuple[Any, ...]) -> AsyncIterator[Any]:
         yield item
 
 
-class _SizedBody(ResponseBody):
+class SizedBody(ResponseBody):
     """A body of known size, read piece by piece: the bytes [begin, end) of `size`."""
 
     buffer_size = 256 * 1024
@@ -307,6 +317,28 @@ class _SizedBody(ResponseBody):
     @abstractmethod
     async def _read(self, size: int) -> bytes: ...
 
+    @asynccontextmanager
+    async def descriptor(self) -> AsyncIterator[IO[bytes] | None]:
+        """An open file of the operating system that holds the bytes [begin, end), or None.
+
+        A server may send them from there. None is for what is empty, in memory, shorter than it
+        was, or not what a file holds (a compressed file has a descriptor too).
+        """
+        file: IO[bytes] | None = None
+        if self.begin < self.end:
+            file = await off_loop(self._plain_file)
+        try:
+            yield file
+        finally:
+            if file is not None:
+                self._release(file)
+
+    def _plain_file(self) -> IO[bytes] | None:
+        return None
+
+    def _release(self, file: IO[bytes]) -> None:
+        pass
+
     async def make_conditional(self, begin: int, end: int | None) -> int:
         if begin or end is not None:
             _raise_if_invalid_range(begin, end, self.size)
@@ -315,7 +347,7 @@ class _SizedBody(ResponseBody):
         return self.size
 
 
-class FileBody(_SizedBody):
+class FileBody(SizedBody):
     """The file at `file_path`, read in the file threads in pieces of `buffer_size` bytes.
 
     `begin` and `end` are the offsets of what is sent, of a file that had `size` bytes. One that
@@ -359,6 +391,21 @@ class FileBody(_SizedBody):
         except OSError:
             return False
 
+    def _plain_file(self) -> IO[bytes] | None:
+        if type(self)._read is not FileBody._read:
+            return None
+        try:
+            file = open(self.file_path, "rb", buffering=0)  # noqa: SIM115 (_release closes it)
+        except OSError:
+            return None  # reading it fails too, and says so
+        if fstat(file.fileno()).st_size < self.end:
+            file.close()
+            return None
+        return file
+
+    def _release(self, file: IO[bytes]) -> None:
+        file.close()  # at once, for a cancelled request too: nothing is written that could wait
+
     def _open(self) -> bytes:
         file = open(self.file_path, "rb", buffering=0)  # noqa: SIM115 (it is closed later)
         try:
@@ -381,7 +428,7 @@ class FileBody(_SizedBody):
         return b"" if self._file is None else await off_loop(self._file.read, size)
 
 
-class IOBody(_SizedBody):
+class IOBody(SizedBody):
     """A seekable binary file object: BytesIO is read on the loop, all others in the threads."""
 
     def __init__(self, io_stream: IO[bytes], *, buffer_size: int | None = None) -> None:
@@ -410,6 +457,13 @@ class IOBody(_SizedBody):
         if isinstance(self.io_stream, BytesIO):
             return self.io_stream.read(size)
         return await off_loop(self.io_stream.read, size)
+
+    def _plain_file(self) -> IO[bytes] | None:
+        stream: Any = self.io_stream
+        raw = stream.raw if type(stream) is BufferedReader else stream
+        if type(raw) is not FileIO or type(self)._read is not IOBody._read:
+            return None
+        return None if fstat(raw.fileno()).st_size < self.end else raw
 
 
 class MultiRangeBody(ResponseBody):

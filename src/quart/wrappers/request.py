@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from functools import cached_property
 from types import EllipsisType
 from typing import TYPE_CHECKING, Any, Literal, Protocol, Self, overload
 
@@ -50,6 +51,7 @@ class Connection(Protocol):
     async def pull_body(self) -> None: ...
     async def is_disconnected(self) -> bool: ...
     async def send_early_hints(self, links: Iterable[str]) -> None: ...
+    async def send_push_promise(self, path: str, headers: Headers) -> None: ...
 
 
 def _config(key: str, default: Any) -> Any:
@@ -98,7 +100,6 @@ class Request(BaseRequestWebsocket):
 
     #: The connection it came by, which receives its body and knows whether the client is there.
     _connection: Connection | None = None
-    _send_push_promise: Callable[[str, Headers], Awaitable[None]] | None = None
 
     # PERF: state that most requests never have lives on the class until it is needed.
     _body: Body | None = None
@@ -356,7 +357,8 @@ class Request(BaseRequestWebsocket):
 
         What is no JSON goes to `on_json_loading_failed`, or is None if `silent`. With the config
         key JSON_REQUIRES_CONTENT_TYPE another content type raises UnsupportedMediaType, as in
-        Flask.
+        Flask. Raises RequestEntityTooLarge for more arrays and objects than one for 16 bytes of
+        `max_content_length`, or than 1,048,576, whichever is more.
         """
         if cache and self._cached_json[silent] is not ...:
             return self._cached_json[silent]
@@ -371,7 +373,9 @@ class Request(BaseRequestWebsocket):
             if len(data) < LONG_JSON:
                 value = loud = quiet = self.json_module.loads(data)
             else:
-                value = loud = quiet = await loads_off_loop(self.json_module, data)
+                value = loud = quiet = await loads_off_loop(
+                    self.json_module, data, self.max_content_length
+                )
         except (ValueError, RecursionError) as error:
             if silent:
                 value = quiet = None
@@ -398,6 +402,12 @@ class Request(BaseRequestWebsocket):
         raise BadRequest()
 
     # Push
+
+    if not TYPE_CHECKING:
+
+        @cached_property
+        def _send_push_promise(self) -> Callable[[str, Headers], Awaitable[None]] | None:
+            return None if self._connection is None else self._connection.send_push_promise
 
     @waits_in_threads
     async def send_push_promise(self, path: str) -> None:

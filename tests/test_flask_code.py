@@ -1,0 +1,334 @@
+"""Code written for Flask, which imports from `flask`, finds the connection that is handled here."""
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+import flask
+import pytest
+from asgi import connect, get, post, request
+
+import quart
+from quart import Quart
+from quart.utils import run_sync
+
+
+@pytest.fixture
+def app(tmp_path: Path) -> Quart:
+    app = Quart("flask_code", root_path=str(tmp_path))
+    app.secret_key = "secret"
+    return app
+
+
+async def test_the_application_and_g(app: Quart) -> None:
+    """`flask.current_app` and `flask.g` are those of Quart, in async code too."""
+
+    @app.before_request
+    async def before() -> None:
+        flask.g.value = "kept"
+
+    @app.get("/")
+    async def view() -> str:
+        assert flask.current_app == app
+        return f"{flask.current_app.name} {quart.g.value} {flask.has_app_context()}"
+
+    assert "flask_code kept True" == (await get(app, "/")).text
+    assert not flask.has_app_context()
+
+
+async def test_the_request_in_sync_views(app: Quart) -> None:
+    """A `def` view reads `flask.request`, body included, and `flask.session`."""
+
+    @app.post("/echo/<name>")
+    def view(name: str) -> dict[str, Any]:
+        flask.session["seen"] = name
+        return {
+            "there": flask.has_request_context(),
+            "path": flask.request.path,
+            "form": flask.request.form["key"],
+            "url": flask.url_for("view", name="x"),
+            "same": flask.request._get_current_object() is quart.request._get_current_object(),
+        }
+
+    response = await post(app, "/echo/ada", form={"key": "value"})
+
+    expected = {
+        "there": True,
+        "path": "/echo/ada",
+        "form": "value",
+        "url": "/echo/x",
+        "same": True,
+    }
+    assert expected == response.json
+    assert "session=" in response.headers["Set-Cookie"]
+
+
+async def test_what_flask_makes_of_it(app: Quart) -> None:
+    """Flask's `jsonify`, `flash`, `after_this_request` and `render_template_string` work."""
+
+    @app.context_processor
+    async def processor() -> dict[str, str]:
+        return {"from_processor": "processed"}
+
+    @app.get("/")
+    def view() -> flask.Response:
+        @flask.after_this_request
+        def after(response: flask.Response) -> flask.Response:
+            response.headers["X-After"] = "yes"
+            return response
+
+        flask.flash("flashed")
+        text = flask.render_template_string(
+            "{{ from_processor }} {{ request.path }} {{ get_flashed_messages()[0] }}"
+        )
+        return flask.jsonify(text=text)
+
+    response = await get(app, "/")
+
+    assert {"text": "processed / flashed"} == response.json
+    assert "yes" == response.headers["X-After"]
+
+
+async def test_sync_generators(app: Quart) -> None:
+    """A sync generator, which a thread advances, sees the request."""
+
+    @app.get("/streamed")
+    async def view() -> Any:
+        def generate() -> Any:
+            yield flask.request.path
+
+        return generate()
+
+    assert "/streamed" == (await get(app, "/streamed")).text
+
+
+async def test_flasks_request_stays_in_its_thread(app: Quart) -> None:
+    """What a thread was lent is not left to the code that follows it on the loop."""
+
+    @app.before_request
+    def sync() -> None:
+        assert flask.has_request_context()
+
+    @app.get("/")
+    async def view() -> str:
+        return str(flask.has_request_context())
+
+    assert "False" == (await get(app, "/")).text
+    assert not await run_sync(flask.has_request_context)()
+
+
+async def test_websockets_have_no_request(app: Quart) -> None:
+    """In a websocket Flask finds the application, and no request."""
+
+    @app.websocket("/ws")
+    async def ws() -> None:
+        there = await run_sync(lambda: (flask.has_app_context(), flask.has_request_context()))()
+        await quart.websocket.send(str(there))
+
+    async with connect(app, "/ws") as ws_:
+        assert "(True, False)" == await ws_.receive()
+
+
+async def test_a_context_of_flasks_own(app: Quart) -> None:
+    """A Flask application that a view uses in passing has its own context meanwhile."""
+    other = flask.Flask("other")
+
+    @other.get("/")
+    def inner() -> str:
+        return f"{flask.current_app.name} {quart.has_request_context()}"
+
+    @app.get("/")
+    def view() -> str:
+        text = other.test_client().get("/").text
+        return f"{text}, {flask.current_app.name} {quart.has_request_context()}"
+
+    assert "other False, flask_code True" == (await get(app, "/")).text
+
+
+async def test_blueprints_of_flasks_own(app: Quart, tmp_path: Path) -> None:
+    """A `flask.Blueprint` brings its views, hooks, static files and those of one inside it."""
+    for name in ("outer", "inner"):
+        (tmp_path / name / "static").mkdir(parents=True)
+        (tmp_path / name / "static" / "file.txt").write_text(name)
+    outer, inner = (
+        flask.Blueprint(
+            name,
+            name,
+            static_folder="static",
+            url_prefix=f"/{name}",
+            root_path=str(tmp_path / name),
+        )
+        for name in ("outer", "inner")
+    )
+
+    @inner.before_request
+    def before() -> None:
+        flask.g.before = "before"
+
+    @inner.get("/")
+    def view() -> str:
+        return f"{flask.g.before} {flask.request.blueprint}"
+
+    outer.register_blueprint(inner)
+    app.register_blueprint(outer)
+
+    assert "before outer.inner" == (await get(app, "/outer/inner/")).text
+    assert "outer" == (await get(app, "/outer/static/file.txt")).text
+    assert "inner" == (await get(app, "/outer/inner/static/file.txt")).text
+    assert 404 == (await get(app, "/outer/static/nothing")).status
+
+
+async def test_ensure_sync(app: Quart) -> None:
+    """It leaves a sync function alone; of an async one sync code gets the result."""
+
+    def sync() -> str:
+        return "sync"
+
+    async def work(word: str) -> str:
+        await asyncio.sleep(0)
+        return f"{word} {quart.request.path}"
+
+    @app.get("/sync")
+    def in_a_thread() -> str:
+        return app.ensure_sync(work)("thread")
+
+    assert app.ensure_sync(sync) is sync
+    assert "thread /sync" == (await get(app, "/sync")).text
+
+
+async def test_async_views_behind_sync_decorators(app: Quart) -> None:
+    """A decorator for Flask calls `current_app.ensure_sync(view)`, and may change the result."""
+
+    def decorated(*args: Any, **kwargs: Any) -> str:
+        return flask.current_app.ensure_sync(view)(*args, **kwargs).upper()
+
+    async def view(name: str) -> str:
+        return f"hello {name}"
+
+    app.add_url_rule("/<name>", "view", decorated)
+
+    assert "HELLO ADA" == (await get(app, "/ada")).text
+
+
+async def test_sync_error_handling_of_an_extension(app: Quart) -> None:
+    """`handle_user_exception` may be replaced by a sync function that gives a response."""
+    original = app.handle_user_exception
+
+    def router(error: Exception) -> Any:
+        if isinstance(error, KeyError):
+            return app.response_class("routed", 418)
+        return original(error)
+
+    app.handle_user_exception = router  # type: ignore[method-assign]
+
+    @app.get("/<name>")
+    async def view(name: str) -> str:
+        raise {"key": KeyError, "zero": ZeroDivisionError}[name]
+
+    @app.errorhandler(ZeroDivisionError)
+    async def handler(error: Exception) -> str:
+        return "handled"
+
+    assert (418, "routed") == ((await get(app, "/key")).status, (await get(app, "/key")).text)
+    assert "handled" == (await get(app, "/zero")).text
+
+
+async def test_make_response_of_several_arguments(app: Quart) -> None:
+    """Several arguments stand for the tuple that a view would return."""
+
+    @app.get("/")
+    async def view() -> quart.Response:
+        return await app.make_response("text", 201, {"X-Key": "value"})
+
+    response = await get(app, "/")
+
+    assert (201, "text", "value") == (response.status, response.text, response.headers["X-Key"])
+
+
+# Templates rendered by sync code
+
+
+async def test_a_template_rendered_on_the_loop(app: Quart) -> None:
+    """`template.render()` works on the loop, where the template waits for nothing."""
+
+    @app.get("/")
+    async def view() -> str:
+        template = app.jinja_env.from_string("{% for n in numbers %}{{ n }}{% endfor %}")
+        return template.render(numbers=[1, 2]) + "".join(template.generate(numbers=[3]))
+
+    assert "123" == (await get(app, "/")).text
+
+
+async def test_a_template_that_waits_on_the_loop(app: Quart) -> None:
+    """One that waits for something says how to render it."""
+
+    async def slow() -> str:
+        await asyncio.sleep(0)
+        return "slow"
+
+    template = app.jinja_env.from_string("{{ slow() }}")
+
+    with pytest.raises(RuntimeError, match="render_async"):
+        template.render(slow=slow)
+    assert "slow" == await run_sync(template.render)(slow=slow)
+
+
+def test_a_template_without_a_loop(app: Quart) -> None:
+    """Without a loop, as in a command or a thread of one's own, one is made."""
+
+    async def value() -> str:
+        await asyncio.sleep(0)
+        return "value"
+
+    assert "value" == app.jinja_env.from_string("{{ value() }}").render(value=value)
+
+
+# Copies of contexts
+
+
+async def test_a_copy_entered_within_its_context(app: Quart) -> None:
+    """It is the same context once more: `g` is shared, and nothing is torn down twice."""
+    events = []
+    app.teardown_request(lambda error: events.append("request"))
+    app.teardown_appcontext(lambda error: events.append("app"))
+
+    @app.get("/")
+    async def view() -> str:
+        quart.g.value = "shared"
+        async with quart.globals.app_ctx.copy():
+            events.append(quart.g.value)
+            quart.g.value = "changed"
+        events.append(quart.g.value)
+        return quart.request.path
+
+    assert "/" == (await get(app, "/")).text
+    assert ["shared", "changed", "request", "app"] == events
+
+
+async def test_a_copy_entered_later(app: Quart) -> None:
+    """After the request it is a context of its own, closed when it is left."""
+    events = []
+    copies = []
+    app.teardown_appcontext(lambda error: events.append("app"))
+
+    @app.get("/")
+    async def view() -> str:
+        quart.g.value = "of the request"
+        copies.append(quart.globals.app_ctx.copy())
+        return ""
+
+    await request(app, "GET", "/")
+    async with copies[0]:
+        events.append(quart.g.get("value", "nothing"))
+        events.append(quart.request.path)
+
+    assert ["app", "nothing", "/", "app"] == events
+
+
+def test_a_copy_without_a_loop(app: Quart) -> None:
+    """`with` outside a loop does the same."""
+    with app.app_context() as ctx:
+        quart.g.value = "shared"
+        with ctx.copy():
+            assert "shared" == quart.g.value
+        assert "shared" == quart.g.value
