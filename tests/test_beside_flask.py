@@ -284,6 +284,14 @@ def after_request_without_a_return(side: Side) -> Any:
     return side.view(lambda: "x")
 
 
+def error_handler_without_a_return(side: Side) -> Any:
+    @side.app.errorhandler(404)
+    def forgetful(error: Any) -> None:
+        pass
+
+    return side.ask("/nowhere")
+
+
 def file_in_a_form_without_files(side: Side) -> Any:
     side.app.debug = True
     return side.view(
@@ -343,6 +351,10 @@ IN_OTHER_WORDS: dict[str, tuple[Mistake, list[str]]] = {
     "an after_request that returns None": (
         after_request_without_a_return,
         ["forgetful", "None", "response"],
+    ),
+    "an error handler that returns None": (
+        error_handler_without_a_return,
+        ["forgetful", "None", "return"],
     ),
 }
 

@@ -150,8 +150,11 @@ SHOWN_BY = {
     "context variables set in sync hooks and views were lost": [
         "test_line.py::test_sync_and_async_hooks_keep_their_order",
     ],
-    "an `after_request` function that returned None failed somewhere later": [
+    "an `after_request` function or error handler that returned None failed": [
         "test_beside_flask.py::test_the_same_error_in_other_words",
+    ],
+    "a sync function in the place of `handle_user_exception` and the like": [
+        "test_flask_code.py::test_sync_error_handling_of_an_extension",
     ],
     "callables with an `async __call__` failed as views": [
         "test_line.py::test_callable_objects",

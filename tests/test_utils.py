@@ -4,6 +4,7 @@ import asyncio
 import functools
 import gc
 import os
+import subprocess
 import sys
 import threading
 import time
@@ -630,6 +631,24 @@ async def test_an_async_function_made_sync_cannot_be_called_on_a_loop() -> None:
         async_to_sync(shout)("word")
     with pytest.raises(RuntimeError, match=r"Shout object at .* is async"):
         async_to_sync(Shout())("word")
+
+
+def test_an_async_function_is_made_sync_without_asgiref() -> None:
+    """Flask needs that package for it; here it can be missing."""
+    program = """
+import sys
+sys.modules["asgiref"] = None
+from quart import Quart
+async def seven():
+    return 7
+app = Quart(__name__)
+print(app.ensure_sync(seven)(), app.async_to_sync(seven)())
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=False
+    )
+
+    assert ("7 7\n", "") == (done.stdout, done.stderr)
 
 
 def test_an_async_function_made_sync_is_seen_as_sync() -> None:

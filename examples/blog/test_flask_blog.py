@@ -86,7 +86,8 @@ def test_passwords_are_hashed(app, client):
 
 def test_login_and_logout(client):
     with client:
-        response = join(client)
+        join(client)
+        response = client.get("/")
         assert "Log ada out" in response.text
         assert {"person_id": 1} == dict(session)
         assert "ada" == g.person["name"]

@@ -86,7 +86,8 @@ async def test_passwords_are_hashed(app, client):
 
 async def test_login_and_logout(client):
     async with client:
-        response = await join(client)
+        await join(client)
+        response = await client.get("/")
         assert "Log ada out" in response.text
         assert {"person_id": 1} == dict(session)
         assert "ada" == g.person["name"]

@@ -503,7 +503,7 @@ class Dispatch(App):
             handler = self._handler_for(ctx, error)
         if handler is None:
             raise error
-        return await self._call_handler(handler, error)
+        return await self._call_handler(ctx, handler, error)
 
     async def handle_http_exception(self, ctx: Any = None, error: Any = None) -> Any:
         """The value of the handler registered for an HTTPException, else the exception itself.
@@ -517,7 +517,7 @@ class Dispatch(App):
         handler = self._handler_for(ctx, error)
         if handler is None:
             return error
-        return await self._call_handler(handler, error)
+        return await self._call_handler(ctx, handler, error)
 
     async def handle_exception(self, ctx: Any = None, error: Any = None) -> Any:
         """The response to an error that nothing handled: a logged 500, or the error raised on.
@@ -545,7 +545,7 @@ class Dispatch(App):
         handler = self._handler_for(ctx, server_error)
         result: Any = server_error
         if handler is not None:
-            result = await self._call_handler(handler, server_error)
+            result = await self._call_handler(ctx, handler, server_error)
         return await ctx.stages.finalize_request(ctx, result, from_error_handler=True)
 
     handle_websocket_exception = handle_exception
@@ -597,10 +597,14 @@ class Dispatch(App):
         handler: Callable[..., Any] | None = find(error, ctx.blueprint_names[:0:-1])
         return handler
 
-    async def _call_handler(self, handler: Any, error: BaseException) -> Any:
-        if not is_coroutine_callable(handler):
-            handler = self.ensure_async(handler)
-        return await handler(error)
+    async def _call_handler(self, ctx: AppContext, handler: Any, error: BaseException) -> Any:
+        result = await self.ensure_async(handler)(error)
+        if result is None and ctx.kind is REQUEST:
+            raise TypeError(
+                f"The error handler {_name_of(handler)} returned None, or ended without a return"
+                " statement; it has to return what a view may return."
+            )
+        return result
 
     # Calling user code
 
@@ -992,6 +996,10 @@ def _keep_error(errors: list[BaseException], error: BaseException) -> None:
         errors.append(error)
 
 
+def _name_of(func: Any) -> str:
+    return getattr(func, "__qualname__", None) or repr(func)
+
+
 def _current_view() -> str:
     ctx = _cv_app.get(None)
     endpoint = ctx.request_websocket.endpoint if ctx is not None and ctx.kind else None
@@ -1027,8 +1035,7 @@ def _through_sync(
 
 
 def _lost_response(hook: Any) -> TypeError:
-    name = getattr(hook, "__qualname__", repr(hook))
     return TypeError(
-        f"{name} returned None after the request, or ended without a return statement;"
+        f"{_name_of(hook)} returned None after the request, or ended without a return statement;"
         " it has to return the response."
     )
