@@ -47,13 +47,13 @@ class Worker:
         self.framework = framework
         command = [str(framework.python), str(BENCH / "bodies_worker.py"), framework.apps]
         self.process = subprocess.Popen(
-            [*command, str(framework.distribution), folder],
+            [*command, folder],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
             bufsize=1,
         )
-        self.version = self._read()["version"]
+        self._read()  # it is ready
 
     def measure(self, work: str, times: int) -> dict[str, float]:
         print(json.dumps({"work": work, "times": times}), file=self.process.stdin)
@@ -78,25 +78,33 @@ class Worker:
         self.process.stdout.close()
 
 
-def compare(workers: list[Worker], works: list[str], rounds: int) -> list[list[str]]:
-    """A row of medians for each work, in milliseconds."""
-    rows = []
-    for work in works:
+def compare(frameworks: list[Framework], work: str, rounds: int, folder: str) -> list[str]:
+    """A row of medians, in milliseconds, of new processes: memory remembers what was before."""
+    with ExitStack() as stack:
+        workers = [
+            stack.enter_context(closing(Worker(framework, folder))) for framework in frameworks
+        ]
         times = {}
         for worker in workers:
-            guess = worker.measure(work, 2)["cpu"]
+            worker.measure(work, 3)
+            guess = worker.measure(work, 1)["cpu"]
             times[worker] = max(1, round(TURN / max(guess, 1e-6)))
         figures: dict[Worker, list[float]] = {worker: [] for worker in workers}
         for _ in range(rounds):
             for worker in random.sample(workers, len(workers)):
                 figures[worker].append(worker.measure(work, times[worker])["cpu"] * 1000)
-        cells = []
-        for worker in workers:
-            first, median, third = statistics.quantiles(figures[worker], n=4, method="inclusive")
-            cells.append(f"{median:.3f} ({first:.3f}-{third:.3f})")
-        rows.append([WORKS[work].title, *cells])
-        print("|", " | ".join(rows[-1]), "|", file=sys.stderr, flush=True)
-    return rows
+    row = [WORKS[work].title]
+    for worker in workers:
+        first, median, third = statistics.quantiles(figures[worker], n=4, method="inclusive")
+        row.append(f"{median:.3f} ({first:.3f}-{third:.3f})")
+    print("|", " | ".join(row), "|", file=sys.stderr, flush=True)
+    return row
+
+
+def version_of(framework: Framework) -> str:
+    code = f"import importlib.metadata as m; print(m.version({framework.distribution!r}))"
+    command = [str(framework.python), "-c", code]
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
 
 
 # --- what is held, in bytes
@@ -274,13 +282,11 @@ def main() -> None:
         folder = stack.enter_context(tempfile.TemporaryDirectory())
         with Path(folder, "large.bin").open("wb") as file:
             file.write(os.urandom(1024 * 1024) * (STATIC_SIZE // 1024 // 1024))
-        workers = [
-            stack.enter_context(closing(Worker(framework, folder))) for framework in frameworks
-        ]
-        rows = compare(workers, options.works.split(","), options.rounds)
+        works = options.works.split(",")
+        rows = [compare(frameworks, work, options.rounds, folder) for work in works]
     titles = [["milliseconds of CPU for one request", *(f.title for f in frameworks)]]
     parts.append(report.table(titles + rows))
-    versions = ", ".join(f"{worker.framework.title} {worker.version}" for worker in workers)
+    versions = ", ".join(f"{f.title} {version_of(f)}" for f in frameworks)
     parts.append(
         f"Measured {datetime.date.today()}: medians (quartiles) of {options.rounds} interleaved"
         f" rounds, CPython {platform.python_version()}, {report.processor()},"

@@ -1,12 +1,11 @@
 """One framework with bodies in and out, in a process that does as it is told on standard input.
 
 A line of JSON, `{"work": name, "times": n}`, is answered by another: seconds of CPU time and of
-the clock for one request of that work, at the ASGI seam.
+the clock for one request of that work, at the ASGI seam. The first answer of each is looked at.
 """
 
 import asyncio
 import importlib
-import importlib.metadata
 import json
 import os
 import sys
@@ -81,21 +80,24 @@ async def measure(app: App, work: Work, state: dict[str, Any], times: int) -> di
 
 
 def main() -> None:
-    name, distribution, folder = sys.argv[1:]
+    name, folder = sys.argv[1:]
+    right: set[str] = set()
     answers = os.fdopen(os.dup(1), "w", buffering=1)
     os.dup2(2, 1)
     app = importlib.import_module(f"apps.bodies.{name}").make_app(folder)
     with asyncio.Runner() as runner:
         lifespan = Lifespan(app)
         runner.run(lifespan.start())
-        print(json.dumps({"version": importlib.metadata.version(distribution)}), file=answers)
+        print(json.dumps({"ready": True}), file=answers)
         for line in sys.stdin:
             command = json.loads(line)
             work = WORKS[command["work"]]
             try:
-                answer = runner.run(ask(app, work, lifespan.state, keep=True))
-                if not work.is_right(answer):
-                    raise WrongAnswer(f"{work.name}: {answer[:100]!r}")
+                if work.name not in right:
+                    answer = runner.run(ask(app, work, lifespan.state, keep=True))
+                    if not work.is_right(answer):
+                        raise WrongAnswer(f"{work.name}: {answer[:100]!r}")
+                    right.add(work.name)
                 result = runner.run(measure(app, work, lifespan.state, command["times"]))
             except Exception as error:
                 result = {"error": f"{type(error).__name__}: {error}"}

@@ -4,6 +4,7 @@ import asyncio
 import io
 from pathlib import Path
 from typing import Any, ClassVar
+from urllib.parse import urlencode
 
 import pytest
 from asgi import post, stream
@@ -383,6 +384,29 @@ async def test_the_limits_of_one_form() -> None:
     assert 413 == (await send(app, part("a", b"1234") + b"--b--", MULTIPART)).status
 
 
+async def test_the_limits_of_a_route() -> None:
+    """A route has limits of its own, above or below those of the application."""
+    app = make_app(view_form, max_form_memory_size=3, max_form_parts=2)
+    app.add_url_rule(
+        "/large", "large", view_form, methods=["POST"], max_form_memory_size=None, max_form_parts=9
+    )
+    app.config.update(MAX_FORM_MEMORY_SIZE=100, MAX_FORM_PARTS=4)
+    headers = {"content-type": MULTIPART}
+    for body, status, large in [
+        (part("a", b"123") + part("b", b""), 200, 200),
+        (part("a", b"1234"), 413, 200),
+        (part("a", b"x" * 101), 413, 200),
+        (part("a", b"") * 3, 413, 200),
+        (part("a", b"") * 9, 413, 200),
+        (part("a", b"") * 10, 413, 413),
+    ]:
+        whole = body + b"--b--"
+        assert status == (await send(app, whole, MULTIPART)).status
+        assert large == (await post(app, "/large", body=whole, headers=headers)).status
+    assert 413 == (await send(app, b"a=12", FORM)).status
+    assert 200 == (await post(app, "/large", body=b"a=12", headers={"content-type": FORM})).status
+
+
 async def test_a_limit_of_none_is_no_limit() -> None:
     """None lifts the limits."""
 
@@ -475,6 +499,22 @@ async def test_a_form_cut_anywhere_parses_the_same(data: st.DataObject) -> None:
     assert [content.decode() for content, is_file in zip(parts, names, strict=True) if is_file] == [
         file[3] for file in response.json["files"]
     ]
+
+
+@given(data=st.data())
+@settings(deadline=None, max_examples=60)
+async def test_a_urlencoded_form_cut_anywhere_parses_the_same(data: st.DataObject) -> None:
+    """Within an escape too."""
+    pairs = data.draw(st.lists(st.tuples(st.text(max_size=5), st.text(max_size=5)), max_size=5))
+    body = urlencode(pairs).encode()
+    cuts = sorted(data.draw(st.sets(st.integers(0, len(body)), max_size=8)))
+    pieces = [body[i:j] for i, j in zip([0, *cuts], [*cuts, len(body)], strict=True)]
+    response = await send(make_app(view_form), pieces, FORM)
+    names = dict.fromkeys(name for name, _ in pairs)
+
+    assert [[name, value] for first in names for name, value in pairs if name == first] == (
+        response.json["form"]
+    )
 
 
 # --- uploads
@@ -734,6 +774,26 @@ async def test_multipart_pulls_what_is_read() -> None:
             http.body(b"x" * 65536, more=True)
         assert 200 == (await http.response()).status
         assert 16 >= http.received
+
+
+async def test_the_parts_that_come_one_by_one_are_counted() -> None:
+    """MAX_FORM_PARTS holds for them too, and so does MAX_CONTENT_LENGTH."""
+    seen: list[str] = []
+
+    async def view() -> Any:
+        async for piece in request.multipart():
+            seen.append(piece.name)
+        return ""
+
+    app = make_app(view, max_form_parts=2)
+    body = part("a", b"x" * 1000) * 3 + b"--b--"
+    pieces = [body[index : index + 500] for index in range(0, len(body), 500)]
+
+    assert 413 == (await send(app, pieces, MULTIPART)).status
+    assert ["a", "a"] == seen
+    app = make_app(view, max_content_length=1500)
+    assert 413 == (await send(app, pieces, MULTIPART)).status
+    assert ["a", "a"] == seen[2:]
 
 
 async def test_multipart_of_another_content_type() -> None:

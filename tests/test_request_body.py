@@ -356,6 +356,12 @@ async def test_body_timeout_of_one_request() -> None:
         assert b"late" == (await http.response()).body
 
 
+async def test_body_timeout_of_a_route() -> None:
+    """A route has its own."""
+    async with stream(make_app(read_data, body_timeout=0.01), "POST") as http:
+        assert 408 == (await http.response()).status
+
+
 # --- JSON
 
 

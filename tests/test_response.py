@@ -266,16 +266,26 @@ async def test_iter_encode() -> None:
 async def test_a_sync_iterable_is_advanced_in_batches() -> None:
     """In threads other than the loop's; every item arrives."""
     threads = set()
+    wakes = 0
+    loop = asyncio.get_running_loop()
+    wake = loop.call_soon_threadsafe
+
+    def counted(*args: Any, **kwargs: Any) -> Any:
+        nonlocal wakes
+        wakes += 1
+        return wake(*args, **kwargs)
 
     def items() -> Iterator[str]:
         for number in range(2000):
             threads.add(threading.current_thread())
             yield str(number)
 
+    loop.call_soon_threadsafe = counted  # type: ignore[method-assign]
     async with IterableBody(items()) as body:
         assert 2000 == len([item async for item in body])
 
     assert threading.current_thread() not in threads
+    assert 500 > wakes > 0
 
 
 async def test_items_of_a_slow_iterable_are_not_held_back() -> None:

@@ -19,7 +19,7 @@ from werkzeug.datastructures import Headers
 from werkzeug.exceptions import NotFound
 
 from . import signals
-from .utils import encode_headers
+from .utils import encode_headers, printable
 from .wrappers import ClientDisconnectedError, Request, Response, Websocket
 from .wrappers.base import ScopeHeaders, clean_path
 from .wrappers.body import FileBody, SizedBody, Started
@@ -431,7 +431,7 @@ class ASGIHTTPConnection(_ASGIConnection[Request]):
                 raise
             self.app.logger.error(
                 "The response to %s [%s] took longer than its timeout of %s s and was cut off",
-                self.connection.path,
+                printable(self.connection.path),
                 self.connection.method,
                 seconds,
             )

@@ -42,7 +42,7 @@ from .globals import _cv_app
 from .kinds import REQUEST, WEBSOCKET
 from .routing import QuartMap
 from .sessions import SecureCookieSessionInterface, SessionInterface
-from .utils import async_to_sync, is_coroutine_callable, run_sync
+from .utils import async_to_sync, is_coroutine_callable, printable, run_sync
 from .wrappers import (
     BaseRequestWebsocket,
     ClientDisconnectedError,
@@ -570,7 +570,7 @@ class Dispatch(App):
         where = "application"
         if ctx is not None and ctx.kind is not None:
             connection = ctx.request_websocket
-            where = f"{ctx.kind.word} {connection.path} [{connection.method}]"
+            where = f"{ctx.kind.word} {printable(connection.path)} [{connection.method}]"
         self.logger.error(f"Exception on {where}", exc_info=exc_info)
 
     def raise_routing_exception(self, request: BaseRequestWebsocket) -> NoReturn:

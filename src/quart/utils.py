@@ -539,3 +539,8 @@ def _source_files() -> list[str]:
 def restart() -> None:
     """Replace this process by a new one with the same command line."""
     os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])
+
+
+def printable(text: str) -> str:
+    """A client's words for a log: what is not printable, such as a line break, is escaped."""
+    return text if text.isprintable() else text.encode("unicode_escape").decode()

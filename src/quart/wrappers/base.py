@@ -18,7 +18,7 @@ from werkzeug.utils import cached_property
 from ..globals import _cv_app
 
 if TYPE_CHECKING:
-    from werkzeug.datastructures import MultiDict
+    from werkzeug.datastructures import Authorization, MultiDict
     from werkzeug.exceptions import HTTPException
     from werkzeug.routing import Rule
 
@@ -238,6 +238,14 @@ class BaseRequestWebsocket(SansIORequest):
         return self.parameter_storage_class(
             parse_qsl(query.decode(), keep_blank_values=True, errors="werkzeug.url_quote")
         )
+
+    @cached_property
+    def authorization(self) -> Authorization | None:
+        """The Authorization header, None where there is none or it cannot be understood."""
+        try:
+            return super().authorization
+        except ValueError:  # Basic credentials that are not ASCII, in Werkzeug 3.1
+            return None
 
     @property
     def endpoint(self) -> str | None:

@@ -99,7 +99,8 @@ class Body:
             self._check_limit()
             if self.complete:
                 raise StopAsyncIteration
-            await self._receive()
+            if (rest := self._receive()) is not None:
+                await rest
         return self._chunks.popleft()
 
     def __await__(self) -> Generator[Any, None, bytes]:
@@ -113,7 +114,8 @@ class Body:
         """
         while not self.complete:
             self._check_limit(max_size)
-            await self._receive()
+            if (rest := self._receive()) is not None:
+                await rest
         self._check_limit(max_size)
         if len(self._chunks) > 1:
             self._chunks = deque([b"".join(self._chunks)])
@@ -131,36 +133,47 @@ class Body:
         ):
             raise RequestEntityTooLarge()
 
-    async def _receive(self) -> None:
-        """Wait until there is more than before, or the end."""
+    def _receive(self) -> Awaitable[None] | None:
+        """Receive until there is more than before, or the end; what is to be awaited for that."""
         # One reader receives, for a message reaches one only; the others look again after it.
         if self._receiving:
             if self._received_one is None:
                 self._received_one = asyncio.Event()
-            await self._received_one.wait()
-            return
+            return self._wait_for(self._received_one)
         self._receiving = True
+        # PERF: a message that is already there comes without suspending, so the first step is
+        # taken before a timer is started, or a coroutine made for what follows.
         try:
             waiting = (self._next_arrival if self.source is None else self.source)().__await__()
-            # PERF: a message that is already there comes without suspending, so the first step
-            # is taken before a timer is started (a tenth of the price of asyncio.timeout).
-            try:
-                blocker = waiting.send(None)
-            except StopIteration:
-                return
-            timer = asyncio.timeout(self.timeout)
-            try:
-                async with timer:
-                    await Started(waiting, blocker)
-            except TimeoutError:
-                if not timer.expired():
-                    raise
-                raise RequestTimeout() from None
+            blocker = waiting.send(None)
+        except StopIteration:
+            self._end_receiving()
+            return None
+        except BaseException:
+            self._end_receiving()
+            raise
+        return self._receive_in_time(waiting, blocker)
+
+    async def _wait_for(self, event: asyncio.Event) -> None:
+        await event.wait()
+
+    async def _receive_in_time(self, waiting: Generator[Any, Any, None], blocker: Any) -> None:
+        timer = asyncio.timeout(self.timeout)
+        try:
+            async with timer:
+                await Started(waiting, blocker)
+        except TimeoutError:
+            if not timer.expired():
+                raise
+            raise RequestTimeout() from None
         finally:
-            self._receiving = False
-            if self._received_one is not None:
-                self._received_one.set()
-                self._received_one = None
+            self._end_receiving()
+
+    def _end_receiving(self) -> None:
+        self._receiving = False
+        if self._received_one is not None:
+            self._received_one.set()
+            self._received_one = None
 
     async def _next_arrival(self) -> None:
         self._arrival = asyncio.Event()

@@ -1,0 +1,354 @@
+"""What a client should not send, and what it is answered; never an exception, never a traceback.
+
+The corpora for forms, JSON, ranges, conditions and paths are beside the tests of their subjects;
+here are those of cookies and of headers that speak of the content, and what holds for all.
+"""
+
+import logging
+from pathlib import Path
+from typing import Any
+
+import flask
+import pytest
+from asgi import Response, get, post
+from asgi import request as ask
+from test_advisories import assert_linear
+from test_forms import MALFORMED, TOO_LARGE, part, view_form
+from test_request_body import FORM, MULTIPART, make_app, send
+
+from quart import Quart, request, send_file
+
+CONTENT = b"0123456789"
+
+# --- cookies: header, what is read of it
+
+COOKIES = {
+    "": {},
+    ";": {},
+    "; ; ;": {},
+    "=": {},
+    "a": {"a": ""},
+    "a=": {"a": ""},
+    "=a": {},
+    " a = b ": {"a": "b"},
+    "a=b=c": {"a": "b=c"},
+    "a=1; a=2": {"a": "1"},
+    "a=1,b=2": {"a": "1,b=2"},
+    'a="b"': {"a": "b"},
+    'a="b;c"': {"a": "b;c"},
+    'a="b': {},
+    'a=b"': {},
+    r'a="\"': {},
+    r'a="\073"': {"a": ";"},
+    r'a="\999"': {"a": "999"},
+    "a=%3B": {"a": "%3B"},
+    "a=\xc3\xa9": {"a": "Ã©"},
+    "a=\xff": {"a": "ÿ"},
+    "\xff=a": {"ÿ": "a"},
+    "a=\x01": {"a": "\x01"},
+    "a\x00b=c": {"a\x00b": "c"},
+    "$Version=1; a=b": {"$Version": "1", "a": "b"},
+    "__Host-a=b": {"__Host-a": "b"},
+    "a b=c": {},
+    "a[]=b": {"a[]": "b"},
+}
+
+
+async def view_cookies() -> Any:
+    return request.cookies.to_dict()
+
+
+@pytest.mark.parametrize("header", COOKIES)
+async def test_cookies(header: str) -> None:
+    """What is no cookie is passed over, as in Flask."""
+    app = make_app(view_cookies)
+    theirs = flask.Flask("tests").test_request_context(environ_overrides={"HTTP_COOKIE": header})
+
+    assert COOKIES[header] == (await get(app, headers={"cookie": header})).json
+    assert COOKIES[header] == theirs.request.cookies.to_dict()
+
+
+@pytest.mark.parametrize("header", ["=", ";", "a", 'a="', 'a="\\', "a=b;", "=a;", "\xff"])
+async def test_long_cookies(header: str) -> None:
+    """A cookie of any length is read in the time of its length."""
+    app = make_app(view_cookies)
+
+    async def attempt(size: int) -> None:
+        assert 200 == (await get(app, headers={"cookie": header * size})).status
+
+    await assert_linear(attempt, 2_000)
+
+
+# --- content-*: headers, the status for a body of three bytes
+
+CONTENT_HEADERS: list[tuple[dict[str, str], int]] = [
+    ({"content-length": "-1"}, 200),
+    ({"content-length": "x"}, 200),
+    ({"content-length": ""}, 200),
+    ({"content-length": "+3"}, 200),
+    ({"content-length": "3, 3"}, 200),
+    ({"content-length": "0x3"}, 200),
+    ({"content-length": "1_0"}, 200),
+    ({"content-length": "\xb2"}, 200),
+    ({"content-length": "3.0"}, 200),
+    ({"content-length": "9" * 19}, 413),
+    ({"content-length": "9" * 5000}, 200),
+    ({"content-length": "99999999"}, 413),
+    ({"content-length": "3", "transfer-encoding": "chunked"}, 200),
+    ({"content-length": "99999999", "transfer-encoding": "chunked"}, 200),
+    ({"content-type": ""}, 200),
+    ({"content-type": ";"}, 200),
+    ({"content-type": "/"}, 200),
+    ({"content-type": "\xff/\xff"}, 200),
+    ({"content-type": "text"}, 200),
+    ({"content-type": "text/plain; charset=no-such"}, 200),
+    ({"content-type": "text/plain; charset=hex"}, 200),
+    ({"content-type": "text/plain; charset*=x'y'%ff"}, 200),
+    ({"content-type": f"{FORM}; charset=utf-7"}, 200),
+    ({"content-type": f"{FORM}, text/plain"}, 200),
+    ({"content-type": "application/x-www-form-urlencoded;charset"}, 200),
+    ({"content-type": "application/json"}, 400),
+    ({"content-type": "application/json; charset=utf-16"}, 400),
+    ({"content-type": "application/a+json"}, 400),
+    ({"content-type": "multipart/form-data"}, 400),
+    ({"content-type": "multipart/form-data; boundary"}, 400),
+    ({"content-type": 'multipart/form-data; boundary="'}, 400),
+    ({"content-type": "multipart/form-data; boundary=" + "b" * 5000}, 400),
+    ({"content-type": "multipart/form-data; boundary=a; boundary=b"}, 400),
+    ({"content-type": "multipart/mixed; boundary=b"}, 200),
+    ({"content-type": "x" * 60_000}, 200),
+    ({"content-encoding": "gzip"}, 200),
+    ({"content-encoding": "\xff"}, 200),
+    ({"content-range": "bytes 0-2/3"}, 200),
+    ({"content-range": "bytes x"}, 200),
+    ({"content-md5": "x"}, 200),
+    ({"content-disposition": "form-data; name=a"}, 200),
+    ({"content-language": "\xff"}, 200),
+    ({"content-location": "//evil.org"}, 200),
+    ({"expect": "x"}, 200),
+]
+
+
+async def view_content() -> Any:
+    await request.form
+    await request.get_data()
+    return [
+        await request.get_json(),
+        request.content_length,
+        request.content_type,
+        request.mimetype_params,
+        request.content_encoding,
+        request.content_md5,
+    ]
+
+
+@pytest.mark.parametrize(("headers", "status"), CONTENT_HEADERS, ids=repr)
+async def test_headers_of_the_content(
+    headers: dict[str, str], status: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    """What cannot be understood is as if it had not been said; too much and no form are refused."""
+    response = await post(make_app(view_content), body=[b"a=1"], headers=headers)
+
+    assert status == response.status
+    assert [] == tracebacks(caplog)
+
+
+# --- headers that a client gives and a view reads
+
+HEADERS: list[tuple[str, str]] = [
+    (name, value)
+    for name in (
+        "accept",
+        "accept-charset",
+        "accept-encoding",
+        "accept-language",
+        "access-control-request-headers",
+        "authorization",
+        "cache-control",
+        "date",
+        "host",
+        "if-match",
+        "if-modified-since",
+        "if-none-match",
+        "if-range",
+        "if-unmodified-since",
+        "max-forwards",
+        "origin",
+        "pragma",
+        "range",
+        "referer",
+        "user-agent",
+        "x-forwarded-for",
+    )
+    for value in (
+        "",
+        ",",
+        ";q=",
+        "\xff",
+        "a;q=x, b;q=-1, *;q=nan",
+        '"' * 100,
+        "basic \xff",
+        "Basic !!!",
+        "bearer",
+        "digest a=b",
+        "bytes=9-1,",
+        "W/",
+        "Thu, 99 Xxx 9999 99:99:99 GMT",
+        "Thu, 01 Jan 0000 00:00:00 GMT",
+        "9" * 5000,
+        "[::1",
+        "=?utf-8?q?=ff?=",
+    )
+]
+ATTRIBUTES = [
+    "accept_charsets",
+    "accept_encodings",
+    "accept_languages",
+    "accept_mimetypes",
+    "access_control_request_headers",
+    "access_route",
+    "authorization",
+    "cache_control",
+    "date",
+    "if_match",
+    "if_modified_since",
+    "if_none_match",
+    "if_range",
+    "if_unmodified_since",
+    "max_forwards",
+    "origin",
+    "pragma",
+    "range",
+    "referrer",
+    "user_agent",
+]
+
+
+@pytest.mark.parametrize(("name", "value"), HEADERS, ids=range(len(HEADERS)))
+async def test_headers_that_are_read(
+    name: str, value: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Whatever they hold, reading them raises nothing, and a file is sent or not by the rules."""
+    (tmp_path / "file").write_bytes(CONTENT)
+
+    async def view() -> Any:
+        for attribute in ATTRIBUTES:
+            getattr(request, attribute)
+        return await send_file(tmp_path / "file")
+
+    response = await get(make_app(view), headers={name: value})
+
+    expected = {200}
+    if name == "range":
+        expected = {416} if value == "bytes=9-1," else {200}
+    elif name == "host":
+        expected = {200, 400}
+    elif name in ("if-match", "if-unmodified-since"):
+        expected = {200, 412}
+    assert response.status in expected
+    assert [] == tracebacks(caplog)
+
+
+# --- what holds for all
+
+
+def tracebacks(caplog: pytest.LogCaptureFixture) -> list[str]:
+    return [record.getMessage() for record in caplog.records if record.exc_info]
+
+
+@pytest.mark.parametrize("name", [*MALFORMED, *TOO_LARGE])
+async def test_a_bad_form_is_no_traceback(name: str, caplog: pytest.LogCaptureFixture) -> None:
+    """The log is for our own mistakes; the client hears of its own."""
+    caplog.set_level(logging.DEBUG)
+    body, content_type = MALFORMED.get(name) or (TOO_LARGE[name], MULTIPART)
+    response = await send(make_app(view_form), body, content_type)
+
+    assert response.status in (400, 413)
+    assert [] == tracebacks(caplog)
+
+
+async def view_json() -> Any:
+    return {"json": await request.get_json()}
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"{",
+        b"[1,]",
+        b'{"a" 1}',
+        b"{1: 2}",
+        b'"\xff"',
+        b"\xff\xfe",
+        b'"\x00"',
+        b"\x00",
+        b"[" * 100_000,
+        b'{"a":' * 100_000,
+        b"1" * 5000,
+        b"-",
+        b"1.",
+        b".5",
+        b"0x1",
+        b'"\\x"',
+        b'"\\u12"',
+        b'"' + b"a" * 300_000,
+        b"[" + b"1," * 200_000,
+        b"[" * 300_000 + b"]" * 300_000,
+        b"tru",
+        b"/* */ 1",
+        b"{'a': 1}",
+    ],
+    ids=range(24),
+)
+async def test_bad_json_is_no_traceback(body: bytes, caplog: pytest.LogCaptureFixture) -> None:
+    """Short and long documents, here and in the thread."""
+    caplog.set_level(logging.DEBUG)
+    response = await send(make_app(view_json), body, "application/json")
+
+    assert 400 == response.status
+    assert [] == tracebacks(caplog)
+
+
+@pytest.mark.parametrize(
+    "kind", [b"a&", b"a=1&", b"%41", b"%FF", b"%", b"\xff", b"+", b"&", b"=", b";"]
+)
+async def test_a_urlencoded_form_is_read_in_the_time_of_its_length(kind: bytes) -> None:
+    """The work is that of its fields."""
+    app = make_app(view_form)
+
+    async def attempt(size: int) -> None:
+        assert 200 == (await send(app, kind * size, FORM)).status
+
+    await assert_linear(attempt, 10_000)
+
+
+@pytest.mark.parametrize(
+    "unit",
+    [part("a", b"1"), part("a", b"x" * 100), part("a", b"", headers="X: y\r\nZ: w\r\n")],
+    ids=range(3),
+)
+@pytest.mark.parametrize("size", [100, 65_536])
+async def test_a_multipart_form_is_read_in_the_time_of_its_length(unit: bytes, size: int) -> None:
+    """However it is cut."""
+    app = make_app(view_form)
+
+    async def attempt(parts: int) -> None:
+        body = unit * parts + b"--b--"
+        pieces = [body[index : index + size] for index in range(0, len(body), size)]
+        assert 200 == (await send(app, pieces, MULTIPART)).status
+
+    await assert_linear(attempt, 200)
+
+
+@pytest.mark.parametrize("unit", ["a/", "../", "%2e%2e%2f", "./", "%00", "\\", "%5c..", "a"])
+async def test_a_long_path_is_answered(unit: str, caplog: pytest.LogCaptureFixture) -> None:
+    """With a 404, in the time of its length."""
+    app = Quart("tests", root_path="tests")
+
+    async def attempt(size: int) -> None:
+        response: Response = await ask(app, "GET", f"/static/{unit * size}")
+        assert response.status in (308, 404)
+
+    await assert_linear(attempt, 1_000)
+    assert [] == tracebacks(caplog)
