@@ -175,9 +175,11 @@ class Place:
 
     def install(self, *steps: Sequence[str | Path]) -> None:
         """Make the virtual environment, and `pip install` each step's arguments."""
-        venv.create(self.path / "venv", with_pip=True, clear=True)
+        venv.create(self.path / "venv", clear=True)
+        # Ours installs there, and compiles nothing ahead: which nearly halves the work.
+        pip = [sys.executable, "-m", "pip", "--python", self.python, "install", "--no-compile"]
         for step in steps:
-            command = [self.python, "-m", "pip", "install", "-q", *self.constraints, *step]
+            command = [*pip, "-q", *self.constraints, *step]
             if run(command, self.log, self.path):
                 raise Trouble("could not be installed")
 
