@@ -4,12 +4,14 @@ import asyncio
 from pathlib import Path
 from typing import Any
 
+import click
 import flask
 import pytest
-from asgi import connect, get, post, request
+from asgi import Closed, connect, get, post, request
 
 import quart
 from quart import Quart
+from quart.cli import with_appcontext
 from quart.utils import run_sync
 
 
@@ -332,3 +334,106 @@ def test_a_copy_without_a_loop(app: Quart) -> None:
         with ctx.copy():
             assert "shared" == quart.g.value
         assert "shared" == quart.g.value
+
+
+# Arguments that Quart and Flask name otherwise
+
+
+@pytest.mark.parametrize("name", ["f", "func"])
+async def test_after_this_request_by_name(app: Quart, name: str) -> None:
+    """`f` is Flask's name, `func` Quart's."""
+
+    async def after(response: quart.Response) -> quart.Response:
+        response.headers["X-After"] = name
+        return response
+
+    @app.get("/")
+    async def view() -> str:
+        assert after == quart.after_this_request(**{name: after})
+        with pytest.raises(TypeError, match="function is missing"):
+            quart.after_this_request()
+        return ""
+
+    assert name == (await get(app, "/")).headers["X-After"]
+
+
+@pytest.mark.parametrize("name", ["f", "func"])
+async def test_after_this_websocket_by_name(app: Quart, name: str) -> None:
+    called = []
+
+    @app.websocket("/ws")
+    async def ws() -> None:
+        quart.ctx.after_this_websocket(**{name: called.append})
+        await quart.websocket.accept()
+
+    async with connect(app, "/ws") as ws_:
+        with pytest.raises(Closed):
+            await ws_.receive()
+
+    assert [None] == called
+
+
+@pytest.mark.parametrize("name", ["f", "func"])
+async def test_copy_current_request_context_by_name(app: Quart, name: str) -> None:
+    @app.get("/path")
+    async def view() -> str:
+        async def work() -> str:
+            return quart.request.path
+
+        return await quart.copy_current_request_context(**{name: work})()
+
+    assert "/path" == (await get(app, "/path")).text
+
+
+@pytest.mark.parametrize("name", ["f", "fn"])
+def test_with_appcontext_by_name(app: Quart, name: str) -> None:
+    def command() -> None:
+        click.echo(quart.current_app.name)
+
+    app.cli.add_command(click.Command("name", callback=with_appcontext(**{name: command})))
+
+    assert "flask_code\n" == app.test_cli_runner().invoke(args=["name"]).output
+
+
+@pytest.mark.parametrize("name", ["request", "websocket"])
+async def test_a_websocket_context_by_name(app: Quart, name: str) -> None:
+    """Up to Quart 0.22 its argument was called `request`."""
+
+    @app.websocket("/ws")
+    async def ws() -> None:
+        websocket: Any = quart.websocket._get_current_object()  # type: ignore[attr-defined]
+        context = quart.ctx.WebsocketContext(app, **{name: websocket})
+        await quart.websocket.send(str(context.websocket is websocket))
+
+    async with connect(app, "/ws") as ws_:
+        assert "True" == await ws_.receive()
+
+
+@pytest.mark.parametrize("name", ["e", "error"])
+async def test_on_json_loading_failed_by_name(app: Quart, name: str) -> None:
+    """A request class may pass the error on by either name."""
+
+    class Request(quart.Request):
+        def on_json_loading_failed(self, error: Exception | None) -> Any:  # type: ignore[override]
+            return super().on_json_loading_failed(**{name: error})
+
+    app.request_class = Request
+    app.debug = True
+    app.config["PROPAGATE_EXCEPTIONS"] = False
+
+    @app.post("/")
+    async def view() -> Any:
+        return await quart.request.get_json()
+
+    response = await post(app, "/", body=b"{", headers={"content-type": "application/json"})
+
+    assert 400 == response.status
+    assert "Failed to decode JSON object" in response.text
+
+
+def test_names_of_helpers() -> None:
+    """What could be imported from `quart.helpers` before still can."""
+
+    assert "/static/file.css" == quart.helpers.safe_join("/static", "file.css")
+    assert quart.helpers.safe_join("/static", "../secret") is None
+    assert "application/octet-stream" == quart.helpers.DEFAULT_MIMETYPE

@@ -24,6 +24,8 @@ from typing import TYPE_CHECKING, Any, cast, overload
 import click
 import flask.cli
 from click.core import ParameterSource
+from flask.cli import CertParamType as CertParamType
+from flask.cli import SeparatedPathType as SeparatedPathType
 from flask.cli import prepare_import
 from werkzeug.utils import import_string
 
@@ -275,8 +277,11 @@ def _run(coroutine: Coroutine[Any, Any, Any]) -> Any:
     return asyncio.run(coroutine) if runner is None else runner.run(coroutine)
 
 
-def with_appcontext(fn: Callable[..., Any] | None = None) -> Callable[..., Any]:
+def with_appcontext(
+    fn: Callable[..., Any] | None = None, *, f: Callable[..., Any] | None = None
+) -> Callable[..., Any]:
     """Decorate a command's function, sync or async, to run within the application's context."""
+    fn = fn or f
     if fn is None:
         return with_appcontext
 

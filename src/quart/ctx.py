@@ -352,8 +352,15 @@ class WebsocketContext(AppContext):
         websocket = request_websocket = None  # PERF: as above
 
     def __init__(
-        self, app: Quart, websocket: Websocket, session: SessionMixin | None = None
+        self,
+        app: Quart,
+        websocket: Websocket | None = None,
+        session: SessionMixin | None = None,
+        *,
+        request: Websocket | None = None,
     ) -> None:
+        if websocket is None:
+            websocket = _given(request, None)  # as Quart up to 0.22 names it
         self.app = app
         self.stages = WebsocketStages(app)
         self.kind = WEBSOCKET
@@ -406,40 +413,57 @@ def has_websocket_context() -> bool:
     return _cv_websocket.get(None) is not None
 
 
-def after_this_request(f: AfterRequestCallable) -> AfterRequestCallable:
+def _given(first: T | None, second: T | None) -> T:
+    """The one argument that has two names, Quart's and Flask's."""
+    given = second if first is None else first
+    if given is None:
+        raise TypeError("The function is missing.")
+    return given
+
+
+def after_this_request(
+    f: AfterRequestCallable | None = None, *, func: AfterRequestCallable | None = None
+) -> AfterRequestCallable:
     """Call `f(response) -> response` after the view of this request, once.
 
     Raises RuntimeError outside a request.
     """
+    after = cast("AfterRequestCallable", _given(f, func))
     ctx = _cv_request.get(None)
     if ctx is None:
         raise RuntimeError(
             "'after_this_request' can only be used in a request context,"
             " such as in a view function."
         )
-    ctx._after_request_functions.append(f)
-    return f
+    ctx._after_request_functions.append(after)
+    return after
 
 
-def after_this_websocket(f: AfterWebsocketCallable) -> AfterWebsocketCallable:
+def after_this_websocket(
+    f: AfterWebsocketCallable | None = None, *, func: AfterWebsocketCallable | None = None
+) -> AfterWebsocketCallable:
     """Call `f(response | None) -> response | None` after the view of this websocket, once.
 
     Raises RuntimeError outside a websocket.
     """
+    after = cast("AfterWebsocketCallable", _given(f, func))
     ctx = _cv_websocket.get(None)
     if ctx is None:
         raise RuntimeError(
             "'after_this_websocket' can only be used in a websocket context,"
             " such as in a websocket view function."
         )
-    ctx._after_request_functions.append(f)
-    return f
+    ctx._after_request_functions.append(after)
+    return after
 
 
 def _copying(view: Any, name: str, what: str) -> Callable[[Callable[P, T]], Callable[P, T]]:
     """A decorator that runs a function in a copy of the context it is decorated in."""
 
-    def copy_current_context(func: Callable[P, T]) -> Callable[P, T]:
+    def copy_current_context(
+        func: Callable[P, T] | None = None, *, f: Callable[P, T] | None = None
+    ) -> Callable[P, T]:
+        func = _given(func, f)
         ctx: AppContext | None = view.get(None)
         if ctx is None:
             raise RuntimeError(

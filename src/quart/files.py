@@ -36,6 +36,9 @@ if TYPE_CHECKING:
 #: The content codings of precompressed files, best first, and what their names end in.
 PRECOMPRESSED = {"br": ".br", "zstd": ".zst", "gzip": ".gz"}
 
+#: The content type of a file whose name tells none.
+DEFAULT_MIMETYPE = "application/octet-stream"
+
 _UNSAFE_NAME = re.compile(r"[\\\0]|[A-Za-z]:")
 
 
@@ -227,7 +230,7 @@ def _guess_type(name: str | None, mimetype: str | None) -> tuple[str, str | None
             " 'download_name'."
         )
     guessed, encoding = guess_type(name)
-    return guessed or "application/octet-stream", encoding
+    return guessed or DEFAULT_MIMETYPE, encoding
 
 
 def _accepted_codings(request: Request, offered: Iterable[str]) -> list[str]:

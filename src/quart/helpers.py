@@ -10,6 +10,7 @@ from __future__ import annotations
 import mimetypes
 import os
 from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Iterator
+from datetime import UTC as UTC
 from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn, ParamSpec, TypeVar, overload
@@ -18,9 +19,11 @@ from flask.helpers import get_root_path
 from flask.sansio.scaffold import find_package as flask_find_package
 from jinja2.runtime import Macro
 from werkzeug.exceptions import abort as werkzeug_abort
+from werkzeug.security import safe_join as safe_join
 from werkzeug.utils import redirect as werkzeug_redirect
 
 from . import wrappers
+from .files import DEFAULT_MIMETYPE as DEFAULT_MIMETYPE
 from .files import send_file, send_from_directory
 from .globals import _cv_app, _cv_session, current_app, request_ctx
 from .globals import request as request

@@ -385,12 +385,15 @@ class Request(BaseRequestWebsocket):
             self._cached_json = (loud, quiet)
         return value
 
-    def on_json_loading_failed(self, error: Exception | None) -> Any:
+    def on_json_loading_failed(
+        self, error: Exception | None = None, *, e: Exception | None = None
+    ) -> Any:
         """Called by `get_json` when the body is no JSON; what it returns is the result.
 
-        `error` is None when the content type is another. This raises BadRequest, naming the
-        error only in debug mode, or UnsupportedMediaType.
+        `error`, or `e` as in Flask, is None when the content type is another. This raises
+        BadRequest, naming the error only in debug mode, or UnsupportedMediaType.
         """
+        error = e if error is None else error
         if error is None:
             raise UnsupportedMediaType(
                 "Did not attempt to load JSON data because the request"
