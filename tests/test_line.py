@@ -1143,6 +1143,39 @@ async def test_malformed_requests_are_answered(
     assert answer.status in {101, 200, 308, 400, 404}
 
 
+@pytest.mark.parametrize("path", ["/", "/user/1", "/slash", "/nowhere", "/files/a/b"])
+@pytest.mark.parametrize("host", ["a..b", ".a", "x" * 64, "x" * 5000, "a..b:80"])
+async def test_a_host_that_is_no_name_is_400(connection: Connection, host: str, path: str) -> None:
+    """As in Flask, whatever the path; and it is answered as any other error."""
+
+    @connection.route("/", endpoint="root")
+    @connection.route("/user/<int:n>", endpoint="user")
+    @connection.route("/slash/", endpoint="slash")
+    @connection.route("/files/<path:name>", endpoint="files")
+    async def view(**values: Any) -> str:
+        return "served"
+
+    @connection.app.errorhandler(400)
+    async def bad_request(error: HTTPException) -> Any:
+        return "handled", 400
+
+    for _ in range(2):
+        answer = await connection.get(path, headers={"Host": host})
+
+        assert (400, "handled") == (answer.status, answer.text)
+
+
+@pytest.mark.parametrize(
+    "host", ["a", "a.b.", "A.b:80", "[::1]:5000", "x" * 63 + ".b", "\xe9.b", ""]
+)
+async def test_a_host_that_is_a_name_is_served(connection: Connection, host: str) -> None:
+    @connection.route("/")
+    async def view() -> str:
+        return "served"
+
+    assert "served" == (await connection.get("/", headers={"Host": host})).text
+
+
 async def test_a_query_that_is_not_utf_8() -> None:
     """Raw bytes stay percent-encoded in the values."""
     app = Quart(__name__)
@@ -1156,6 +1189,36 @@ async def test_a_query_that_is_not_utf_8() -> None:
         http.body()
 
         assert {"q": "%E9", "r": "é"} == (await http.response()).json
+
+
+@pytest.mark.parametrize(
+    ("changes", "status"),
+    [
+        ({"path": "", "raw_path": b""}, 200),
+        ({"path": "*", "raw_path": b"*"}, 404),
+        ({"path": "/\udcff", "raw_path": b"/\xff"}, 404),
+        ({"query_string": b"\xff\x00=\xfe&&=%"}, 200),
+        ({"headers": [(b"x-\xff", b"\xff"), (b"cookie", b"\xff\x00=;\xfe")]}, 200),
+        ({"headers": [(b"host", b"\xff\xfe")]}, 200),
+        ({"headers": []}, 200),
+    ],
+)
+async def test_bytes_that_no_well_formed_client_sends(
+    changes: dict[str, Any], status: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Whatever a server lets through is an ordinary answer, without an error in the log."""
+    app = Quart(__name__)
+
+    @app.get("/")
+    async def view() -> str:
+        request = quart.request
+        return ascii([request.url, request.args, request.cookies, [*request.headers]])
+
+    async with HTTP(app, {**http_scope("GET", "/"), **changes}) as http:
+        http.body()
+
+        assert status == (await http.response()).status
+    assert [] == caplog.records
 
 
 @pytest.mark.parametrize("missing", ["asgi", "state", "extensions", "raw_path"])

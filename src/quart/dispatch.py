@@ -40,7 +40,7 @@ from .config import settings_of_wrong_types
 from .ctx import AppContext, RequestContext, WebsocketContext, opens_on_touch
 from .globals import _cv_app
 from .kinds import REQUEST, WEBSOCKET
-from .routing import QuartMap
+from .routing import QuartMap, accepts_host
 from .sessions import SecureCookieSessionInterface, SessionInterface
 from .utils import async_to_sync, is_coroutine_callable, printable, run_sync
 from .wrappers import (
@@ -152,6 +152,7 @@ class Dispatch(App):
                 and request.trusted_hosts is None
                 and self.config["TRUSTED_HOSTS"] is None
                 and not self.subdomain_matching
+                and accepts_host(request.scope)
             ):
                 url_map = self.url_map
                 found = url_map.find(request.path, request.method, ctx.kind is WEBSOCKET)

@@ -204,6 +204,33 @@ def match(adapter: MapAdapter) -> tuple[Rule, dict[str, Any]]:
     return rule, dict(view_args)
 
 
+# Host headers that a map accepts, as they came: a bounded number of a bounded length.
+_accepted_hosts: set[bytes] = set()
+_MAX_HOSTS = 1000
+_MAX_HOST_LENGTH = 255
+
+
+def accepts_host(scope: Any) -> bool:
+    """Whether a map can be bound to the Host header of a connection scope, if it has one."""
+    for name, value in scope.get("headers", ()):
+        if name == b"host":
+            # PERF: the same few hosts come again and again.
+            return value in _accepted_hosts or _is_host_name(value)
+    return True
+
+
+def _is_host_name(value: bytes) -> bool:
+    try:
+        value.decode("latin-1").lower().partition(":")[0].encode("idna")  # as `Map.bind` does
+    except UnicodeError:
+        return False
+    if len(_accepted_hosts) >= _MAX_HOSTS:
+        _accepted_hosts.clear()
+    if len(value) <= _MAX_HOST_LENGTH:
+        _accepted_hosts.add(value)
+    return True
+
+
 def blueprint_names(endpoint: str) -> tuple[str | None, ...]:
     """The names that hooks for an endpoint are kept under: (None, "parent", "parent.child")."""
     parts = endpoint.split(".")[:-1]
