@@ -370,7 +370,11 @@ async def test_a_denial_outlived_by_a_receive() -> None:
 
 
 async def test_a_task_group_left_by_the_client() -> None:
-    """On CPython 3.11 and 3.12 the group leaves a cancellation behind; it ends here too."""
+    """What it leaves of a cancellation is not delivered in a teardown function, nor to the server.
+
+    CPython 3.11 and 3.12 count one cancellation too many, 3.13 delivers one later.
+    """
+    log: list[str] = []
 
     async def forever() -> None:
         while True:
@@ -383,13 +387,23 @@ async def test_a_task_group_left_by_the_client() -> None:
             group.create_task(echo())
             group.create_task(forever())
 
-    for turns in range(12):
-        scope = websocket_scope(spec_version="2.4")
-        async with Websocket(make_app(view), scope, suspends=True) as ws:
-            ws.feed(*[{"type": "websocket.connect"}] * 5)
-            await settle(turns)
-            ws.disconnect()
-            await ws.finish()
+    app = make_app(view)
+
+    @app.teardown_websocket
+    async def teardown(error: BaseException | None) -> None:
+        await asyncio.sleep(0)
+        log.append("torn down")
+
+    for suspends in (True, False):
+        for turns in range(12):
+            scope = websocket_scope(spec_version="2.4")
+            async with Websocket(app, scope, suspends=suspends) as ws:
+                ws.feed(*[{"type": "websocket.connect"}] * 5)
+                await settle(3 + turns)
+                ws.disconnect()
+                await ws.finish()
+
+    assert ["torn down"] * 24 == log
 
 
 async def test_shutdown_lets_teardown_functions_finish() -> None:

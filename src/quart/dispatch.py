@@ -124,10 +124,13 @@ class Dispatch(App):
             response = await getattr(self, kind.full_dispatch)(ctx)
         except BaseException as error:
             raised = error
-            if _ends_the_task(error):
+            gone = isinstance(error, ClientDisconnectedError)
+            if not gone and _ends_the_task(error):
                 raise
             if _cancelling():
                 await asyncio.sleep(0)  # what a TaskGroup left to be delivered is delivered here
+            if gone:
+                raise
             response = await getattr(self, kind.handle_exception)(ctx, error)
         finally:
             # A client that goes now must not keep a teardown function from running.
