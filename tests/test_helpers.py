@@ -272,6 +272,23 @@ async def test_flash_in_a_websocket(app: Quart) -> None:
         assert '["hey"]' == await client.receive()
 
 
+async def test_what_a_page_flashed_is_read_in_a_websocket(app: Quart) -> None:
+    """It comes with the session's cookie."""
+
+    @app.get("/flash")
+    async def put() -> str:
+        await flash("from the page", "info")
+        return ""
+
+    @app.websocket("/")
+    async def ws() -> None:
+        await websocket.send_json(get_flashed_messages(with_categories=True))
+
+    cookie = (await get(app, "/flash")).headers["Set-Cookie"].partition(";")[0]
+    async with connect(app, headers={"cookie": cookie}) as client:
+        assert [["info", "from the page"]] == await client.receive_json()
+
+
 async def test_flashed_messages_need_a_connection(app: Quart) -> None:
     async with app.app_context():
         with pytest.raises(RuntimeError, match="outside of"):

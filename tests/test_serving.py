@@ -71,6 +71,21 @@ async def test_the_order_of_a_life(app: Quart, log: list[str]) -> None:
     assert [*expected[0], "serving", *expected[1]] == log
 
 
+async def test_the_state_of_the_lifespan(app: Quart) -> None:
+    """What a start puts into `lifespan_state` is in the scope of each connection."""
+
+    @app.before_serving
+    async def before() -> None:
+        app.lifespan_state["key"] = "value"
+
+    @app.get("/state")
+    async def state() -> Any:
+        return request.scope["state"]
+
+    async with lifespan(app) as state_of_scopes:
+        assert {"key": "value"} == (await get(app, "/state", state=dict(state_of_scopes))).json
+
+
 async def test_an_application_starts_again(app: Quart, log: list[str]) -> None:
     """Each life has its own generators and its own shutdown event."""
     _while_serving(app, log, "it")

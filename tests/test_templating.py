@@ -223,6 +223,21 @@ async def test_a_websocket_renders_templates(app: Quart) -> None:
         assert "flashed" == (await client.receive()).split()[0]
 
 
+async def test_the_websocket_is_a_global(app: Quart) -> None:
+    """So macros that are imported see it too."""
+    (Path(app.root_path) / "templates" / "m.html").write_text(
+        "{% macro m() %}{{ websocket.path }}{% endmacro %}"
+    )
+
+    @app.websocket("/ws")
+    async def ws() -> None:
+        source = "{% from 'm.html' import m %}{{ m() }}"
+        await websocket.send(await render_template_string(source))
+
+    async with connect(app, "/ws") as client:
+        assert "/ws" == await client.receive()
+
+
 async def test_context_processors(app: Quart) -> None:
     """Sync and async; the app's first, then the blueprints' from the outside in."""
 

@@ -685,9 +685,13 @@ class ASGIWebsocketConnection(_ASGIConnection[Websocket]):
         """Send one message, and tell the receivers of `websocket_sent`."""
         if self.disconnected is not None:
             raise self.disconnected
-        key = "text" if isinstance(data, str) else "bytes"
+        message: Message
+        if isinstance(data, str):
+            message = {"type": "websocket.send", "text": data}
+        else:
+            message = {"type": "websocket.send", "bytes": data}
         try:  # PERF: what `_send` does, without its frame
-            await send({"type": "websocket.send", key: data})
+            await send(message)
         except ClientDisconnectedError:
             raise
         except OSError as error:

@@ -168,10 +168,13 @@ class Dispatch(App):
             response = await ctx.stages.full_dispatch_request(ctx)
         except BaseException as error:
             raised = error
-            if _ends_the_task(error):
+            gone = isinstance(error, ClientDisconnectedError)
+            if not gone and _ends_the_task(error):
                 raise
             if _cancelling():
                 await asyncio.sleep(0)  # what a TaskGroup left to be delivered is delivered here
+            if gone:
+                raise
             response = await ctx.stages.handle_exception(ctx, error)
         finally:
             try:

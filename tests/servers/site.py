@@ -164,6 +164,11 @@ async def bye() -> None:
     await websocket.close(4000, "bye")
 
 
+@app.websocket("/ws/nothing")
+async def nothing() -> None:
+    pass
+
+
 @app.websocket("/ws/no")
 async def no() -> None:
     abort(401)

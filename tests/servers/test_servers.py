@@ -311,6 +311,42 @@ async def test_a_handshake_is_refused(server: Server, path: str, status: int) ->
     assert server.name not in DENIES or answer.body.startswith(b"<!doctype html>")
 
 
+async def test_a_view_that_does_nothing_rejects(server: Server) -> None:
+    """It ends without accepting, and leaves no error in any server's log."""
+    said = len(server.process.said().encode())
+    with pytest.raises(websockets.InvalidStatus) as caught:
+        async with asyncio.timeout(TIMEOUT), websockets.connect(f"{server.ws_url}/ws/nothing"):
+            pass
+
+    assert 403 == caught.value.response.status_code
+    assert "Traceback" not in server.process.said(said)
+
+
+async def test_a_message_beyond_the_servers_limit(server: Server) -> None:
+    """20 MB: the websocket is closed, its view ends, and the log shows no error."""
+    said = len(server.process.said().encode())
+    # Hypercorn sends its close, but reads no answer to it: only a ping ends the connection.
+    pings = 2 if server.name == "hypercorn" else None
+    async with (
+        asyncio.timeout(2 * TIMEOUT),
+        websockets.connect(
+            f"{server.ws_url}/ws",
+            compression=None,
+            close_timeout=1,
+            ping_interval=pings,
+            ping_timeout=pings,
+        ) as ws,
+    ):
+        with pytest.raises(websockets.ConnectionClosed):
+            await ws.send(b"x" * 20_000_000)
+            await ws.recv()
+
+    if server.name in ("hypercorn", "uvicorn"):  # the others have codes of their own
+        assert 1009 == ws.close_code
+    await _until_open(server, 0)
+    assert "Traceback" not in server.process.said(said)
+
+
 @pytest.mark.parametrize("server", ["hypercorn"], indirect=True)
 async def test_a_websocket_over_http2(server: Server) -> None:
     """An extended CONNECT opens it (RFC 8441), a close frame ends it."""
