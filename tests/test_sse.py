@@ -601,6 +601,32 @@ async def test_the_shutdown(app: Quart) -> None:
     assert ["waits", "waits", "closed", "shut down"] == ticker.log
 
 
+async def test_a_stream_that_begins_during_the_shutdown(app: Quart) -> None:
+    """It ends at once, in good order; it has no SHUTDOWN_TIMEOUT as other requests have."""
+    go = asyncio.Event()
+
+    @app.get("/late")
+    async def late() -> Any:
+        await go.wait()
+
+        async def forever() -> AsyncIterator[str]:
+            while True:
+                yield "event"
+                await asyncio.sleep(0)
+
+        return sse_response(forever())
+
+    async with stream(app, "GET", "/late") as http:
+        http.body()
+        await settle()
+        app.begin_shutdown()
+        go.set()
+        response = await http.response()
+
+    assert 200 == response.status
+    assert 2 >= response.body.count(b"event")
+
+
 async def test_an_error_in_the_generator(app: Quart) -> None:
     """The events before it are sent; the stream is cut off, so that the client comes back."""
 

@@ -415,6 +415,8 @@ class ASGIHTTPConnection(_ASGIConnection[Request]):
             seconds = self.app.config["RESPONSE_TIMEOUT"]
         self._events = response.mimetype == "text/event-stream"
         self._endless = self._events or response.timeout is None
+        if self._endless and self._registered and self.app._connections.told:
+            self.shut_down()  # it begins while the process ends
         # PERF: the first step is taken by hand: what never waits needs no timer and no look-out.
         work = self._send_pieces(start, response)
         try:
@@ -441,7 +443,8 @@ class ASGIHTTPConnection(_ASGIConnection[Request]):
         body = response.response
         if isinstance(body, SizedBody) and await self._send_by_server(start, body):
             return
-        started = False
+        started, sent = False, 0
+        send, turn = self._send, monotonic()
         try:
             async with body as pieces:
                 async for data in pieces:
@@ -449,7 +452,6 @@ class ASGIHTTPConnection(_ASGIConnection[Request]):
                     if not started:
                         await self._send_message(start)
                         started = True
-                        send, turn, sent = self._send, monotonic(), 0
                         self.disconnected = self.disconnected  # PERF: found faster from here on
                     # PERF: what `_send_message` does, without its frames.
                     elif self.disconnected is not None:
