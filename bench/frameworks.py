@@ -77,3 +77,13 @@ FRAMEWORKS = {
         Framework("flask", "Flask (WSGI)", "flask", ("flask",), "flask", interface="wsgi"),
     )
 }
+
+# Only over sockets, on servers of their own: a file in `own/`.
+OWN_SERVERS = tuple(
+    Framework(name, title, name, requirements, name)
+    for name, title, requirements in (
+        ("robyn", "Robyn", ("robyn",)),
+        ("aiohttp", "aiohttp", ("aiohttp[speedups]",)),
+        ("sanic", "Sanic", FRAMEWORKS["sanic"].requirements),
+    )
+)

@@ -1,0 +1,15 @@
+from blacksheep import Application, Router, WebSocket, text
+
+app = Application(router=Router())
+
+
+@app.router.get("/")
+async def hello():
+    return text("Hello, world!")
+
+
+@app.router.ws("/echo")
+async def echo(websocket: WebSocket):
+    await websocket.accept()
+    while True:
+        await websocket.send_text(await websocket.receive_text())
