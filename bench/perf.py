@@ -19,7 +19,7 @@ from pathlib import Path
 
 from frameworks import BENCH
 from instructions import MARK, count_requests
-from run import names
+from report import names
 from scenarios import SCENARIOS
 
 RECORDED = BENCH / "recorded.json"

@@ -1,4 +1,4 @@
-from blacksheep import Application, Router, WebSocket, text
+from blacksheep import Application, Router, WebSocket, WebSocketDisconnectError, text
 
 app = Application(router=Router())
 
@@ -11,5 +11,8 @@ async def hello():
 @app.router.ws("/echo")
 async def echo(websocket: WebSocket):
     await websocket.accept()
-    while True:
-        await websocket.send_text(await websocket.receive_text())
+    try:
+        while True:
+            await websocket.send_text(await websocket.receive_text())
+    except WebSocketDisconnectError:
+        pass

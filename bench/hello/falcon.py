@@ -11,8 +11,11 @@ class Hello:
 class Echo:
     async def on_websocket(self, req, ws):
         await ws.accept()
-        while True:
-            await ws.send_text(await ws.receive_text())
+        try:
+            while True:
+                await ws.send_text(await ws.receive_text())
+        except falcon.WebSocketDisconnected:
+            pass
 
 
 app = falcon.asgi.App()

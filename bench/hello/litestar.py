@@ -1,6 +1,7 @@
 from typing import Any
 
 from litestar import Litestar, MediaType, WebSocket, get, websocket
+from litestar.exceptions import WebSocketDisconnect
 
 
 @get("/", media_type=MediaType.TEXT)
@@ -11,8 +12,11 @@ async def hello() -> str:
 @websocket("/echo")
 async def echo(socket: WebSocket[Any, Any, Any]) -> None:
     await socket.accept()
-    while True:
-        await socket.send_text(await socket.receive_text())
+    try:
+        while True:
+            await socket.send_text(await socket.receive_text())
+    except WebSocketDisconnect:
+        pass
 
 
 app = Litestar([hello, echo], openapi_config=None)

@@ -2,7 +2,6 @@ import sys
 
 import uvloop
 from aiohttp import web
-
 from apps.common import GREETING, user
 
 

@@ -1,8 +1,7 @@
 import sys
 
-from robyn import Robyn, jsonify
-
 from apps.common import GREETING, user
+from robyn import Robyn, jsonify
 
 app = Robyn(__file__)
 
@@ -17,5 +16,5 @@ async def show_user(request):
     return jsonify(user(int(request.path_params["id"])))
 
 
-port = int(sys.argv.pop(1))
+port = int(sys.argv.pop(1))  # The rest are its own: --log-level.
 app.start(host="127.0.0.1", port=port)
