@@ -1,9 +1,9 @@
 """Fail when this checkout has become slower against raw ASGI than `recorded.json` says.
 
-Counts instructions, by valgrind's callgrind, in this interpreter: seconds say on a busy machine
-that code is slower when only its neighbours are, whereas instructions differ by a few in a
-thousand from run to run, so that one run is enough and a quarter more is a quarter more. The loop
-is asyncio's: what the framework adds is the same on every loop.
+Counts instructions, by valgrind's callgrind, in this interpreter: on a busy machine seconds say
+that code is slower when only its neighbours are, whereas instructions differ by a hundredth from
+run to run (where threads work, by three), so that one run is enough. The loop is asyncio's: what
+the framework adds is the same on every loop.
 """
 
 import argparse

@@ -18,13 +18,13 @@ STOP_SECONDS = 5
 
 # One worker, uvloop, nothing written per request.
 COMMANDS = {
-    "uvicorn": "uvicorn {app} --host 127.0.0.1 --port {port} --loop uvloop --http httptools"
-    " --log-level warning --no-access-log",
+    "uvicorn": "uvicorn {app} --interface asgi3 --host 127.0.0.1 --port {port} --loop uvloop"
+    " --http httptools --log-level warning --no-access-log",
     "granian": "granian --interface asgi {app} --host 127.0.0.1 --port {port} --loop uvloop"
     " --log-level warning --no-access-log",
     "hypercorn": "hypercorn asgi:{app} --bind 127.0.0.1:{port} --worker-class uvloop"
     " --log-level warning",
-    "own": "own.{name} {port}",
+    "own": "own.{name} {port} --log-level WARN",  # Robyn reads the latter.
 }
 
 

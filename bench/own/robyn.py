@@ -16,5 +16,4 @@ async def show_user(request):
     return jsonify(user(int(request.path_params["id"])))
 
 
-port = int(sys.argv.pop(1))  # The rest are its own: --log-level.
-app.start(host="127.0.0.1", port=port)
+app.start(host="127.0.0.1", port=int(sys.argv[1]))
