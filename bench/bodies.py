@@ -6,10 +6,8 @@ seam, the median (and quartiles) of rounds in which the frameworks take turns in
 
 import argparse
 import contextlib
-import datetime
 import json
 import os
-import platform
 import random
 import socket
 import statistics
@@ -286,16 +284,15 @@ def main() -> None:
         rows = [compare(frameworks, work, options.rounds, folder) for work in works]
     titles = [["milliseconds of CPU for one request", *(f.title for f in frameworks)]]
     parts.append(report.table(titles + rows))
-    versions = ", ".join(f"{f.title} {version_of(f)}" for f in frameworks)
+    versions = [f"{each.title} {version_of(each)}" for each in frameworks]
     parts.append(
-        f"Measured {datetime.date.today()}: medians (quartiles) of {options.rounds} interleaved"
-        f" rounds, CPython {platform.python_version()}, {report.processor()},"
-        f" {os.cpu_count()} cores. {versions}.\n\n{UNEQUAL}"
+        f"Medians (quartiles) of {options.rounds} interleaved rounds. "
+        f"{report.measured_on(versions)}\n\n{UNEQUAL}"
     )
     text = "\n\n".join(parts)
     print(text)
     if options.write:
-        report.write(text, "bodies")
+        report.write("bodies", text)
 
 
 if __name__ == "__main__":

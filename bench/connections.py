@@ -8,11 +8,9 @@ Beside a raw ASGI application and Starlette, in one run; servers run on loopback
 import argparse
 import asyncio
 import contextlib
-import datetime
 import importlib.metadata
 import json
 import os
-import platform
 import random
 import re
 import signal
@@ -28,9 +26,8 @@ from pathlib import Path
 from typing import Any
 
 from frameworks import BENCH, CHECKOUT, Framework
-from report import README, Spread, processor, table
+from report import Spread, measured_on, table, write
 
-BEGIN, END = "<!-- begin: connections -->", "<!-- end: connections -->"
 APPS = {"raw": "raw ASGI", "quart": "Quart (this checkout)", "starlette": "Starlette"}
 SERVERS = {
     "uvicorn": ["uvicorn", "apps.connections:app", "--log-level", "warning", "--port"],
@@ -369,11 +366,7 @@ def ends(rounds: int) -> Iterator[str]:
 
 def notes() -> str:
     packages = ("starlette", "uvicorn", "hypercorn", "websockets")
-    versions = ", ".join(f"{name} {importlib.metadata.version(name)}" for name in packages)
-    return (
-        f"Measured {datetime.date.today()}: CPython {platform.python_version()}, {processor()},"
-        f" {os.cpu_count()} cores, {platform.system()} {platform.release()}; {versions}."
-    )
+    return measured_on([f"{name} {importlib.metadata.version(name)}" for name in packages])
 
 
 def main() -> None:
@@ -402,9 +395,7 @@ def main() -> None:
     text += notes()
     print(notes())
     if options.write:
-        before, _, rest = README.read_text().partition(BEGIN)
-        after = rest.partition(END)[2]
-        README.write_text(f"{before}{BEGIN}\n\n{text}\n\n{END}{after}")
+        write("connections", text)
 
 
 if __name__ == "__main__":

@@ -9,17 +9,18 @@ import importlib
 import sys
 import time
 
-apps, started = sys.argv[1], float(sys.argv[2])  # `started` by the clock that processes share.
+apps, interface = sys.argv[1:3]
+started = float(sys.argv[3])  # By the clock that processes share.
 
 before = time.perf_counter()
-module = importlib.import_module(f"apps.{apps}")
+module = importlib.import_module(f"hello.{apps}")
 imported = time.perf_counter()
 
 import json  # noqa: E402
 import re  # noqa: E402
 from pathlib import Path  # noqa: E402
 
-from driver import ASGIClient, Lifespan  # noqa: E402
+from driver import ASGIClient, Lifespan, WSGIClient  # noqa: E402
 from scenarios import SCENARIOS  # noqa: E402
 
 
@@ -29,16 +30,20 @@ def resident_bytes() -> int:
 
 
 async def main() -> None:
-    lifespan = Lifespan(module.plain())
-    await lifespan.start()
-    await ASGIClient(lifespan.app, SCENARIOS["plaintext"], lifespan.state).check()
+    if interface == "wsgi":
+        await WSGIClient(module.app, SCENARIOS["plaintext"], {}).check()
+    else:
+        lifespan = Lifespan(module.app)
+        await lifespan.start()
+        await ASGIClient(module.app, SCENARIOS["plaintext"], lifespan.state).check()
     answered = time.clock_gettime(time.CLOCK_MONOTONIC)
     figures = {
         "import, ms": (imported - before) * 1e3,
         "first answer, ms": (answered - started) * 1e3,
         "memory, MB": resident_bytes() / 1e6,
     }
-    await lifespan.stop()
+    if interface == "asgi":
+        await lifespan.stop()
     print(json.dumps(figures))
 
 

@@ -29,6 +29,16 @@ class Framework:
     def python(self) -> Path:
         return ENVIRONMENTS / self.name / "bin" / "python"
 
+    @property
+    def version(self) -> str:
+        return self.version_of(self.distribution) if self.distribution else ""
+
+    def version_of(self, distribution: str) -> str:
+        """Of a distribution in its environment."""
+        code = "import importlib.metadata, sys; print(importlib.metadata.version(sys.argv[1]))"
+        command = [str(self.python), "-c", code, distribution]
+        return subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True).stdout.strip()
+
     def install(self, upgrade: bool = False) -> None:
         """Make the environment unless one that fits is there; `upgrade` makes it anew."""
         wanted = "\n".join((sys.version, *SERVERS, *self.requirements, self._checkout_digest()))
@@ -77,3 +87,13 @@ FRAMEWORKS = {
         Framework("flask", "Flask (WSGI)", "flask", ("flask",), "flask", interface="wsgi"),
     )
 }
+
+# Only over sockets, on servers of their own: a file in `own/`.
+OWN_SERVERS = tuple(
+    Framework(name, title, name, requirements, name)
+    for name, title, requirements in (
+        ("robyn", "Robyn", ("robyn",)),
+        ("aiohttp", "aiohttp", ("aiohttp[speedups]",)),
+        ("sanic", "Sanic", FRAMEWORKS["sanic"].requirements),
+    )
+)

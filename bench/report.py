@@ -1,5 +1,6 @@
 """From figures to Markdown: medians, quartiles, ratios, and the place where they are written."""
 
+import argparse
 import datetime
 import os
 import platform
@@ -34,8 +35,16 @@ class Spread:
     median: float
     third: float
 
+    @classmethod
+    def of(cls, figures: list[float]) -> "Spread":
+        return cls(*statistics.quantiles(figures, n=4, method="inclusive"))
+
+    def text(self, digits: int) -> str:
+        first, median, third = (f"{x:.{digits}f}" for x in (self.first, self.median, self.third))
+        return f"{median} ({first}-{third})"
+
     def __str__(self) -> str:
-        return f"{self.median:.1f} ({self.first:.1f}-{self.third:.1f})"
+        return self.text(1)
 
 
 class Results:
@@ -44,7 +53,6 @@ class Results:
     def __init__(self, loop: str) -> None:
         self.loop = loop
         self.versions: dict[str, str] = {}
-        self.python = ""
         # By application and words: the frameworks whose work is not equal, or that have none.
         self.unequal: dict[tuple[str, str], list[str]] = defaultdict(list)
         self.missing: dict[tuple[str, str], list[str]] = defaultdict(list)
@@ -53,7 +61,6 @@ class Results:
     def introduce(self, framework: str, app: str, about: dict[str, Any]) -> None:
         """Note what the framework's worker of an application says of itself."""
         self.versions[framework] = about["version"]
-        self.python = about["python"]
         title = FRAMEWORKS[framework].title
         if about["has_app"] and about["unequal"]:
             self.unequal[app, about["unequal"]].append(title)
@@ -73,8 +80,7 @@ class Results:
         figures = [figures[framework] for figures in self.rounds[scenario] if framework in figures]
         if not figures:
             return None
-        ratios = [figure.own / figure.raw for figure in figures]
-        return Spread(*statistics.quantiles(ratios, n=4, method="inclusive"))
+        return Spread.of([figure.own / figure.raw for figure in figures])
 
     def whole(self, scenario: str, framework: str) -> Spread | None:
         """Microseconds, at the speed that raw had in the median."""
@@ -131,14 +137,13 @@ class Results:
     def notes(self) -> str:
         """When and where it was measured, whose work is not equal, and who has none."""
         rounds = [len(rounds) for rounds in self.rounds.values()]
-        versions = ", ".join(
+        versions = [
             f"{FRAMEWORKS[name].title} {version}"
             for name, version in self.versions.items()
             if version
-        )
+        ]
         parts = [
-            f"Measured {datetime.date.today()}: {min(rounds)} to {max(rounds)} interleaved rounds,"
-            f" CPython {self.python}, {machine()}. {versions}.",
+            f"{min(rounds)} to {max(rounds)} interleaved rounds. {measured_on(versions)}",
             "Not equal:",
             self._remarks(self.unequal),
             "A dash:",
@@ -163,18 +168,31 @@ def table(rows: list[list[str]]) -> str:
     return "\n".join([head, "|---" + "|---:" * (len(rows[0]) - 1) + "|", *body])
 
 
-def processor() -> str:
+def measured_on(versions: list[str]) -> str:
     found = re.search(r"model name\s*: (.*)", Path("/proc/cpuinfo").read_text())
-    return found[1] if found else platform.machine()
+    processor = found[1] if found else platform.machine()
+    return (
+        f"Measured {datetime.date.today()}: CPython {platform.python_version()}, {processor},"
+        f" {os.cpu_count()} cores, {platform.system()} {platform.release()}."
+        f" {', '.join(versions)}."
+    )
 
 
-def machine() -> str:
-    return f"{processor()}, {os.cpu_count()} cores, {platform.system()} {platform.release()}"
+def names(known: dict[str, Any]) -> Any:
+    """An argument type: names separated by commas."""
+
+    def parse(text: str) -> list[str]:
+        chosen = text.split(",")
+        if unknown := [name for name in chosen if name not in known]:
+            raise argparse.ArgumentTypeError(f"unknown: {unknown}; known: {', '.join(known)}")
+        return chosen
+
+    return parse
 
 
-def write(text: str, block: str = "figures") -> None:
-    """Put `text` between the markers of this name in the README."""
-    begin, end = f"<!-- begin: {block} -->", f"<!-- end: {block} -->"
+def write(part: str, text: str) -> None:
+    """Put `text` between the markers of that part of the README."""
+    begin, end = f"<!-- begin: {part} -->", f"<!-- end: {part} -->"
     before, _, rest = README.read_text().partition(begin)
     after = rest.partition(end)[2]
     README.write_text(f"{before}{begin}\n\n{text}\n\n{end}{after}")

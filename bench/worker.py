@@ -10,7 +10,6 @@ import importlib
 import importlib.metadata
 import json
 import os
-import platform
 import sys
 from types import ModuleType
 from typing import Any
@@ -50,7 +49,6 @@ def about(module: ModuleType, app: str, distribution: str | None) -> dict[str, A
     return {
         "has_app": hasattr(module, app),
         "version": importlib.metadata.version(distribution) if distribution else "",
-        "python": platform.python_version(),
         "unequal": getattr(module, "UNEQUAL", {}).get(app, ""),
         "missing": getattr(module, "MISSING", {}).get(app, ""),
     }
