@@ -44,6 +44,7 @@ class LocalBroadcaster:
 
     async def publish(self, message: str) -> None:
         self._deliver(message)
+        await asyncio.sleep(0)  # the clients get their turn, however fast one of them writes
 
     def _deliver(self, message: str) -> None:
         for subscriber in tuple(self._subscribers):

@@ -70,6 +70,9 @@ class RedisBroadcaster(LocalBroadcaster):
                             self._subscribed.set()
                         else:
                             self._deliver(message["data"])
+                            # What came in one piece is not a burst to the clients: they get
+                            # their turn between two messages.
+                            await asyncio.sleep(0)
             except (RedisError, OSError) as error:
                 logger.warning("The subscription is broken: %s", error)
             self._subscribed.clear()
