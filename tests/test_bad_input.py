@@ -4,6 +4,7 @@ The corpora for forms, JSON, ranges, conditions and paths are beside the tests o
 here are those of cookies and of headers that speak of the content, and what holds for all.
 """
 
+import importlib.metadata
 import logging
 from pathlib import Path
 from typing import Any
@@ -52,6 +53,9 @@ COOKIES = {
     "a b=c": {},
     "a[]=b": {"a[]": "b"},
 }
+# What Werkzeug read as a cookie before 3.1.9.
+COOKIES_READ_FORMERLY = {'a="b', 'a=b"', r'a="\"', "a b=c"}
+WERKZEUG = tuple(map(int, importlib.metadata.version("werkzeug").split(".")[:3]))
 
 
 async def view_cookies() -> Any:
@@ -64,8 +68,9 @@ async def test_cookies(header: str) -> None:
     app = make_app(view_cookies)
     theirs = flask.Flask("tests").test_request_context(environ_overrides={"HTTP_COOKIE": header})
 
-    assert COOKIES[header] == (await get(app, headers={"cookie": header})).json
-    assert COOKIES[header] == theirs.request.cookies.to_dict()
+    if header not in COOKIES_READ_FORMERLY or WERKZEUG >= (3, 1, 9):
+        assert COOKIES[header] == theirs.request.cookies.to_dict()
+    assert theirs.request.cookies.to_dict() == (await get(app, headers={"cookie": header})).json
 
 
 @pytest.mark.parametrize("header", ["=", ";", "a", 'a="', 'a="\\', "a=b;", "=a;", "\xff"])

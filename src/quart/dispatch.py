@@ -30,6 +30,7 @@ from werkzeug.exceptions import (
     HTTPException,
     InternalServerError,
     NotFound,
+    SecurityError,
 )
 from werkzeug.routing import BuildError, RequestRedirect
 from werkzeug.routing.exceptions import RoutingException
@@ -799,6 +800,8 @@ class Dispatch(App):
             trusted_hosts = config["TRUSTED_HOSTS"]
             if trusted_hosts is not None:
                 request.trusted_hosts = trusted_hosts
+                if "@" in request.host:  # after the port, where Werkzeug 3.1.0 does not look
+                    raise SecurityError(f"Host {request.host!r} is not trusted.")
             subdomain = None
             if self.url_map.host_matching:
                 server_name = None
