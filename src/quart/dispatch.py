@@ -359,8 +359,7 @@ class Dispatch(App):
             return True
         if self.config["SECRET_KEY"] is None:
             return False
-        cookies = ctx.request_websocket.headers.get("cookie", "")
-        return interface.get_cookie_name(cast(Any, self)) in cookies
+        return interface.needs_refresh(cast(Any, self), ctx.request_websocket)
 
     def close_context(self, ctx: AppContext, exc: BaseException | None = None) -> Awaitable[None]:
         """The last stage: run every teardown function, then announce that the context is gone.

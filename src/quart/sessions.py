@@ -336,13 +336,17 @@ class SecureCookieSessionInterface(SessionInterface):
 
     def needs_refresh(self, app: Quart, request: BaseRequestWebsocket) -> bool:
         """Whether an untouched session may have to be saved, to live on if it is permanent."""
-        name = self.get_cookie_name(app)
-        return (
-            bool(app.config["SESSION_REFRESH_EACH_REQUEST"])
-            # PERF: most often it is not there at all, and nothing has to be parsed to see that.
-            and name in request.headers.get("Cookie", "")
-            and name in request.cookies
-        )
+        if type(self).should_set_cookie is SessionInterface.should_set_cookie:
+            if not app.config["SESSION_REFRESH_EACH_REQUEST"]:
+                return False
+            looked_into = self.serializer is session_json_serializer
+        else:
+            looked_into = False
+        # PERF: most often there is none at all, and only a permanent one has to be opened.
+        if request.headers.get("Cookie") is None:
+            return False
+        cookie = request.cookies.get(self.get_cookie_name(app))
+        return cookie is not None and (not looked_into or _may_be_permanent(cookie))
 
     async def save_session(
         self, app: Quart, session: SessionMixin, response: ResponseTypes | None
@@ -396,6 +400,15 @@ class SecureCookieSessionInterface(SessionInterface):
             )
         if depends:
             _vary_on_cookie(response)
+
+
+def _may_be_permanent(cookie: str) -> bool:
+    """Whether a cookie speaks of a permanent session, not asking yet if it is a genuine one."""
+    payload = cookie.partition(".")[0]
+    try:
+        return not payload or b'"_permanent"' in base64_decode(payload)  # or it is compressed
+    except BadData:
+        return True
 
 
 def _vary_on_cookie(response: ResponseTypes) -> None:

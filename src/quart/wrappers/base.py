@@ -87,16 +87,21 @@ class ScopeHeaders(Headers):
             raise BadRequestKeyError(key)
         return value
 
+    @functools.cached_property
+    def _first(self) -> dict[bytes, bytes]:
+        """The first value of each header, as it came."""
+        return dict(reversed(list(self.scope.get("headers", ()))))
+
     def _find(self, key: str) -> str | None:
-        wanted = key.lower()
-        if wanted == "remote-addr":
-            client = self.scope.get("client")
-            return client[0] if client else None
-        name = wanted.encode("latin-1", "replace")
-        for item in self.scope.get("headers", ()):
-            if item[0] == name:
-                return item[1].decode("latin-1")  # type: ignore[no-any-return]
-        return None
+        name = _RAW_NAMES.get(key)
+        if name is None:
+            wanted = key.lower()
+            if wanted == "remote-addr":
+                client = self.scope.get("client")
+                return client[0] if client else None
+            name = wanted.encode("latin-1", "replace")
+        value = self._first.get(name)
+        return None if value is None else value.decode("latin-1")
 
     def copy(self) -> Self:
         """The same headers in another object."""
@@ -135,6 +140,9 @@ _TITLES = {
         "X-Forwarded-Proto",
         "X-Requested-With",
     )
+}
+_RAW_NAMES = {
+    spelling: raw for raw, title in _TITLES.items() for spelling in (title, title.lower())
 }
 
 
