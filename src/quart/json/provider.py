@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from json import encoder
+from json import JSONDecoder, encoder
 from typing import Any
 
 from flask.json.provider import DefaultJSONProvider as FlaskDefaultJSONProvider
@@ -12,6 +12,9 @@ __all__ = ("DefaultJSONProvider", "JSONProvider")
 
 # The accelerator, which only CPython has.
 _make_encoder: Any = getattr(encoder, "c_make_encoder", None)
+
+_decode = JSONDecoder().decode
+_BRACKETS = (b"{", b"[")
 
 
 def _encoder(
@@ -51,6 +54,17 @@ class DefaultJSONProvider(FlaskDefaultJSONProvider):
             {}, self.default, self.ensure_ascii, self.sort_keys, item_separator, key_separator
         )
         return "".join(encode(obj, 0))
+
+    def loads(self, s: str | bytes, **kwargs: Any) -> Any:
+        """Deserialize JSON from text or bytes; keyword arguments are those of ``json.loads``.
+
+        Raises ValueError for what is no JSON.
+        """
+        # PERF: an object or array with no NUL as its second byte is not UTF-16 or -32, which
+        # ``json.loads`` would look for, and has no byte order mark.
+        if type(s) is bytes and s[:1] in _BRACKETS and s[1:2] != b"\0" and not kwargs:
+            return _decode(s.decode("utf-8", "surrogatepass"))
+        return super().loads(s, **kwargs)
 
     def response(self, *args: Any, **kwargs: Any) -> Any:
         """A JSON response of one value, or of several as a list, or of keywords as an object.

@@ -104,7 +104,7 @@ class Body:
         return self._chunks.popleft()
 
     def __await__(self) -> Generator[Any, None, bytes]:
-        return self.read().__await__()
+        return self._read(None).__await__()
 
     @waits_in_threads
     async def read(self, max_size: int | None = None) -> bytes:
@@ -112,14 +112,20 @@ class Body:
 
         Raises RequestEntityTooLarge also when more than `max_size` bytes have come.
         """
+        return await self._read(max_size)
+
+    async def _read(self, max_size: int | None) -> bytes:
         while not self.complete:
             self._check_limit(max_size)
             if (rest := self._receive()) is not None:
                 await rest
         self._check_limit(max_size)
-        if len(self._chunks) > 1:
-            self._chunks = deque([b"".join(self._chunks)])
-        return self._chunks[0] if self._chunks else b""
+        chunks = self._chunks
+        if len(chunks) == 1:
+            return chunks[0]
+        data = b"".join(chunks)
+        self._chunks = deque([data]) if data else deque()
+        return data
 
     def _check_limit(self, max_size: int | None = None) -> None:
         limit = self.max_content_length

@@ -16,7 +16,7 @@ from ..formparser import FormDataParser
 from ..globals import _cv_app, current_app
 from ..json.long import loads_off_loop
 from ..utils import waits_in_threads
-from .base import BaseRequestWebsocket
+from .base import BaseRequestWebsocket, lazily
 from .body import Body
 
 if TYPE_CHECKING:
@@ -178,6 +178,22 @@ class Request(BaseRequestWebsocket):
         self._max_form_parts = value
 
     # The body
+
+    # PERF: the usual values are known without Werkzeug's parsers.
+
+    @lazily
+    def content_length(self) -> int | None:
+        """The announced length of the body in bytes; None without one, or if it is chunked."""
+        value = self.headers.get("Content-Length", "")
+        plain = value.isdigit() and value.isascii() and len(value) < 20
+        if plain and self.headers.get("Transfer-Encoding") is None:
+            return int(value)
+        return super().content_length
+
+    @property
+    def is_json(self) -> bool:
+        """Whether the content type is ``application/json`` or ``application/*+json``."""
+        return self.headers.get("Content-Type") == "application/json" or super().is_json
 
     @property
     def body(self) -> Body:
