@@ -219,6 +219,10 @@ class Dispatch(App):
                 result = await stages.dispatch_request(ctx)
         except Exception as error:
             result = await self.handle_user_exception(ctx, error)
+            if result is error or error is ctx.request_websocket.routing_exception:
+                # PERF: it is an answer, not a fault. The frames that its traceback holds hold it
+                # in turn, and would be left to the garbage collector.
+                error.__traceback__ = None
         return await stages.finalize_request(ctx, result)
 
     full_dispatch_websocket = full_dispatch_request
@@ -597,6 +601,8 @@ class Dispatch(App):
         raise error
 
     def _handler_for(self, ctx: AppContext, error: BaseException) -> Callable[..., Any] | None:
+        if not self.error_handler_spec:
+            return None
         find: Any = self._find_error_handler  # which takes any error, and any sequence of names
         handler: Callable[..., Any] | None = find(error, ctx.blueprint_names[:0:-1])
         return handler
