@@ -15,6 +15,7 @@ from frameworks import FRAMEWORKS, OURS, RAW, Framework
 from scenarios import SCENARIOS
 
 README = Path(__file__).parent / "README.md"
+PROJECT_README = Path(__file__).parent.parent / "README.md"
 WSGI_WORDS = (
     "Flask is there for reference. It runs under WSGI, without an event loop and tasks, one request"
     " after another; raw ASGI is not its floor, so its column has the whole of its microseconds."
@@ -134,6 +135,20 @@ class Results:
         words = "What each needs over raw as a multiple of ours (more than 1: we are faster)"
         return f"{words}:\n\n{table(rows)}"
 
+    def short_table(self) -> str:
+        """Medians only, of the ASGI frameworks: ours first."""
+        peers = [
+            name
+            for name in self.versions
+            if name != RAW.name and FRAMEWORKS[name].interface == "asgi"
+        ]
+        rows = [[f"on {self.loop}", *(FRAMEWORKS[name].title for name in peers)]]
+        for scenario in self.scenarios:
+            spreads = (self.over_raw(scenario, name) for name in peers)
+            cells = (f"{spread.median:.1f}" if spread else "-" for spread in spreads)
+            rows.append([SCENARIOS[scenario].title, *cells])
+        return table(rows)
+
     def notes(self) -> str:
         """When and where it was measured, whose work is not equal, and who has none."""
         rounds = [len(rounds) for rounds in self.rounds.values()]
@@ -190,9 +205,9 @@ def names(known: dict[str, Any]) -> Any:
     return parse
 
 
-def write(part: str, text: str) -> None:
-    """Put `text` between the markers of that part of the README."""
+def write(part: str, text: str, readme: Path = README) -> None:
+    """Put `text` between the markers of that part of a README."""
     begin, end = f"<!-- begin: {part} -->", f"<!-- end: {part} -->"
-    before, _, rest = README.read_text().partition(begin)
+    before, _, rest = readme.read_text().partition(begin)
     after = rest.partition(end)[2]
-    README.write_text(f"{before}{begin}\n\n{text}\n\n{end}{after}")
+    readme.write_text(f"{before}{begin}\n\n{text}\n\n{end}{after}")

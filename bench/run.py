@@ -19,6 +19,8 @@ def in_process(frameworks: list[Framework], options: argparse.Namespace) -> str:
         measure(frameworks, options.scenarios, loop, options.rounds, options.seconds)
         for loop in loops
     ]
+    if options.write:
+        report.write("short", results[-1].short_table(), report.PROJECT_README)
     return "\n\n".join((*(result.tables() for result in results), results[0].notes()))
 
 
@@ -32,7 +34,7 @@ def main() -> None:
     parser.add_argument("--loop", choices=("asyncio", "uvloop", "both"), default="both")
     parser.add_argument("--quick", action="store_true", help="few rounds: a rough run")
     parser.add_argument("--upgrade", action="store_true", help="install the newest releases first")
-    parser.add_argument("--write", action="store_true", help="put the tables into bench/README.md")
+    parser.add_argument("--write", action="store_true", help="put the tables into the READMEs")
     options = parser.parse_args()
     if options.quick:
         options.rounds = 5

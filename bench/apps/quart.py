@@ -5,6 +5,8 @@ from quart import Quart, render_template, request, session, websocket
 
 UNEQUAL = {
     "plain": "A string is `text/html`, here and below, as in Flask; for others `text/plain`.",
+    "template": "Jinja renders in its async mode, which awaits what can be awaited.",
+    "values": "JSON has its keys sorted and is in ASCII, as in Flask.",
     "def_hooks": "`def` hooks run in a thread, so that one that blocks does not stop the loop.",
 }
 
