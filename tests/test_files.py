@@ -128,6 +128,20 @@ async def test_file_objects(root: Path, kind: str) -> None:
     assert "ETag" not in response.headers
 
 
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [({"range": "bytes=10-"}, 416), ({"if-modified-since": http_date(MTIME)}, 304)],
+)
+async def test_a_file_object_that_is_not_sent_is_closed(
+    root: Path, headers: dict[str, str], status: int
+) -> None:
+    source = (root / "file.txt").open("rb")
+    app = make_app(root, source, mimetype="text/plain", last_modified=MTIME)
+
+    assert status == (await get(app, headers=headers)).status
+    assert source.closed
+
+
 async def test_what_is_no_file(root: Path) -> None:
     """Text files, missing names and types are told apart."""
     async with make_app(root).app_context():

@@ -218,6 +218,57 @@ async def test_every_function_is_called_at_shutdown(
     assert all(f"bad end {name}" in caplog.text for name in range(number))
 
 
+async def test_a_function_that_does_not_end_does_not_hold_the_shutdown(
+    app: Quart, log: list[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    """Each has `AFTER_SERVING_TIMEOUT` seconds; a thread that goes on is left behind."""
+    app.config["AFTER_SERVING_TIMEOUT"] = 0.05
+    goes_on = threading.Event()
+
+    @app.while_serving
+    async def waits() -> AsyncIterator[None]:
+        yield
+        await asyncio.Event().wait()
+
+    @app.after_serving
+    async def waits_too() -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            log.append("cancelled")
+
+    @app.after_serving
+    def blocks() -> None:
+        goes_on.wait()
+        log.append("thread")
+
+    app.after_serving(lambda: log.append("after"))
+    await app.startup()
+    try:
+        with pytest.raises(ExceptionGroup) as caught:
+            await asyncio.wait_for(app.shutdown(), 3)
+    finally:
+        goes_on.set()
+    await asyncio.sleep(0.1)
+
+    assert ["cancelled", "after", "thread"] == log
+    assert 3 == len(caught.value.exceptions)
+    for name in ("waits", "waits_too", "blocks"):
+        assert f"{name} at" in caplog.text
+    assert 3 == caplog.text.count("did not end within 0.05 seconds\n")
+
+
+async def test_a_timeout_of_a_functions_own_is_its_own(app: Quart) -> None:
+    @app.after_serving
+    async def fails() -> None:
+        async with asyncio.timeout(0.01):
+            await asyncio.Event().wait()
+
+    await app.startup()
+    with pytest.raises(TimeoutError, match=r"^$"):
+        await app.shutdown()
+
+
 async def test_open_connections_are_told_to_end(app: Quart, log: list[str]) -> None:
     """Websockets are closed with 1001, streams end; the event is set before."""
 

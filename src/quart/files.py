@@ -150,9 +150,13 @@ async def send_file(
     if stream is not None and not isinstance(stream, BytesIO):
         response.call_on_close(partial(off_loop, stream.close))
     if conditional and request is not None:
-        await response.make_conditional(
-            request, accept_ranges="X-Sendfile" not in headers, complete_length=size
-        )
+        try:
+            await response.make_conditional(
+                request, accept_ranges="X-Sendfile" not in headers, complete_length=size
+            )
+        except BaseException:
+            await response.close()
+            raise
     return response
 
 
