@@ -790,6 +790,38 @@ async def test_what_cannot_be_cancelled(program: Path, path: str) -> None:
         writer.close()
 
 
+GOES_ON = """
+app.config.update(BACKGROUND_TASK_SHUTDOWN_TIMEOUT=0.1, AFTER_SERVING_TIMEOUT=0.1)
+app.before_serving(lambda: app.add_background_task(deaf) and None)
+app.after_serving(lambda: time.sleep(60))
+if __name__ == "__main__":
+    app.run(port=int(sys.argv[1]))
+"""
+
+
+@pytest.mark.parametrize(
+    "server",
+    [
+        "program.py",
+        "-m uvicorn program:app --port",
+        "-m hypercorn program:app -b",
+        "-m granian program:app --interface asgi --port",
+    ],
+)
+async def test_what_outlives_the_shutdown(program: Path, server: str) -> None:
+    """Neither a background task that ignores its cancellation holds the process, nor a thread."""
+    with program.open("a") as file:
+        file.write(GOES_ON)
+    port = free_port()
+    where = f"127.0.0.1:{port}" if "hypercorn" in server else str(port)
+    with running(port, *server.split(), where, cwd=program.parent) as process:
+        assert "hello" == await asyncio.to_thread(ask, port)
+
+        assert 10 > await asyncio.to_thread(process.interrupt)
+        assert "ends" in process.said().splitlines()
+        assert "'deaf' ignores its cancellation" in process.said()
+
+
 def test_ctrl_c_cancels_a_start_up(program: Path) -> None:
     """What had started is ended; nothing has to be waited for."""
     last_lines = """

@@ -270,6 +270,7 @@ class Serving(Dispatch):
         seconds = self.config["BACKGROUND_TASK_SHUTDOWN_TIMEOUT"]
         for task in await process.end_tasks(self.background_tasks, seconds):
             self.logger.error("The background task %r ignores its cancellation", task.get_name())
+            process.give_up(task)
 
     async def _end_serving(self, ctx: AppContext) -> list[BaseException]:
         errors: list[BaseException] = []
@@ -284,16 +285,19 @@ class Serving(Dispatch):
     async def _call_in_time(self, func: Callable[[], Any]) -> None:
         seconds = self.config["AFTER_SERVING_TIMEOUT"]
         timer = asyncio.timeout(seconds)
+        in_thread: asyncio.Task[Any] | None = None
         try:
             async with timer:
                 if is_coroutine_callable(func):
                     await func()
                 else:
-                    # A thread cannot be cancelled: one that goes on is left behind.
-                    await asyncio.shield(self.ensure_async(func)())
+                    in_thread = asyncio.create_task(self.ensure_async(func)())
+                    await asyncio.shield(in_thread)
         except TimeoutError:
             if not timer.expired():
                 raise
+            if in_thread is not None:
+                process.give_up(in_thread)  # a thread cannot be cancelled
             raise TimeoutError(f"{func!r} did not end within {seconds} seconds") from None
 
     async def _serving_failed(self, ctx: AppContext, error: BaseException) -> None:
