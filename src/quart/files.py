@@ -39,7 +39,7 @@ PRECOMPRESSED = {"br": ".br", "zstd": ".zst", "gzip": ".gz"}
 #: The content type of a file whose name tells none.
 DEFAULT_MIMETYPE = "application/octet-stream"
 
-_UNSAFE_NAME = re.compile(r"[\\\0]|[A-Za-z]:")
+_UNSAFE_NAME = re.compile(r"[\\\0]|(?:\A|/)[A-Za-z]:")
 
 
 class _Paths(tuple[str, ...]):
