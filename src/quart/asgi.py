@@ -20,7 +20,7 @@ from werkzeug.exceptions import BadRequest, NotFound
 
 from . import signals
 from .helpers import preload
-from .utils import printable
+from .utils import encode_headers, printable
 from .wrappers import ClientDisconnectedError, Request, Response, Websocket
 from .wrappers.base import ScopeHeaders, clean_path
 from .wrappers.body import FileBody, SizedBody, Started
@@ -538,7 +538,7 @@ class ASGIHTTPConnection(_ASGIConnection[Request]):
             return
         if self._offers("http.response.push"):
             check_header_value(":path", path)
-            items = encode_header_items(headers)
+            items = encode_headers(headers)  # the client's own
             await self._send_message({"type": "http.response.push", "path": path, "headers": items})
         else:
             await self.send_early_hints([preload(path)])
