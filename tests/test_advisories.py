@@ -5,6 +5,7 @@ counts as the calls of functions, in Python and in C: a number that no busy mach
 """
 
 import asyncio
+import gc
 import io
 import logging
 import os
@@ -37,6 +38,8 @@ def counted() -> Iterator[list[int]]:
     def note(frame: Any, event: str, argument: Any) -> None:
         calls[0] += event in ("call", "c_call")
 
+    gc.collect()
+    gc.disable()  # what other tests have left would be counted here
     threading.setprofile(note)
     sys.setprofile(note)
     try:
@@ -44,6 +47,7 @@ def counted() -> Iterator[list[int]]:
     finally:
         sys.setprofile(None)
         threading.setprofile(None)  # type: ignore[arg-type]
+        gc.enable()
 
 
 async def calls_of(attempt: Callable[[int], Awaitable[Any]], size: int) -> int:

@@ -128,6 +128,20 @@ async def test_file_objects(root: Path, kind: str) -> None:
     assert "ETag" not in response.headers
 
 
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [({"range": "bytes=10-"}, 416), ({"if-modified-since": http_date(MTIME)}, 304)],
+)
+async def test_a_file_object_that_is_not_sent_is_closed(
+    root: Path, headers: dict[str, str], status: int
+) -> None:
+    source = (root / "file.txt").open("rb")
+    app = make_app(root, source, mimetype="text/plain", last_modified=MTIME)
+
+    assert status == (await get(app, headers=headers)).status
+    assert source.closed
+
+
 async def test_what_is_no_file(root: Path) -> None:
     """Text files, missing names and types are told apart."""
     async with make_app(root).app_context():
@@ -294,6 +308,7 @@ async def test_a_head_request_does_not_read_the_file(root: Path) -> None:
         "C:/app.js",
         "C:app.js",
         "c:\\app.js",
+        "x/C:/app.js",
         "\\\\host\\share",
         "app.js/x",
         "app.js\0",
@@ -350,6 +365,14 @@ async def test_path_traversal(root: Path, target: str) -> None:
 
     assert response.status in (404, 308)
     assert CONTENT not in response.body
+
+
+async def test_a_colon_that_ends_no_drive_letter(root: Path) -> None:
+    write(root / "static" / "note:1.txt", CONTENT)
+    app = make_app(root)
+
+    assert CONTENT == (await get(app, "/static/note:1.txt")).body
+    assert CONTENT == (await get(app, "/from/note%3A1.txt")).body
 
 
 async def test_what_is_no_regular_file(root: Path) -> None:

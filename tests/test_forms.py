@@ -233,6 +233,7 @@ async def test_the_charset_of_a_field(app: Quart, charset: str, content: bytes, 
     assert [("a", text)] == await fields(app, body + b"--b--\r\n")
 
 
+CONTENT_TYPE = {"content-type": MULTIPART}
 GOOD = part("a", b"1")
 HEAD = b'--b\r\nContent-Disposition: form-data; name="a"'
 MALFORMED = {
@@ -433,6 +434,57 @@ async def test_a_failed_parse_fails_again() -> None:
         return errors
 
     assert ["BadRequest"] * 6 == (await send(make_app(view), GOOD, MULTIPART)).json
+
+
+async def test_parts_that_failed_fail_again() -> None:
+    """A second look does not find the end, or an empty form; nor after the form has failed."""
+
+    async def view() -> Any:
+        errors = []
+        for what in request.args.getlist("read"):
+            try:
+                if what == "parts":
+                    async for piece in request.multipart():
+                        await piece.read()
+                else:
+                    await request.form
+            except Exception as error:
+                errors.append(type(error).__name__)
+        return errors
+
+    for body, error in (
+        (GOOD, "BadRequest"),
+        (part("a", b"1") + b"--b\r\nbad", "BadRequest"),
+        (part("a", b"1", headers="X: a\n b\r\n") + GOOD, "BadRequest"),
+        (part("a", b"1") * 1001 + b"--b--", "RequestEntityTooLarge"),
+    ):
+        for order in ("parts,parts,form", "form,parts,form"):
+            target = "/?read=" + order.replace(",", "&read=")
+            response = await post(make_app(view), target, body=body, headers=CONTENT_TYPE)
+            assert [error] * 3 == response.json
+
+
+async def test_a_form_whose_reading_was_cancelled_is_no_partial_form() -> None:
+    """What had come of it is lost, and that has to be noticed; other bodies are kept."""
+
+    async def view() -> Any:
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.01):
+                await request.form
+        http.body(later, more=False)
+        return list((await request.form).items())
+
+    app = make_app(view)
+    for content_type, first, rest, status in (
+        (MULTIPART, part("a", b"1"), part("b", b"2") + b"--b--", 500),
+        (FORM, b"a=1&", b"b=2", 200),
+    ):
+        later = rest
+        async with stream(app, "POST", headers={"content-type": content_type}) as http:
+            http.body(first, more=True)
+            response = await http.response()
+        assert status == response.status
+    assert [["a", "1"], ["b", "2"]] == response.json
 
 
 async def test_two_tasks_read_one_form() -> None:
@@ -754,6 +806,40 @@ async def test_read_and_save_a_part(tmp_path: Path) -> None:
     assert ["123", 7] == (await send(app, body + b"--b--", MULTIPART)).json
     assert b"content" == (tmp_path / "x").read_bytes()
     assert 413 == (await send(app, body + part("a", b"1234") + b"--b--", MULTIPART)).status
+
+
+async def test_the_parts_that_are_taken_elsewhere() -> None:
+    """Whoever asks again goes on where the first left off; the form has none of them."""
+
+    async def view() -> Any:
+        seen = [(await anext(aiter(request.multipart()))).name]
+        async for piece in request.multipart():
+            seen.append(piece.name)
+            break
+        return [*seen, *(await request.form)]
+
+    body = b"".join(part(name, b"x" * 10) for name in "abc") + b"--b--"
+
+    assert ["a", "b"] == (await send(make_app(view), body, MULTIPART)).json
+
+
+async def test_a_part_in_memory_is_limited_like_a_field() -> None:
+    """By MAX_FORM_MEMORY_SIZE, and what the route or the request says."""
+
+    async def view() -> Any:
+        if request.args:
+            request.max_form_memory_size = None
+        return [len(await piece.read()) async for piece in request.multipart()]
+
+    body = part("a", b"1" * 11) + b"--b--"
+    app = make_app(view)
+    assert [11] == (await send(app, body, MULTIPART)).json
+    assert 413 == (await send(app, part("a", b"1" * 500_001) + b"--b--", MULTIPART)).status
+    app.config["MAX_FORM_MEMORY_SIZE"] = 10
+    assert 413 == (await send(app, body, MULTIPART)).status
+    assert [11] == (await post(app, "/?a", body=body, headers=CONTENT_TYPE)).json
+    app = make_app(view, max_form_memory_size=10)
+    assert 413 == (await send(app, body, MULTIPART)).status
 
 
 async def test_multipart_pulls_what_is_read() -> None:

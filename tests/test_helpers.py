@@ -514,6 +514,9 @@ async def test_push_promises_and_early_hints(app: Quart) -> None:
     sent = (await get(app, "/push", extensions=offers)).messages
     assert "/style.css" == sent[0]["path"]
 
+    sent = (await get(app, "/push", extensions=offers[1:])).messages
+    assert [b"</style.css>; rel=preload; as=style"] == sent[0]["links"]
+
     sent = (await get(app, "/hint", extensions=offers)).messages
     assert "http.response.early_hint" == sent[0]["type"]
     assert [
@@ -524,6 +527,34 @@ async def test_push_promises_and_early_hints(app: Quart) -> None:
         b"</page>; rel=preload",
         b"</x>; rel=prefetch",
     ] == sent[0]["links"]
+
+
+@pytest.mark.parametrize("late", [send_early_hints, make_push_promise])
+async def test_hints_after_the_start_are_not_sent(app: Quart, late: Any) -> None:
+    @app.get("/")
+    async def index() -> Any:
+        async def stream() -> Any:
+            yield "a"
+            await late("/style.css")
+
+        return stream_with_context(stream)()
+
+    response = await get(app, extensions=["http.response.early_hint"])
+
+    assert (b"a", []) == (response.body, response.early_hints)
+
+
+@pytest.mark.parametrize("send", [send_early_hints, make_push_promise])
+async def test_hints_that_would_break_the_protocol(app: Quart, send: Any) -> None:
+    @app.get("/")
+    async def index() -> str:
+        with pytest.raises(ValueError, match="control character"):
+            await send("/style.css\r\nX-Evil: 1")
+        return ""
+
+    response = await get(app, extensions=["http.response.early_hint", "http.response.push"])
+
+    assert (200, [], []) == (response.status, response.early_hints, response.pushes)
 
 
 async def test_hints_need_a_request(app: Quart) -> None:

@@ -94,6 +94,38 @@ async def test_hook_order(connection: Connection) -> None:
     ] == log
 
 
+@pytest.mark.parametrize("sync", [True, False])
+async def test_receivers_of_signals(connection: Connection, sync: bool) -> None:
+    """They are sync or async, and are told the application and what is known."""
+    app, seen = connection.app, []
+
+    def receiver(word: str) -> Any:
+        def receive(sender: Any, **known: Any) -> None:
+            seen.append((word, sender, known))
+
+        async def receive_async(sender: Any, **known: Any) -> None:
+            receive(sender, **known)
+
+        return receive if sync else receive_async
+
+    words = ["{}_started", "got_{}_exception", "{}_finished", "{}_tearing_down"]
+    keep = [receiver(word) for word in words]
+    for word, each in zip(words, keep, strict=True):
+        connection.twin(word, signals).connect(each, app)
+    error = ValueError("inside")
+
+    @connection.route("/")
+    async def view() -> None:
+        raise error
+
+    assert 500 == (await connection.get("/")).status
+    assert [*words] == [word for word, _, _ in seen]
+    assert all(sender is app for _, sender, _ in seen)
+    assert {"exception": error} == seen[1][2]
+    assert 500 == seen[2][2]["response"].status_code
+    assert {"exc": error} == seen[3][2]
+
+
 async def test_a_before_function_can_stand_for_the_view(connection: Connection) -> None:
     """Its value ends the stage, and the view is not called."""
     log = []

@@ -1,6 +1,7 @@
 """Applications below a prefix: paths, websockets, lifespans, and WSGI in threads."""
 
 import asyncio
+import contextlib
 import functools
 import logging
 import threading
@@ -375,6 +376,29 @@ async def test_an_application_that_never_returns_is_left() -> None:
     task.cancel()
     await asyncio.wait([task])
     assert [True, True] == ended
+
+
+async def test_an_application_that_does_not_shut_down_is_left() -> None:
+    """After AFTER_SERVING_TIMEOUT seconds, even if it ignores its cancellation."""
+    log: list[str] = []
+    outer = living("outer", log)
+    outer.config["AFTER_SERVING_TIMEOUT"] = 0.05
+    free = asyncio.Event()
+
+    async def deaf(scope: Any, receive: Any, send: Any) -> None:
+        await receive()
+        await send({"type": "lifespan.startup.complete"})
+        while not free.is_set():
+            with contextlib.suppress(asyncio.CancelledError):
+                await free.wait()
+
+    outer.mount("/deaf", deaf)
+    with pytest.raises(LifespanFailed, match="did not shut down"):
+        async with lifespan(outer, leaves_tasks=True):
+            pass
+    free.set()
+
+    assert ["outer starts", "outer ends"] == log
 
 
 async def test_it_returns_as_soon_as_it_has_answered() -> None:

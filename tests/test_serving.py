@@ -218,6 +218,57 @@ async def test_every_function_is_called_at_shutdown(
     assert all(f"bad end {name}" in caplog.text for name in range(number))
 
 
+async def test_a_function_that_does_not_end_does_not_hold_the_shutdown(
+    app: Quart, log: list[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    """Each has `AFTER_SERVING_TIMEOUT` seconds; a thread that goes on is left behind."""
+    app.config["AFTER_SERVING_TIMEOUT"] = 0.05
+    goes_on = threading.Event()
+
+    @app.while_serving
+    async def waits() -> AsyncIterator[None]:
+        yield
+        await asyncio.Event().wait()
+
+    @app.after_serving
+    async def waits_too() -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            log.append("cancelled")
+
+    @app.after_serving
+    def blocks() -> None:
+        goes_on.wait()
+        log.append("thread")
+
+    app.after_serving(lambda: log.append("after"))
+    await app.startup()
+    try:
+        with pytest.raises(ExceptionGroup) as caught:
+            await asyncio.wait_for(app.shutdown(), 3)
+    finally:
+        goes_on.set()
+    await asyncio.sleep(0.1)
+
+    assert ["cancelled", "after", "thread"] == log
+    assert 3 == len(caught.value.exceptions)
+    for name in ("waits", "waits_too", "blocks"):
+        assert f"{name} at" in caplog.text
+    assert 3 == caplog.text.count("did not end within 0.05 seconds\n")
+
+
+async def test_a_timeout_of_a_functions_own_is_its_own(app: Quart) -> None:
+    @app.after_serving
+    async def fails() -> None:
+        async with asyncio.timeout(0.01):
+            await asyncio.Event().wait()
+
+    await app.startup()
+    with pytest.raises(TimeoutError, match=r"^$"):
+        await app.shutdown()
+
+
 async def test_open_connections_are_told_to_end(app: Quart, log: list[str]) -> None:
     """Websockets are closed with 1001, streams end; the event is set before."""
 
@@ -737,6 +788,38 @@ async def test_what_cannot_be_cancelled(program: Path, path: str) -> None:
         assert 10 > await asyncio.to_thread(process.interrupt)
         assert "ends" in process.said().splitlines()
         writer.close()
+
+
+GOES_ON = """
+app.config.update(BACKGROUND_TASK_SHUTDOWN_TIMEOUT=0.1, AFTER_SERVING_TIMEOUT=0.1)
+app.before_serving(lambda: app.add_background_task(deaf) and None)
+app.after_serving(lambda: time.sleep(60))
+if __name__ == "__main__":
+    app.run(port=int(sys.argv[1]))
+"""
+
+
+@pytest.mark.parametrize(
+    "server",
+    [
+        "program.py",
+        "-m uvicorn program:app --port",
+        "-m hypercorn program:app -b",
+        "-m granian program:app --interface asgi --port",
+    ],
+)
+async def test_what_outlives_the_shutdown(program: Path, server: str) -> None:
+    """Neither a background task that ignores its cancellation holds the process, nor a thread."""
+    with program.open("a") as file:
+        file.write(GOES_ON)
+    port = free_port()
+    where = f"127.0.0.1:{port}" if "hypercorn" in server else str(port)
+    with running(port, *server.split(), where, cwd=program.parent) as process:
+        assert "hello" == await asyncio.to_thread(ask, port)
+
+        assert 10 > await asyncio.to_thread(process.interrupt)
+        assert "ends" in process.said().splitlines()
+        assert "'deaf' ignores its cancellation" in process.said()
 
 
 def test_ctrl_c_cancels_a_start_up(program: Path) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from asgi import Rejected, Websocket, connect, settle, stream, websocket_scope
-from werkzeug.exceptions import Unauthorized
+from werkzeug.exceptions import BadRequest, Unauthorized
 
 from quart import Quart, abort, make_response, session, signals, websocket
 from quart.wrappers import ClientDisconnectedError
@@ -63,6 +63,21 @@ async def test_bad_json_closes_with_1007(message: str | bytes) -> None:
         assert 1007 == (await ws.closed())[0]
 
 
+@pytest.mark.parametrize("testing", [False, True])
+async def test_the_view_that_outlives_bad_json_fails_by_its_own_error(testing: bool) -> None:
+    async def view() -> None:
+        with pytest.raises(BadRequest):
+            await websocket.receive_json()
+        raise ValueError("inside")
+
+    app = make_app(view)
+    app.testing = testing
+    async with connect(app, raises=ValueError if testing else None) as ws:
+        ws.send("{")
+
+        assert 1011 == (await ws.closed())[0]
+
+
 async def test_an_unhandled_error_closes_with_1011(caplog: pytest.LogCaptureFixture) -> None:
     async def view() -> None:
         await websocket.accept()
@@ -83,6 +98,43 @@ async def test_accept_with_headers_and_subprotocol() -> None:
         accept = ws.messages[0]
 
     assert ("b", [(b"x-extra", b"1")]) == (accept["subprotocol"], accept["headers"])
+
+
+async def test_close_before_accept_rejects() -> None:
+    """What comes after it is an error that says so."""
+    errors = []
+
+    async def view() -> None:
+        await websocket.close()
+        assert (True, 1000, "") == (
+            websocket.closed,
+            websocket.close_code,
+            websocket.close_reason,
+        )
+        for action in (websocket.accept(), websocket.receive(), websocket.send("late")):
+            with pytest.raises(RuntimeError) as caught:
+                await action
+            errors.append(str(caught.value))
+
+    with pytest.raises(Rejected):
+        async with connect(make_app(view)):
+            pass
+    assert ["The websocket is closed (1000): cannot accept."] * 3 == errors
+
+
+@pytest.mark.parametrize(
+    ("headers", "subprotocol"),
+    [({"X-A": "a\r\nX-B: b"}, None), ([("X A", "a")], None), ({}, "a\r\nX-B: b"), ({}, "\0")],
+)
+async def test_an_accept_that_would_break_the_handshake(headers: Any, subprotocol: Any) -> None:
+    """It is an error in the view, and the handshake is refused."""
+
+    async def view() -> None:
+        await websocket.accept(headers, subprotocol)
+
+    with pytest.raises(Rejected):
+        async with connect(make_app(view)):
+            pass
 
 
 async def test_close_with_code_and_reason() -> None:

@@ -169,7 +169,8 @@ class Quart(QuartScaffold, Serving):
         elif kind == "lifespan":
             lifespan = self.asgi_lifespan_class(self, scope)
             if self._mounts:
-                await self._mounts.live(lifespan, scope, receive, send, self.logger)
+                seconds = self.config["AFTER_SERVING_TIMEOUT"]
+                await self._mounts.live(lifespan, scope, receive, send, self.logger, seconds)
             else:
                 await lifespan(receive, send)
         else:

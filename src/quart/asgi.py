@@ -16,13 +16,15 @@ from time import monotonic
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from werkzeug.datastructures import Headers
-from werkzeug.exceptions import NotFound
+from werkzeug.exceptions import BadRequest, NotFound
 
 from . import signals
+from .helpers import preload
 from .utils import encode_headers, printable
 from .wrappers import ClientDisconnectedError, Request, Response, Websocket
 from .wrappers.base import ScopeHeaders, clean_path
 from .wrappers.body import FileBody, SizedBody, Started
+from .wrappers.response import check_header_value, encode_header_items
 
 if TYPE_CHECKING:
     from .app import Quart
@@ -262,6 +264,7 @@ class ASGIHTTPConnection(_ASGIConnection[Request]):
 
     _events = False
     _endless = False
+    _begun = False
 
     async def __call__(self, receive: Any, send: Any) -> None:
         self._receive = receive
@@ -401,11 +404,17 @@ class ASGIHTTPConnection(_ASGIConnection[Request]):
             return
         trailers = response.trailers if self._offers("http.response.trailers") else None
         if trailers is not None:
-            start["trailers"] = True
+            try:
+                encode_header_items(trailers)  # those that are there already
+                start["trailers"] = True
+            except ValueError as error:
+                trailers = None
+                response = await self._late_response_to(error)
+                start.update(status=response.status_code, headers=response.header_items())
         await self._send_stream(start, response)
         if trailers is not None:
             await self._send_message(
-                {"type": "http.response.trailers", "headers": encode_headers(trailers)}
+                {"type": "http.response.trailers", "headers": encode_header_items(trailers)}
             )
 
     async def _send_stream(self, start: Message, response: Response) -> None:
@@ -451,7 +460,7 @@ class ASGIHTTPConnection(_ASGIConnection[Request]):
                     # What fails before the first piece can still be answered with a 500.
                     if not started:
                         await self._send_message(start)
-                        started = True
+                        started = self._begun = True
                         self.disconnected = self.disconnected  # PERF: found faster from here on
                     # PERF: what `_send_message` does, without its frames.
                     elif self.disconnected is not None:
@@ -525,16 +534,21 @@ class ASGIHTTPConnection(_ASGIConnection[Request]):
 
     async def send_push_promise(self, path: str, headers: Headers) -> None:
         """Promise a push (extension http.response.push); where it is not offered, hint at it."""
+        if self._answered:
+            return
         if self._offers("http.response.push"):
-            await self._send_message(
-                {"type": "http.response.push", "path": path, "headers": encode_headers(headers)}
-            )
+            check_header_value(":path", path)
+            items = encode_headers(headers)  # the client's own
+            await self._send_message({"type": "http.response.push", "path": path, "headers": items})
         else:
-            await self.send_early_hints([f"<{path}>; rel=preload"])
+            await self.send_early_hints([preload(path)])
 
     async def send_early_hints(self, links: Iterable[str]) -> None:
         """Send 103 with these Link values (extension http.response.early_hint), or nothing."""
-        if self._offers("http.response.early_hint"):
+        if not (self._begun or self._answered) and self._offers("http.response.early_hint"):
+            links = list(links)
+            for link in links:
+                check_header_value("Link", link)
             await self._send_message(
                 {
                     "type": "http.response.early_hint",
@@ -615,7 +629,7 @@ class ASGIWebsocketConnection(_ASGIConnection[Websocket]):
             response = await self.app.handle_websocket(websocket)
         except Exception as error:
             if websocket.accepted:
-                await self._end(websocket._error_code or 1011)
+                await self._end(self._code_for(400 if isinstance(error, BadRequest) else 500))
                 if not isinstance(error, ClientDisconnectedError) and self.app.testing:
                     raise
                 return
@@ -628,10 +642,15 @@ class ASGIWebsocketConnection(_ASGIConnection[Websocket]):
         if not websocket.accepted and response is not None and self._may_deny():
             await self._deny(response)
         elif websocket.accepted and response is not None and response.status_code >= 400:
-            code = 1011 if response.status_code >= 500 else 1008
-            await self._end(websocket._error_code or code)
+            await self._end(self._code_for(response.status_code))
         else:
             await self._end(1000)
+
+    def _code_for(self, status: int) -> int:
+        """The code to close with where a request would be answered with this status."""
+        if status == 400 and self.connection._bad_json:
+            return 1007
+        return 1011 if status >= 500 else 1008
 
     # Reading
 
@@ -708,9 +727,11 @@ class ASGIWebsocketConnection(_ASGIConnection[Websocket]):
         """Accept the handshake, with what the server can take of the headers."""
         if self.disconnected is not None:
             raise self.disconnected
+        if subprotocol is not None:
+            check_header_value("Sec-WebSocket-Protocol", subprotocol)
         message: Message = {"type": "websocket.accept", "subprotocol": subprotocol}
         if headers and self._speaks("2.1"):
-            message["headers"] = encode_headers(
+            message["headers"] = encode_header_items(
                 headers if isinstance(headers, Headers) else Headers(headers)
             )
         await _send(send, message)

@@ -16,6 +16,7 @@ __all__ = ("DEFAULT_CONFIG", "Config", "ConfigAttribute")
 DEFAULT_CONFIG: dict[str, Any] = {
     "ACCESS_LOG": True,
     "ACCESS_LOG_FORMAT": "%(h)s %(r)s %(s)s %(b)s %(D)s",
+    "AFTER_SERVING_TIMEOUT": 30,
     "APPLICATION_ROOT": "/",
     "BACKGROUND_TASK_SHUTDOWN_TIMEOUT": 5,
     "BODY_TIMEOUT": 60,

@@ -39,7 +39,7 @@ PRECOMPRESSED = {"br": ".br", "zstd": ".zst", "gzip": ".gz"}
 #: The content type of a file whose name tells none.
 DEFAULT_MIMETYPE = "application/octet-stream"
 
-_UNSAFE_NAME = re.compile(r"[\\\0]|[A-Za-z]:")
+_UNSAFE_NAME = re.compile(r"[\\\0]|(?:\A|/)[A-Za-z]:")
 
 
 class _Paths(tuple[str, ...]):
@@ -150,9 +150,13 @@ async def send_file(
     if stream is not None and not isinstance(stream, BytesIO):
         response.call_on_close(partial(off_loop, stream.close))
     if conditional and request is not None:
-        await response.make_conditional(
-            request, accept_ranges="X-Sendfile" not in headers, complete_length=size
-        )
+        try:
+            await response.make_conditional(
+                request, accept_ranges="X-Sendfile" not in headers, complete_length=size
+            )
+        except BaseException:
+            await response.close()
+            raise
     return response
 
 

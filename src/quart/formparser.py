@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 from collections import deque
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
-from contextlib import aclosing
+from collections.abc import AsyncIterator, Awaitable, Callable
 from io import BytesIO
 from math import inf
 from os import PathLike
 from tempfile import TemporaryFile
+from types import EllipsisType
 from typing import IO, TYPE_CHECKING, Any, ClassVar, NoReturn
 from urllib.parse import parse_qsl
 
@@ -56,8 +56,11 @@ def default_stream_factory(
 class _Events:
     """What comes of a body: for each part its head, its content in pieces, and None."""
 
+    _error: Exception | None = None
+
     def __init__(self, parser: MultiPartParser, body: Body, boundary: bytes) -> None:
         limit = parser.max_form_parts
+        self.max_field_size = parser.max_form_memory_size
         self._fail = parser.fail
         self._receive = aiter(body).__anext__
         self._events: deque[Any] = deque()
@@ -70,7 +73,9 @@ class _Events:
             self._refuse(error)
 
     async def next(self) -> Any:
-        """The next event; None also at the end."""
+        """The next event; None also at the end. What has failed fails again."""
+        if self._error is not None:
+            raise self._error
         events = self._events
         while not events:
             try:
@@ -92,8 +97,16 @@ class _Events:
 
     def _refuse(self, error: MultipartError) -> NoReturn:
         if isinstance(error, ParserLimitReached):
-            raise RequestEntityTooLarge() from None
-        self._fail(str(error.args[0]))
+            self._error = RequestEntityTooLarge()
+            raise self._error from None
+        self.refuse(str(error.args[0]))
+
+    def refuse(self, message: str) -> NoReturn:
+        try:
+            self._fail(message)
+        except Exception as error:
+            self._error = error
+            raise
 
 
 class Part:
@@ -130,8 +143,13 @@ class Part:
             self._ended = True
         raise StopAsyncIteration
 
-    async def read(self, max_size: int | None = 500_000) -> bytes:
-        """The rest of the part. Raises RequestEntityTooLarge for more than `max_size` bytes."""
+    async def read(self, max_size: int | EllipsisType | None = ...) -> bytes:
+        """The rest of the part. Raises RequestEntityTooLarge for more than `max_size` bytes.
+
+        `...` is the request's `max_form_memory_size`, None no limit.
+        """
+        if max_size is ...:
+            max_size = self._events.max_field_size
         chunks = []
         size = 0
         async for chunk in self:
@@ -141,8 +159,8 @@ class Part:
             chunks.append(chunk)
         return b"".join(chunks)
 
-    async def text(self, max_size: int | None = 500_000) -> str:
-        """The rest of the part as text, in its charset or else UTF-8."""
+    async def text(self, max_size: int | EllipsisType | None = ...) -> str:
+        """The rest of the part, read as `read` does, as text in its charset or else UTF-8."""
         return (await self.read(max_size)).decode(_charset(self.headers), "replace")
 
     async def save(self, destination: str | PathLike[str]) -> int:
@@ -163,6 +181,32 @@ class Part:
             if file is not None:
                 await off_loop(file.close)
         return size
+
+
+class Parts:
+    """The parts of a multipart body while they arrive, each of them once."""
+
+    _part: Part | None = None
+
+    def __init__(self, parser: MultiPartParser, body: Body, boundary: bytes) -> None:
+        self._events = _Events(parser, body, boundary)
+
+    def __aiter__(self) -> AsyncIterator[Part]:
+        return self
+
+    async def __anext__(self) -> Part:
+        if self._part is not None:
+            async for _ in self._part:
+                pass
+        segment = await self._events.next()
+        if segment is None:
+            self._part = None
+            raise StopAsyncIteration
+        for _, value in segment.headerlist:
+            if "\n" in value or "\r" in value:
+                self._events.refuse("Line break in segment header")
+        self._part = Part(segment, self._events)
+        return self._part
 
 
 class MultiPartParser:
@@ -215,7 +259,7 @@ class MultiPartParser:
         try:
             async for part in self.parts(body, boundary):
                 if part.filename is None:
-                    data = await part.read(self.max_form_memory_size)
+                    data = await part.read()
                     charset = self.get_part_charset(part.headers)
                     fields.append((part.name, data.decode(charset, "replace")))
                 else:
@@ -226,18 +270,9 @@ class MultiPartParser:
             raise
         return self.cls(fields), self.cls(files)
 
-    async def parts(self, body: Body, boundary: bytes) -> AsyncGenerator[Part, None]:
+    def parts(self, body: Body, boundary: bytes) -> Parts:
         """The parts of the form as they arrive."""
-        events = _Events(self, body, boundary)
-        while (segment := await events.next()) is not None:
-            for _, value in segment.headerlist:
-                if "\n" in value or "\r" in value:
-                    self.fail("Line break in segment header")
-            part = Part(segment, events)
-            yield part
-            if not part._ended:
-                async for _ in part:
-                    pass
+        return Parts(self, body, boundary)
 
     async def _receive_file(self, part: Part, content_length: int | None) -> FileStorage:
         chunks: list[bytes] = []
@@ -329,16 +364,11 @@ class FormDataParser:
                     raise
         return self.cls(), self.cls()
 
-    async def parts(
-        self, body: Body, mimetype: str, options: dict[str, str]
-    ) -> AsyncGenerator[Part, None]:
+    def parts(self, body: Body, mimetype: str, options: dict[str, str]) -> Parts:
         """The parts of a multipart body as they arrive."""
         if mimetype != "multipart/form-data":
             raise UnsupportedMediaType("The request's Content-Type is not 'multipart/form-data'.")
-        parts = self._multipart_parser().parts(body, _boundary(options))
-        async with aclosing(parts):
-            async for part in parts:
-                yield part
+        return self._multipart_parser().parts(body, _boundary(options))
 
     def _multipart_parser(self) -> MultiPartParser:
         return MultiPartParser(

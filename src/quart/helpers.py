@@ -296,11 +296,12 @@ async def send_early_hints(*links: str) -> None:
     connection = request_ctx.request._connection
     if connection is not None:
         await connection.send_early_hints(
-            [link if link.startswith("<") else _preload(link) for link in links]
+            [link if link.startswith("<") else preload(link) for link in links]
         )
 
 
-def _preload(url: str) -> str:
+def preload(url: str) -> str:
+    """The value of a Link header that has the client load a URL in advance."""
     mimetype = mimetypes.guess_type(url.partition("?")[0])[0] or ""
     kind = _PRELOADED_AS.get(mimetype, mimetype.partition("/")[0])
     if kind == "font":

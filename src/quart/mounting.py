@@ -11,6 +11,7 @@ import logging
 from typing import TYPE_CHECKING, Any
 
 from .asgi import Message, Receive, Send, split_root_path
+from .process import end_tasks, give_up
 from .utils import is_coroutine_callable
 from .wsgi import WSGIBridge
 
@@ -81,12 +82,14 @@ class Mounts(list[Mount]):
         receive: Receive,
         send: Send,
         logger: logging.Logger,
+        seconds: float | None,
     ) -> None:
         """The lifespan of the outer application, `own`, and of all that are mounted in it.
 
         They start in the order they were mounted in, after the outer one, and are shut down in
         the reverse order. The first that fails to start ends those before it. Each gets a copy of
-        the `state` that the outer one has left. One that does not know of lifespans takes no part.
+        the `state` that the outer one has left. One that does not know of lifespans takes no part;
+        one that does not shut down in so many seconds (None: any time) is left behind.
         """
 
         async def outer(scope: Any, receive: Any, send: Any) -> None:
@@ -95,7 +98,7 @@ class Mounts(list[Mount]):
         lives: list[_Life] = []
         try:
             await receive()  # lifespan.startup
-            failures = await self._start(lives, _Life(outer, scope), scope, logger)
+            failures = await self._start(lives, _Life(outer, scope), scope, logger, seconds)
             if failures:
                 await _end(lives)
             await send(_outcome("startup", failures))
@@ -107,7 +110,12 @@ class Mounts(list[Mount]):
                 await life.cancel()
 
     async def _start(
-        self, lives: list[_Life], outer: _Life, scope: Any, logger: logging.Logger
+        self,
+        lives: list[_Life],
+        outer: _Life,
+        scope: Any,
+        logger: logging.Logger,
+        seconds: float | None,
     ) -> list[str]:
         """Start one after the other, noting each in `lives`; what the first failing one says."""
         lives.append(outer)
@@ -122,7 +130,9 @@ class Mounts(list[Mount]):
                 mount.state = states[id(mount.app)]
                 continue
             mount.state = states[id(mount.app)] = dict(scope.get("state") or {})
-            life = _Life(mount.app, {**scope, "state": mount.state})
+            # Another `Quart` has limits of its own.
+            limit = None if hasattr(mount.app, "begin_shutdown") else seconds
+            life = _Life(mount.app, {**scope, "state": mount.state}, limit)
             lives.append(life)
             failures = await life.ask("startup")
             if life.absent:
@@ -136,7 +146,8 @@ class _Life:
     #: Whether it ended before it had answered to its start, so that it is to be left alone.
     absent = False
 
-    def __init__(self, app: ASGIApp, scope: Any) -> None:
+    def __init__(self, app: ASGIApp, scope: Any, seconds: float | None = None) -> None:
+        self._seconds = seconds
         self._events: asyncio.Queue[Message] = asyncio.Queue()
         self._answers: asyncio.Queue[Message | None] = asyncio.Queue()
         self.error: Exception | None = None
@@ -163,8 +174,13 @@ class _Life:
 
     async def end(self) -> list[str]:
         """Shut it down and leave no task behind; what it says where it fails, in a list."""
-        failures = await self.ask("shutdown")
-        await asyncio.wait([self._task], timeout=_RETURN_TIMEOUT)
+        try:
+            async with asyncio.timeout(self._seconds):
+                failures = await self.ask("shutdown")
+        except TimeoutError:
+            failures = [f"An application did not shut down within {self._seconds} seconds"]
+        else:
+            await asyncio.wait([self._task], timeout=_RETURN_TIMEOUT)
         await self.cancel()
         return failures
 
@@ -172,7 +188,10 @@ class _Life:
         """Leave no task behind. It does not wait where there is none: servers do not either."""
         if not self._task.done():
             self._task.cancel()
-            await asyncio.wait([self._task])
+            if self._seconds is None:
+                await asyncio.wait([self._task])
+            elif await end_tasks({self._task}, 0):
+                give_up(self._task)
 
 
 async def _end(lives: list[_Life]) -> list[str]:

@@ -187,6 +187,11 @@ async def end_tasks(tasks: set[asyncio.Task[Any]], seconds: float | None) -> set
     return left()
 
 
+def give_up(task: asyncio.Task[Any]) -> None:
+    """Leave a task that ignores its cancellation behind, where `asyncio.run` would wait for it."""
+    asyncio.tasks._unregister_task(task)
+
+
 # The reloader: a parent that watches files, and a child that runs the program
 
 

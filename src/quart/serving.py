@@ -23,10 +23,10 @@ from werkzeug.exceptions import HTTPException
 
 from . import process, signals
 from .ctx import AppContext
-from .dispatch import Dispatch
+from .dispatch import Dispatch, _collect
 from .globals import _cv_app
 from .helpers import get_debug_flag, get_load_dotenv
-from .utils import wait_in_thread
+from .utils import is_coroutine_callable, wait_in_thread
 
 if TYPE_CHECKING:
     from .app import Quart
@@ -204,7 +204,7 @@ class Serving(Dispatch):
         Streams and websockets are ended; requests have `SHUTDOWN_TIMEOUT` seconds to finish,
         then background tasks have `BACKGROUND_TASK_SHUTDOWN_TIMEOUT` seconds before they are
         cancelled. Then the `while_serving` functions run to their ends, last started first, and
-        the `after_serving` functions are called.
+        the `after_serving` functions are called, each for `AFTER_SERVING_TIMEOUT` seconds at most.
 
         Raises the error of one that failed, or a group of them.
         """
@@ -270,15 +270,35 @@ class Serving(Dispatch):
         seconds = self.config["BACKGROUND_TASK_SHUTDOWN_TIMEOUT"]
         for task in await process.end_tasks(self.background_tasks, seconds):
             self.logger.error("The background task %r ignores its cancellation", task.get_name())
+            process.give_up(task)
 
     async def _end_serving(self, ctx: AppContext) -> list[BaseException]:
         errors: list[BaseException] = []
         started, self._started = self._started, []
-        await self._call_all(errors, [partial(_finish, each) for each in reversed(started)])
-        await self._call_all(errors, self.after_serving_funcs)
+        ends: list[Callable[[], Any]] = [partial(_finish, each) for each in reversed(started)]
+        for func in ends + self.after_serving_funcs:
+            await _collect(errors, self._call_in_time(func))
         for error in errors:
             await self._serving_failed(ctx, error)
         return errors
+
+    async def _call_in_time(self, func: Callable[[], Any]) -> None:
+        seconds = self.config["AFTER_SERVING_TIMEOUT"]
+        timer = asyncio.timeout(seconds)
+        in_thread: asyncio.Task[Any] | None = None
+        try:
+            async with timer:
+                if is_coroutine_callable(func):
+                    await func()
+                else:
+                    in_thread = asyncio.create_task(self.ensure_async(func)())
+                    await asyncio.shield(in_thread)
+        except TimeoutError:
+            if not timer.expired():
+                raise
+            if in_thread is not None:
+                process.give_up(in_thread)  # a thread cannot be cancelled
+            raise TimeoutError(f"{func!r} did not end within {seconds} seconds") from None
 
     async def _serving_failed(self, ctx: AppContext, error: BaseException) -> None:
         if signals.got_serving_exception.receivers:

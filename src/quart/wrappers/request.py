@@ -20,7 +20,7 @@ from .base import BaseRequestWebsocket, lazily
 from .body import Body
 
 if TYPE_CHECKING:
-    from ..formparser import Part
+    from ..formparser import Part, Parts
 
 __all__ = (
     "SERVER_PUSH_HEADERS_TO_COPY",
@@ -112,6 +112,7 @@ class Request(BaseRequestWebsocket):
     _form: MultiDict[str, str] | None = None
     _files: MultiDict[str, FileStorage] | None = None
     _form_error: Exception | None = None
+    _parts: Parts | None = None
     _parsing_lock: asyncio.Lock | None = None
 
     # Limits
@@ -302,9 +303,15 @@ class Request(BaseRequestWebsocket):
         """The parts of a multipart body as they arrive, none of it kept in memory.
 
         ``async for part in request.multipart(): async for chunk in part: ...``; see
-        `quart.formparser.Part`. Raises UnsupportedMediaType where the body is no multipart form.
+        `quart.formparser.Part`. Each part comes once, and `form` and `files` do not have it.
+        Raises UnsupportedMediaType where the body is no multipart form.
         """
-        return self.make_form_data_parser().parts(self.body, self.mimetype, self.mimetype_params)
+        if self._form_error is not None:
+            raise self._form_error
+        if self._parts is None:
+            parser = self.make_form_data_parser()
+            self._parts = parser.parts(self.body, self.mimetype, self.mimetype_params)
+        return self._parts
 
     async def _load_form_data(self) -> tuple[MultiDict[str, str], MultiDict[str, FileStorage]]:
         if self._form is None or self._files is None:
@@ -319,10 +326,19 @@ class Request(BaseRequestWebsocket):
                     except Exception as error:
                         self._form_error = error
                         raise
+                    except asyncio.CancelledError:
+                        if self.mimetype == "multipart/form-data" and not self._data_awaited:
+                            self._form_error = RuntimeError(
+                                "Reading the form was cancelled: what it had read is lost."
+                            )
+                        raise
         return self._form, self._files
 
     async def _parse_form(self) -> tuple[MultiDict[str, str], MultiDict[str, FileStorage]]:
         parser = self.make_form_data_parser()
+        if self._parts is not None:
+            async for _ in self._parts:
+                pass  # or fail again
         body = self.body
         if self._data_awaited:
             # The data was asked for and can be again: the parser gets its own.

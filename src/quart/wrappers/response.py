@@ -126,8 +126,8 @@ def _content_type(mimetype: str) -> str:
 @lru_cache(maxsize=128)
 def _type_item(content_type: str) -> tuple[bytes, bytes]:
     """A Content-Type header as it is sent."""
-    _check_header_value("Content-Type", content_type)
-    return b"content-type", content_type.encode("latin-1")
+    check_header_value("Content-Type", content_type)
+    return b"content-type", content_type.encode("latin-1").strip()
 
 
 # PERF: of one argument, which is found without making a tuple of it.
@@ -314,26 +314,15 @@ class Response(SansIOResponse):
     def header_items(self) -> list[tuple[bytes, bytes]]:
         """The headers as ASGI sends them: lower case names, Latin-1 values.
 
-        Raises ValueError, naming the header, for what would break the protocol: control
-        characters, names that are no token, values outside Latin-1. What a status must not
-        carry is left out: Content-Length for 1xx and 204, the entity's headers for 304.
+        Raises ValueError as `encode_header_items`. What a status must not carry is left out:
+        Content-Length for 1xx and 204, the entity's headers for 304.
         """
-        items = self._encode_headers() if self._encoded is None else self._encoded
+        items = encode_header_items(self.headers) if self._encoded is None else self._encoded
         code = self._status_code
         if code < 200 or code == 204:
             items = [item for item in items if item[0] != b"content-length"]
         elif code == 304:
             items = [item for item in items if item[0] not in _ENTITY_HEADERS]
-        return items
-
-    def _encode_headers(self) -> list[tuple[bytes, bytes]]:
-        items = []
-        for name, value in self.headers._list:
-            key = _HEADER_NAMES.get(name) or _header_name(name)
-            # PERF: printable ASCII is nearly every value, and the quickest thing to ask for.
-            if not (value.isascii() and value.isprintable()):
-                _check_header_value(name, value)
-            items.append((key, value.encode("latin-1")))
         return items
 
     @property
@@ -567,13 +556,30 @@ _ENTITY_HEADERS = frozenset(
 )
 
 
+def encode_header_items(headers: Headers) -> list[tuple[bytes, bytes]]:
+    """Headers as ASGI sends them: lower case names, Latin-1 values without space around them.
+
+    Raises ValueError, naming the header, for what would break the protocol: control characters,
+    names that are no token, values outside Latin-1.
+    """
+    items = []
+    for name, value in headers._list:
+        key = _HEADER_NAMES.get(name) or _header_name(name)
+        # PERF: printable ASCII is nearly every value, and the quickest thing to ask for.
+        if not (value.isascii() and value.isprintable()):
+            check_header_value(name, value)
+        items.append((key, value.encode("latin-1").strip()))
+    return items
+
+
 def _header_name(name: str) -> bytes:
     if _TOKEN.fullmatch(name) is None:
         raise ValueError(f"{name!r} is no valid name for a header.")
     return name.lower().encode()
 
 
-def _check_header_value(name: str, value: str) -> None:
+def check_header_value(name: str, value: str) -> None:
+    """Raise ValueError for control characters and what is outside Latin-1."""
     if _BROKEN_VALUE.search(value):
         raise ValueError(f"The value of the header {name!r} holds a control character: {value!r}.")
     try:

@@ -56,8 +56,8 @@ class Websocket(BaseRequestWebsocket):
 
     buffer_class = Buffer
 
-    #: Set when an error in what the client sent decides the code to close with (RFC 6455, 7.4.1).
-    _error_code: int | None = None
+    #: Whether a message was no JSON: unhandled, that closes with 1007 (RFC 6455, 7.4.1).
+    _bad_json = False
     #: Waiting for the next message of an iteration, which a disconnect ends without a cancellation.
     _iterating = False
 
@@ -151,7 +151,7 @@ class Websocket(BaseRequestWebsocket):
         try:
             return self.json_module.loads(data)
         except (ValueError, RecursionError) as error:
-            self._error_code = 1007
+            self._bad_json = True
             return self.on_json_loading_failed(error)
 
     async def send_json(self, *args: Any, **kwargs: Any) -> None:
