@@ -64,12 +64,20 @@ class _ASGIConnection(Generic[T_connection]):
     Messages are pulled by whoever reads. Only while the handler waits for something else does a
     look-out read ahead, a little, to notice that the client has gone; the handler is then
     cancelled, unless `CANCEL_ON_DISCONNECT` is off for the application or the route.
+
+    A subclass may have a `__call__` of its own, on any event loop, that receives the messages and
+    pushes them into the request's body or the websocket's buffer. It says `_disconnected = True`
+    when the client has gone, and cancels and times its work by itself: nothing here does it then.
     """
 
     connection: T_connection
-    _receive: Receive
     _send: Send
     _loop: asyncio.AbstractEventLoop
+
+    if TYPE_CHECKING:
+        _receive: Receive
+    else:
+        _receive = None  # as long as nobody here receives
 
     # PERF: a connection whose handler does not wait never sets these.
     disconnected: ClientDisconnectedError | None = None
@@ -216,8 +224,18 @@ class _ASGIConnection(Generic[T_connection]):
 
     def _gone(self, code: int | None, reason: str) -> None:
         self.disconnected = ClientDisconnectedError(code, reason)
-        if self._cancels():
+        if self._receive is not None and self._cancels():
             self._cancel()
+
+    @property
+    def _disconnected(self) -> bool:
+        """Whether the client has gone, for a subclass to set."""
+        return self.disconnected is not None
+
+    @_disconnected.setter
+    def _disconnected(self, value: bool) -> None:
+        if value and self.disconnected is None:
+            self._gone(None, "")
 
     def _cancels(self) -> bool:
         if self.connection._tearing_down:
@@ -268,9 +286,8 @@ class ASGIHTTPConnection(_ASGIConnection[Request]):
 
     async def __call__(self, receive: Any, send: Any) -> None:
         self._receive = receive
-        self._send = send
         try:
-            self.connection = request = self._create_request_from_scope(send)
+            request = self._create_request_from_scope(send)
             try:
                 # PERF: the first step is taken by hand, and most handlers need no other: they are
                 # spared the callback that starts the look-out, and its cancellation.
@@ -293,7 +310,7 @@ class ASGIHTTPConnection(_ASGIConnection[Request]):
                 start = {"type": "http.response.start", "status": status, "headers": items}
                 data = response._data
                 if data is None or len(data) > _SMALL or response.trailers is not None:
-                    await self._send_response(start, response)
+                    await self._send_long(start, response)
                 else:
                     # A small body that is in memory is sent at once: nothing to look out for.
                     self._answered = True
@@ -351,6 +368,8 @@ class ASGIHTTPConnection(_ASGIConnection[Request]):
                 send_push_promise=self.send_push_promise,
             )
         request._connection = self
+        self.connection = request
+        self._send = send
         if not mounted:
             request.routing_exception = NotFound()
         return request
@@ -378,7 +397,7 @@ class ASGIHTTPConnection(_ASGIConnection[Request]):
             body.set_complete()
 
     async def is_disconnected(self) -> bool:
-        if self.disconnected is None:
+        if self.disconnected is None and self._receive is not None:
             self._watch()
             await asyncio.sleep(0)
             await asyncio.sleep(0)
@@ -395,7 +414,22 @@ class ASGIHTTPConnection(_ASGIConnection[Request]):
             response = await self._late_response_to(error)
             return response, response.header_items()
 
-    async def _send_response(self, start: Message, response: Response) -> None:
+    async def _send_response(self, send: Send, response: Response) -> None:
+        """Send a response, for a subclass that has the application handle the request."""
+        self._send = send
+        try:
+            response, items = await self._with_header_items(response)
+            status = response.status_code
+            start = {"type": "http.response.start", "status": status, "headers": items}
+            # A body that needs a thread asks the current application for one.
+            with self.app.app_context().entered():
+                await self._send_long(start, response)
+        except ClientDisconnectedError:
+            pass  # there is nobody to answer
+        finally:
+            await response.close()
+
+    async def _send_long(self, start: Message, response: Response) -> None:
         """Send a response that is not small bytes: a stream, a file, one with trailers."""
         if response.status_code in _BODILESS or self.scope["method"] == "HEAD":
             self._answered = True
@@ -419,6 +453,14 @@ class ASGIHTTPConnection(_ASGIConnection[Request]):
 
     async def _send_stream(self, start: Message, response: Response) -> None:
         """Send a body piece by piece, within the response's timeout (seconds in all)."""
+        if self._receive is None:
+            data = response._data
+            if data is None:
+                await self._send_pieces(start, response)
+            else:
+                await self._send_message(start)
+                await self._send_message({"type": "http.response.body", "body": data})
+            return
         seconds = response.timeout
         if seconds is ...:
             seconds = self.app.config["RESPONSE_TIMEOUT"]
@@ -475,7 +517,8 @@ class ASGIHTTPConnection(_ASGIConnection[Request]):
                         raise ClientDisconnectedError() from error
                     sent += 1
                     if not sent % _TURNS and monotonic() - turn > _TURN:
-                        await asyncio.sleep(0)
+                        if self._receive is not None:
+                            await asyncio.sleep(0)
                         turn = monotonic()
         except asyncio.CancelledError:
             if not self._shutting_down or (self._task and self._task.cancelling() > 1):
@@ -522,7 +565,8 @@ class ASGIHTTPConnection(_ASGIConnection[Request]):
 
     async def _late_response_to(self, error: Exception) -> Response:
         """The 500 for an error found when the response was made already, but not begun."""
-        self._expect_to_wait()
+        if self._receive is not None:
+            self._expect_to_wait()
         app = self.app
         ctx = app.request_context(self.connection)
         try:
@@ -574,13 +618,12 @@ class ASGIWebsocketConnection(_ASGIConnection[Websocket]):
 
     async def __call__(self, receive: Any, send: Any) -> None:
         self._receive = receive
-        self._send = send
         # PERF: read with each message, and found sooner on the instance than on the class.
         self.disconnected = self._ahead = self._look_out = self._waiters = None
         self._receiving = self._running = False
         self._turns = 0
         self._note_task()
-        self.connection = websocket = self._create_websocket_from_scope(send)
+        websocket = self._create_websocket_from_scope(send)
         try:
             message = await receive()
             if message["type"] != "websocket.connect":
@@ -613,12 +656,14 @@ class ASGIWebsocketConnection(_ASGIConnection[Websocket]):
             root_path,
             scope.get("http_version", "1.1"),
             list(scope.get("subprotocols") or ()),
-            self.receive_data,
+            self._next_pushed if self._receive is None else self.receive_data,
             partial(self.send_data, send),
             partial(self.accept_connection, send),
             partial(self.close_connection, send),
             scope,
         )
+        self.connection = websocket
+        self._send = send
         if not found:
             websocket.routing_exception = NotFound()
         return websocket
@@ -628,9 +673,10 @@ class ASGIWebsocketConnection(_ASGIConnection[Websocket]):
         try:
             response = await self.app.handle_websocket(websocket)
         except Exception as error:
-            if websocket.accepted:
+            gone = isinstance(error, ClientDisconnectedError)
+            if websocket.accepted or gone:
                 await self._end(self._code_for(400 if isinstance(error, BadRequest) else 500))
-                if not isinstance(error, ClientDisconnectedError) and self.app.testing:
+                if not gone and self.app.testing:
                     raise
                 return
             if self.app.testing or not self.app.debug:
@@ -682,6 +728,9 @@ class ASGIWebsocketConnection(_ASGIConnection[Websocket]):
             await signals.websocket_received.send_async(data, _sync_wrapper=self.app.ensure_async)
         return data
 
+    async def _next_pushed(self) -> str | bytes:
+        return await self.connection.buffer.get()
+
     def _gone(self, code: int | None, reason: str) -> None:
         websocket = self.connection
         if websocket.close_code is None:
@@ -718,7 +767,7 @@ class ASGIWebsocketConnection(_ASGIConnection[Websocket]):
         except OSError as error:
             raise ClientDisconnectedError() from error
         self._turns += 1
-        if not self._turns % _TURNS:
+        if not self._turns % _TURNS and self._receive is not None:
             await asyncio.sleep(0)
         if signals.websocket_sent.receivers:
             await signals.websocket_sent.send_async(data, _sync_wrapper=self.app.ensure_async)

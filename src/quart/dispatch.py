@@ -537,6 +537,9 @@ class Dispatch(App):
             ctx, error = _in_order(ctx, error, None)
         kind = ctx.kind
         assert kind is not None
+        if isinstance(error, ClientDisconnectedError):
+            # From a subclass with a `handle_request` of its own; nobody is there to read it.
+            return self.response_class.from_exception(InternalServerError())
         self._add_notes(error)
         exc_info = (type(error), error, error.__traceback__)
         if kind.got_exception.receivers:
@@ -885,6 +888,7 @@ _STAGES = frozenset(
         "do_teardown_websocket",
         "finalize_request",
         "finalize_websocket",
+        "handle_background_exception",
         "handle_exception",
         "handle_http_exception",
         "handle_user_exception",

@@ -236,7 +236,9 @@ class Serving(Dispatch):
 
         Servers end the lifespan last, after all connections; some wait for those without a limit.
         """
-        loop = asyncio.get_running_loop()
+        loop = asyncio._get_running_loop()
+        if loop is None:
+            return  # another event loop, whose server has its own way to end
 
         def notice() -> None:
             if not loop.is_closed():
@@ -359,16 +361,17 @@ class Serving(Dispatch):
                 return await result if inspect.isawaitable(result) else result
             except Exception as error:
                 error.add_note(f"Raised in the background task {task.get_name()!r}.")
-                await self.handle_background_exception(error)
+                await self.handle_background_exception(ctx, error)
                 # It is reported: asyncio need not complain if nobody asks the task for it.
                 task.add_done_callback(lambda task: task.cancelled() or task.exception())
                 raise
 
-    async def handle_background_exception(self, error: Exception) -> None:
+    async def handle_background_exception(self, ctx: Any = None, error: Any = None) -> None:
         """Send `got_background_exception` and log an error raised in a background task."""
+        if not isinstance(ctx, AppContext):
+            ctx, error = _cv_app.get(None) or self.app_context(), ctx or error
         if signals.got_background_exception.receivers:
             await self._send_signal(signals.got_background_exception, exception=error)
-        ctx = _cv_app.get(None) or self.app_context()
         self.log_exception(ctx, (type(error), error, error.__traceback__))
 
     # The server for development

@@ -11,6 +11,8 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import ParamSpec, TypeVar
 
+from .globals import _cv_app
+
 P = ParamSpec("P")
 T = TypeVar("T")
 
@@ -34,16 +36,23 @@ async def off_loop(func: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T
     """Call `func` in one of the threads, started when first needed, and give its result.
 
     A cancellation waits until a call that has begun has ended, so that nobody closes a file
-    under its feet.
+    under its feet. On another event loop than asyncio's the current application's `sync_to_async`
+    is asked, which knows that loop; where there is none the function is called here.
     """
     global _executor
+    if asyncio._get_running_loop() is None:
+        ctx = _cv_app.get(None)
+        if ctx is None:
+            return func(*args, **kwargs)
+        result: T = await ctx.app.sync_to_async(func)(*args, **kwargs)
+        return result
     if _executor is None:
         _executor = ThreadPoolExecutor(THREADS, thread_name_prefix="quart")
     call = _executor.submit(func, *args, **kwargs)
-    result = asyncio.wrap_future(call)
+    future = asyncio.wrap_future(call)
     try:
-        return await asyncio.shield(result)
+        return await asyncio.shield(future)
     except asyncio.CancelledError:
         if not call.cancel():
-            await asyncio.wait([result])
+            await asyncio.wait([future])
         raise

@@ -33,6 +33,7 @@ from werkzeug.exceptions import (
 
 from ..threads import off_loop
 from ..utils import run_sync_iterable, waits_in_threads
+from .base import ClientDisconnectedError
 
 
 class Body:
@@ -40,45 +41,75 @@ class Body:
 
     `await body` gives all of it, and again the next time; `async for chunk in body` gives each
     chunk once. `source`, where there is one, receives one message and calls `append` or
-    `set_complete`; without it the reader waits until somebody else has called them.
+    `set_complete`; without it the reader waits until somebody else has called them, or `put` and
+    `disconnect`.
 
     Reading raises RequestEntityTooLarge when more than `max_content_length` bytes have come or
     are announced by `expected_content_length`, and RequestTimeout after `timeout` seconds of
     silence. Both limits may be set until the body is read; None is no limit.
+
+    A subclass for another event loop than asyncio's has a constructor of its own, which sets
+    `_max_content_length` and `_queue`, that loop's queue.
     """
 
     source: Callable[[], Awaitable[None]] | None = None
     timeout: float | None = None
 
+    # PERF: no further defaults on the class: behind one an attribute takes twice as long.
     def __init__(self, expected_content_length: int | None, max_content_length: int | None) -> None:
         self.expected_content_length = expected_content_length
-        self.max_content_length = max_content_length
+        self._max_content_length = max_content_length
         self.complete = False
         self._chunks: deque[bytes] = deque()
         self._received = 0
         self._dropped = False
-        self._arrival: asyncio.Event | None = None
         self._receiving = False
         self._received_one: asyncio.Event | None = None
+        # What rings for the reader of a body without a source; None is the last put there.
+        self._queue: Any = None
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if cls.__init__ is not Body.__init__:  # it may not call this one
+            setattr(cls, "__new__", _new_body)  # noqa: B010
+
+    @property
+    def max_content_length(self) -> int | None:
+        """The most bytes that may come."""
+        return self._max_content_length
+
+    @max_content_length.setter
+    def max_content_length(self, value: int | None) -> None:
+        self._max_content_length = value
 
     def append(self, data: bytes) -> None:
         """Add bytes that have arrived; what is over the limit is counted and dropped."""
         if data:
             self._received += len(data)
-            limit = self.max_content_length
+            limit = self._max_content_length
             if limit is not None and self._received > limit:
                 self._dropped = True
                 self._chunks.clear()
             else:
                 self._chunks.append(data)
-            if self._arrival is not None:
-                self._arrival.set()
+            if self._queue is not None:
+                self._queue.put_nowait(True)
+
+    async def put(self, data: bytes) -> None:
+        """Add bytes that have arrived, as `append` does."""
+        self.append(data)
 
     def set_complete(self) -> None:
         """Nothing more will arrive."""
         self.complete = True
-        if self._arrival is not None:
-            self._arrival.set()
+        if self._queue is not None:
+            self._queue.put_nowait(None)
+
+    def disconnect(self) -> None:
+        """The client has gone: whoever waits for more gets ClientDisconnectedError."""
+        self.source = _raise_disconnected
+        if self._queue is not None:
+            self._queue.put_nowait(None)
 
     def set_result(self, data: bytes) -> None:
         """Add the last bytes, or all of them at once."""
@@ -88,6 +119,10 @@ class Body:
     def clear(self) -> None:
         """Forget what has arrived and was not iterated over."""
         self._chunks.clear()
+
+    async def get(self) -> bytes:
+        """The next chunk, as an iteration gives it; b"" is the end."""
+        return await anext(self, b"")
 
     def __aiter__(self) -> Body:
         return self
@@ -128,7 +163,7 @@ class Body:
         return data
 
     def _check_limit(self, max_size: int | None = None) -> None:
-        limit = self.max_content_length
+        limit = self._max_content_length
         if (
             self._dropped
             or (
@@ -142,7 +177,7 @@ class Body:
     def _receive(self) -> Awaitable[None] | None:
         """Receive until there is more than before, or the end; what is to be awaited for that."""
         # One reader receives, for a message reaches one only; the others look again after it.
-        if self._receiving:
+        if self._receiving and self.source is not None:
             if self._received_one is None:
                 self._received_one = asyncio.Event()
             return self._wait_for(self._received_one)
@@ -164,6 +199,13 @@ class Body:
         await event.wait()
 
     async def _receive_in_time(self, waiting: Generator[Any, Any, None], blocker: Any) -> None:
+        if asyncio._get_running_loop() is None:
+            # On another event loop, whose timers are for its own code to set.
+            try:
+                await Started(waiting, blocker)
+            finally:
+                self._end_receiving()
+            return
         timer = asyncio.timeout(self.timeout)
         try:
             async with timer:
@@ -182,8 +224,20 @@ class Body:
             self._received_one = None
 
     async def _next_arrival(self) -> None:
-        self._arrival = asyncio.Event()
-        await self._arrival.wait()
+        if self._queue is None:
+            self._queue = asyncio.Queue()
+        if await self._queue.get() is None:
+            self._queue.put_nowait(None)  # for the next reader
+
+
+def _new_body(cls: type[Body], *args: object, **kwargs: object) -> Body:
+    body = object.__new__(cls)
+    Body.__init__(body, None, None)
+    return body
+
+
+async def _raise_disconnected() -> None:
+    raise ClientDisconnectedError()
 
 
 class Started:

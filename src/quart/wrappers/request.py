@@ -20,6 +20,7 @@ from .base import BaseRequestWebsocket, lazily
 from .body import Body
 
 if TYPE_CHECKING:
+    from ..app import Quart
     from ..formparser import Part, Parts
 
 __all__ = (
@@ -48,16 +49,13 @@ LONG_JSON = 256 * 1024
 class Connection(Protocol):
     """What a request needs of the connection it came by; asgi.py has it."""
 
+    app: Quart
+    _receive: Any  # None where the body is pushed
+
     async def pull_body(self) -> None: ...
     async def is_disconnected(self) -> bool: ...
     async def send_early_hints(self, links: Iterable[str]) -> None: ...
     async def send_push_promise(self, path: str, headers: Headers) -> None: ...
-
-
-def _config(key: str, default: Any) -> Any:
-    """A value of the current app's config, `default` where there is no app."""
-    ctx = _cv_app.get(None)
-    return default if ctx is None else ctx.app.config.get(key, default)
 
 
 class DebugFilesKeyError(KeyError, AssertionError):
@@ -113,9 +111,14 @@ class Request(BaseRequestWebsocket):
     _files: MultiDict[str, FileStorage] | None = None
     _form_error: Exception | None = None
     _parts: Parts | None = None
-    _parsing_lock: asyncio.Lock | None = None
 
     # Limits
+
+    def _config(self, key: str, default: Any) -> Any:
+        """A value of the application's config, `default` where there is no application."""
+        ctx = _cv_app.get(None)
+        has_app = self._connection if ctx is None else ctx
+        return default if has_app is None else has_app.app.config.get(key, default)
 
     @property
     def max_content_length(self) -> int | None:
@@ -124,7 +127,7 @@ class Request(BaseRequestWebsocket):
         Set it before the body is read; more raises RequestEntityTooLarge, however it is read.
         """
         if self._max_content_length is ...:
-            limit: int | None = _config("MAX_CONTENT_LENGTH", None)
+            limit: int | None = self._config("MAX_CONTENT_LENGTH", None)
             return limit
         return self._max_content_length
 
@@ -141,7 +144,7 @@ class Request(BaseRequestWebsocket):
         Longer raises RequestTimeout. Default BODY_TIMEOUT.
         """
         if self._body_timeout is ...:
-            timeout: float | None = _config("BODY_TIMEOUT", None)
+            timeout: float | None = self._config("BODY_TIMEOUT", None)
             return timeout
         return self._body_timeout
 
@@ -158,7 +161,7 @@ class Request(BaseRequestWebsocket):
         None is no limit. Default MAX_FORM_MEMORY_SIZE.
         """
         if self._max_form_memory_size is ...:
-            limit: int | None = _config("MAX_FORM_MEMORY_SIZE", 500_000)
+            limit: int | None = self._config("MAX_FORM_MEMORY_SIZE", 500_000)
             return limit
         return self._max_form_memory_size
 
@@ -170,7 +173,7 @@ class Request(BaseRequestWebsocket):
     def max_form_parts(self) -> int | None:
         """The most parts of a multipart form; None is no limit. Default MAX_FORM_PARTS."""
         if self._max_form_parts is ...:
-            limit: int | None = _config("MAX_FORM_PARTS", 1_000)
+            limit: int | None = self._config("MAX_FORM_PARTS", 1_000)
             return limit
         return self._max_form_parts
 
@@ -201,7 +204,7 @@ class Request(BaseRequestWebsocket):
         """The body: `await` it for all of it, iterate with `async for` over what arrives."""
         if self._body is None:
             self._body = self.body_class(self.content_length, self.max_content_length)
-            if self._connection is not None:
+            if self._connection is not None and self._connection._receive is not None:
                 self._body.source = self._connection.pull_body
             self._body.timeout = self.body_timeout
         return self._body
@@ -271,13 +274,17 @@ class Request(BaseRequestWebsocket):
     @waits_in_threads
     async def form(self) -> MultiDict[str, str]:
         """The fields of a urlencoded or multipart form; empty for other content types."""
-        return (await self._load_form_data())[0]
+        await self._load_form_data()
+        assert self._form is not None
+        return self._form
 
     @property
     @waits_in_threads
     async def files(self) -> MultiDict[str, FileStorage]:
         """The files of a multipart form; they are closed when the request ends."""
-        return (await self._load_form_data())[1]
+        await self._load_form_data()
+        assert self._files is not None
+        return self._files
 
     @property
     @waits_in_threads
@@ -313,10 +320,12 @@ class Request(BaseRequestWebsocket):
             self._parts = parser.parts(self.body, self.mimetype, self.mimetype_params)
         return self._parts
 
-    async def _load_form_data(self) -> tuple[MultiDict[str, str], MultiDict[str, FileStorage]]:
+    @lazily
+    def _parsing_lock(self) -> asyncio.Lock:
+        return self.lock_class()
+
+    async def _load_form_data(self) -> None:
         if self._form is None or self._files is None:
-            if self._parsing_lock is None:
-                self._parsing_lock = self.lock_class()
             async with self._parsing_lock:
                 if self._form_error is not None:
                     raise self._form_error
@@ -332,7 +341,6 @@ class Request(BaseRequestWebsocket):
                                 "Reading the form was cancelled: what it had read is lost."
                             )
                         raise
-        return self._form, self._files
 
     async def _parse_form(self) -> tuple[MultiDict[str, str], MultiDict[str, FileStorage]]:
         parser = self.make_form_data_parser()
@@ -395,7 +403,7 @@ class Request(BaseRequestWebsocket):
         if cache and self._cached_json[silent] is not ...:
             return self._cached_json[silent]
         if not (force or self.is_json):
-            if not silent and _config("JSON_REQUIRES_CONTENT_TYPE", False):
+            if not silent and self._config("JSON_REQUIRES_CONTENT_TYPE", False):
                 return self.on_json_loading_failed(None)
             return None
 
