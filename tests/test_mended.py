@@ -41,6 +41,7 @@ SHOWN_BY = {
     ],
     "`request.stream` raised `NotImplementedError`": [
         "test_request_body.py::test_a_body_is_read_in_every_way",
+        "test_request_body.py::test_the_stream_is_a_file_in_sync_code",
     ],
     "`TRUSTED_HOSTS` was ignored; as a class attribute it raised out of the application": [
         "test_line.py::test_trusted_hosts",

@@ -469,6 +469,15 @@ async def test_set_data() -> None:
     assert "2" == response.headers["Content-Length"]
 
 
+async def test_set_data_as_attribute() -> None:
+    """`data` can be assigned, as in Flask."""
+    response = Response("longer")
+    response.data = b"abc"  # type: ignore[assignment]
+
+    assert b"abc" == await response.data
+    assert "3" == response.headers["Content-Length"]
+
+
 async def test_is_streamed() -> None:
     """A response knows whether its body is at hand."""
     response = Response(numbers())

@@ -359,8 +359,12 @@ class Response(SansIOResponse):
     @property
     @waits_in_threads
     async def data(self) -> bytes:
-        """The whole body as bytes."""
+        """The whole body as bytes; what it is set to replaces it, as with `set_data`."""
         return await self.get_data(as_text=False)
+
+    @data.setter
+    def data(self, value: str | bytes) -> None:
+        self.set_data(value)
 
     @overload
     async def get_data(self, as_text: Literal[True]) -> str: ...
