@@ -1100,6 +1100,14 @@ async def test_stages_called_by_hand_in_either_order(connection: Connection) -> 
 
     assert [b"a", b"b", b"c", b"d"] == [await r.get_data() for r in (first, last, named, current)]
 
+    app.before_request(lambda: "before")
+    app.get("/")(lambda: "view")
+    async with app.test_request_context("/") as ctx:
+        assert "before" == await app.preprocess_request(request_context=ctx)
+        assert "view" == await app.dispatch_request(request_context=ctx)
+        response = await app.full_dispatch_request(request_context=ctx)
+    assert b"before" == await response.get_data()
+
 
 # Bad input
 
