@@ -175,6 +175,9 @@ SHOWN_BY = {
     "async commands were not run": [
         "test_cli.py::test_an_async_command",
     ],
+    "`provide_automatic_options=True` made OPTIONS a 405": [
+        "test_beside_flask.py::test_automatic_options",
+    ],
     "cookies ignored path and domain": [
         "test_testing_cookies.py::test_path_and_domain",
     ],

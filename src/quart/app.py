@@ -210,6 +210,12 @@ class Quart(QuartScaffold, Serving):
     ) -> None:
         """Route requests for a rule to a view, as `route` does. The static files of a blueprint of
         Flask's own are sent as those of any other."""
+        if provide_automatic_options is None:
+            provide_automatic_options = getattr(view_func, "provide_automatic_options", None)
+        if provide_automatic_options:  # which Flask 3.1 does not count as one of the methods
+            methods = options.get("methods") or getattr(view_func, "methods", None) or ("GET",)
+            if not isinstance(methods, str):
+                options["methods"] = {*methods, "OPTIONS"}
         if getattr(view_func, "__func__", None) is FlaskBlueprint.send_static_file:
             view_func = partial(QuartScaffold.send_static_file, view_func.__self__)
         super().add_url_rule(rule, endpoint, view_func, provide_automatic_options, **options)
