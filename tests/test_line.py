@@ -306,6 +306,26 @@ async def test_every_teardown_function_runs(connection: Connection) -> None:
     assert ["failing", ("request", None), "failing", ("app", None)] == log
 
 
+async def test_teardown_does_not_get_an_ignored_error(connection: Connection) -> None:
+    """Flask's hook for it, which Flask 3.2 keeps for those that have it."""
+    log: list[Any] = []
+
+    class Ignoring(Quart):
+        def should_ignore_error(self, error: BaseException | None) -> bool:
+            return isinstance(error, KeyError)
+
+    connection.app = Ignoring(__name__)
+    connection.teardown(log.append)
+    connection.app.teardown_appcontext(log.append)
+
+    @connection.route("/")
+    async def view() -> None:
+        raise KeyError("x")
+
+    assert 500 == (await connection.get("/")).status
+    assert [None, None] == log
+
+
 async def test_teardown_gets_the_unhandled_error(connection: Connection) -> None:
     """The error of the view, and None where a handler answered it."""
     log = []

@@ -137,6 +137,10 @@ SHOWN_BY = {
     "a teardown function that raised kept the others from running and took the response with it": [
         "test_line.py::test_every_teardown_function_runs",
     ],
+    "teardown functions got None for an error that was answered with a 500": [
+        "test_line.py::test_teardown_gets_the_unhandled_error",
+        "test_line.py::test_teardown_does_not_get_an_ignored_error",
+    ],
     "`teardown_appcontext` ran first in, first out": [
         "test_line.py::test_hook_order",
     ],

@@ -168,7 +168,7 @@ class Dispatch(App):
                 request.url_rule, request.view_args, ctx.blueprint_names = found
             response = await ctx.stages.full_dispatch_request(ctx)
         except BaseException as error:
-            raised = error
+            raised = None if self.should_ignore_error(error) else error
             gone = isinstance(error, ClientDisconnectedError)
             if not gone and _ends_the_task(error):
                 raise
