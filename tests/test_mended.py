@@ -167,6 +167,9 @@ SHOWN_BY = {
     "a sync function in the place of `handle_user_exception` and the like": [
         "test_flask_code.py::test_sync_error_handling_of_an_extension",
     ],
+    "`@app.template_filter` and its like registered nothing without parentheses": [
+        "test_templating.py::test_filters_tests_and_globals_without_parentheses",
+    ],
     "callables with an `async __call__` failed as views": [
         "test_line.py::test_callable_objects",
     ],

@@ -9,7 +9,7 @@ import sys
 import warnings
 from collections.abc import Callable, Coroutine
 from functools import partial
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from flask.blueprints import Blueprint as FlaskBlueprint
 from flask.ctx import _AppCtxGlobals
@@ -27,7 +27,7 @@ from .helpers import get_flashed_messages
 from .json.provider import DefaultJSONProvider
 from .logging import create_logger
 from .mounting import Mounts
-from .registration import QuartScaffold, open_for_reading
+from .registration import QuartScaffold, open_for_reading, with_or_without_name
 from .routing import QuartMap, QuartRule
 from .serving import Serving
 from .templating import Environment
@@ -49,8 +49,6 @@ if TYPE_CHECKING:
         TestClientProtocol,
     )
     from .wsgi import WSGIApplication
-
-F = TypeVar("F", bound=Callable[..., Any])
 
 #: What a warning about the set-up is not about.
 _SETUP_PACKAGES = frozenset({"quart", "flask.sansio"})
@@ -337,26 +335,14 @@ class Quart(QuartScaffold, Serving):
     @setupmethod
     def template_filter(self, name: Any = None) -> Any:
         """Register a Jinja filter under `name`, by default the function's."""
-        return _with_or_without_name(self.add_template_filter, name)
+        return with_or_without_name(self.add_template_filter, name)
 
     @setupmethod
     def template_test(self, name: Any = None) -> Any:
         """Register a Jinja test under `name`, by default the function's."""
-        return _with_or_without_name(self.add_template_test, name)
+        return with_or_without_name(self.add_template_test, name)
 
     @setupmethod
     def template_global(self, name: Any = None) -> Any:
         """Register a Jinja global under `name`, by default the function's."""
-        return _with_or_without_name(self.add_template_global, name)
-
-
-def _with_or_without_name(add: Callable[..., None], name: Any) -> Any:
-    if callable(name):
-        add(name)
-        return name
-
-    def decorator(func: F) -> F:
-        add(func, name=name)
-        return func
-
-    return decorator
+        return with_or_without_name(self.add_template_global, name)
