@@ -1164,7 +1164,7 @@ async def test_malformed_requests_are_answered(
     @connection.route("/int/<int:n>", endpoint="int")
     async def view(n: int = 0) -> str:
         current = getattr(quart, connection.kind)
-        return f"{current.url}{current.args}{current.host}{current.cookies}"
+        return f"{current.url}{current.full_path}{current.args}{current.host}{current.cookies}"
 
     answer = await connection.get(target, headers=headers)
 
@@ -1172,7 +1172,7 @@ async def test_malformed_requests_are_answered(
 
 
 @pytest.mark.parametrize("path", ["/", "/user/1", "/slash", "/nowhere", "/files/a/b"])
-@pytest.mark.parametrize("host", ["a..b", ".a", "x" * 64, "x" * 5000, "a..b:80"])
+@pytest.mark.parametrize("host", ["a..b", ".a", "x" * 64, "x" * 5000, "a..b:80", "xn--a.b"])
 async def test_a_host_that_is_no_name_is_400(connection: Connection, host: str, path: str) -> None:
     """As in Flask, whatever the path; and it is answered as any other error."""
 
@@ -1210,13 +1210,13 @@ async def test_a_query_that_is_not_utf_8() -> None:
 
     @app.get("/")
     async def view() -> Any:
-        return dict(quart.request.args)
+        return [quart.request.args, quart.request.full_path]
 
     scope = {**http_scope("GET", "/"), "query_string": b"q=\xe9&r=%C3%A9"}
     async with HTTP(app, scope) as http:
         http.body()
 
-        assert {"q": "%E9", "r": "é"} == (await http.response()).json
+        assert [{"q": "%E9", "r": "é"}, "/?q=%E9&r=%C3%A9"] == (await http.response()).json
 
 
 @pytest.mark.parametrize(
@@ -1240,7 +1240,8 @@ async def test_bytes_that_no_well_formed_client_sends(
     @app.get("/")
     async def view() -> str:
         request = quart.request
-        return ascii([request.url, request.args, request.cookies, [*request.headers]])
+        urls = [request.url, request.full_path]
+        return ascii([urls, request.args, request.cookies, [*request.headers]])
 
     async with HTTP(app, {**http_scope("GET", "/"), **changes}) as http:
         http.body()
