@@ -80,6 +80,9 @@ SHOWN_BY = {
         "test_response.py::test_header_items",
         "test_response.py::test_header_items_refuses_what_breaks_the_protocol",
     ],
+    "a `Location` was sent as it was": [
+        "test_response.py::test_a_location_is_a_uri",
+    ],
     "`RESPONSE_TIMEOUT` ended a response without a trace": [
         "test_disconnects.py::test_a_response_that_takes_too_long",
     ],

@@ -22,6 +22,7 @@ from werkzeug.http import (
     remove_entity_headers,
 )
 from werkzeug.sansio.response import Response as SansIOResponse
+from werkzeug.urls import iri_to_uri
 from werkzeug.utils import get_content_type
 from werkzeug.wrappers import Response as WSGIResponse
 
@@ -316,15 +317,21 @@ class Response(SansIOResponse):
 
         Raises ValueError, naming the header, for what would break the protocol: control
         characters, names that are no token, values outside Latin-1. What a status must not
-        carry is left out: Content-Length for 1xx and 204, the entity's headers for 304.
+        carry is left out: Content-Length for 1xx and 204, the entity's headers for 304. What is
+        no URI in a `Location` is percent-encoded.
         """
         items = self._encode_headers() if self._encoded is None else self._encoded
         code = self._status_code
+        if code == 200:
+            return items
         if code < 200 or code == 204:
-            items = [item for item in items if item[0] != b"content-length"]
-        elif code == 304:
-            items = [item for item in items if item[0] not in _ENTITY_HEADERS]
-        return items
+            return [item for item in items if item[0] != b"content-length"]
+        if code == 304:
+            return [item for item in items if item[0] not in _ENTITY_HEADERS]
+        return [
+            (name, iri_to_uri(value.decode()).encode() if name in _URI_HEADERS else value)
+            for name, value in items
+        ]
 
     def _encode_headers(self) -> list[tuple[bytes, bytes]]:
         items = []
@@ -332,6 +339,8 @@ class Response(SansIOResponse):
             key = _HEADER_NAMES.get(name) or _header_name(name)
             # PERF: printable ASCII is nearly every value, and the quickest thing to ask for.
             if not (value.isascii() and value.isprintable()):
+                if key in _URI_HEADERS and not _BROKEN_VALUE.search(value):
+                    value = iri_to_uri(value)
                 _check_header_value(name, value)
             items.append((key, value.encode("latin-1")))
         return items
@@ -569,6 +578,8 @@ _ENTITY_HEADERS = frozenset(
     f"content-{name}".encode()
     for name in ("encoding", "language", "length", "md5", "range", "type")
 )
+
+_URI_HEADERS = frozenset({b"content-location", b"location"})
 
 
 def _header_name(name: str) -> bytes:
