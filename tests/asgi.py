@@ -16,7 +16,7 @@
     async with lifespan(app) as state:
         ...
 
-What the client does is instant, so these are plain methods; what it waits for is awaited, five
+What the client does is instant, so these are plain methods; what it waits for is awaited, twenty
 seconds at the most. Each of these functions takes, beside its own arguments, those of
 `http_scope` or `websocket_scope`, and these:
 
@@ -83,7 +83,7 @@ Application = Callable[
     Awaitable[None],
 ]
 
-TIMEOUT = 5.0  # seconds; nothing in a test takes as long unless it hangs
+TIMEOUT = 20.0  # seconds; nothing in a test takes as long, on a busy machine, unless it hangs
 
 
 class ClientGone(OSError):

@@ -40,10 +40,11 @@ class Missing(Exception):
 
 
 class Fact(NamedTuple):
-    """What is known of a name: its kind, and its parameters where it is called."""
+    """What is known of a name: its kind, its parameters, whether it is a property to be set."""
 
     kind: str
     parameters: inspect.Signature | None
+    settable: bool = False
 
     @classmethod
     def parse(cls, text: str) -> Fact:
@@ -123,6 +124,8 @@ def trouble_with(path: str, fact: Fact) -> str | None:
         return "is missing"
     if fact.kind == "class" and not inspect.isclass(value):
         return "is no class"
+    if fact.settable and isinstance(value, property) and value.fset is None:
+        return "cannot be set"
     if isinstance(value, classmethod | staticmethod):
         value = value.__func__
     if fact.parameters is not None:
@@ -239,7 +242,7 @@ def fact_of(value: Any) -> Fact:
     signature = inspect.signature(value) if inspect.isfunction(value) else None
     if signature and set(signature.parameters) <= {"self", "args", "kwargs"}:
         signature = None  # it took anything, which says nothing
-    return Fact("name", signature)
+    return Fact("name", signature, isinstance(value, property) and value.fset is not None)
 
 
 RENAMED = {

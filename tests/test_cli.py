@@ -1,6 +1,7 @@
 """The `quart` command."""
 
 import asyncio
+import contextlib
 import contextvars
 import os
 import subprocess
@@ -19,7 +20,7 @@ from click.testing import CliRunner, Result
 from servers.processes import Process, free_port, running
 
 import quart.cli
-from quart import Blueprint, Quart, current_app, g
+from quart import Blueprint, Quart, current_app, g, render_template_string
 from quart.cli import (
     AppGroup,
     NoAppException,
@@ -491,6 +492,23 @@ def test_an_error_in_an_async_command(app: Quart) -> None:
     with pytest.raises(ValueError, match="bad command"):
         invoke("fails", app=app)
     assert ["bad command"] == list(map(str, errors))
+
+
+def test_a_forgotten_await_in_a_command(app: Quart) -> None:
+    """It is named, whether the command is sync or async."""
+
+    def taken_for_text() -> None:
+        with contextlib.closing(render_template_string("x")) as text:  # type: ignore[type-var]
+            text.upper()
+
+    async def in_async_code() -> None:
+        taken_for_text()
+
+    for name, command in (("sync", taken_for_text), ("async", in_async_code)):
+        app.cli.command(name)(command)
+        with pytest.raises(AttributeError) as caught:
+            invoke(name, app=app)
+        assert "Perhaps an 'await' is missing" in caught.value.__notes__[0]
 
 
 def test_commands_without_a_context(app: Quart) -> None:

@@ -338,6 +338,26 @@ async def test_every_teardown_function_runs(connection: Connection) -> None:
     assert ["failing", ("request", None), "failing", ("app", None)] == log
 
 
+async def test_teardown_does_not_get_an_ignored_error(connection: Connection) -> None:
+    """Flask's hook for it, which Flask 3.2 keeps for those that have it."""
+    log: list[Any] = []
+
+    class Ignoring(Quart):
+        def should_ignore_error(self, error: BaseException | None) -> bool:
+            return isinstance(error, KeyError)
+
+    connection.app = Ignoring(__name__)
+    connection.teardown(log.append)
+    connection.app.teardown_appcontext(log.append)
+
+    @connection.route("/")
+    async def view() -> None:
+        raise KeyError("x")
+
+    assert 500 == (await connection.get("/")).status
+    assert [None, None] == log
+
+
 async def test_teardown_gets_the_unhandled_error(connection: Connection) -> None:
     """The error of the view, and None where a handler answered it."""
     log = []
@@ -1132,6 +1152,14 @@ async def test_stages_called_by_hand_in_either_order(connection: Connection) -> 
 
     assert [b"a", b"b", b"c", b"d"] == [await r.get_data() for r in (first, last, named, current)]
 
+    app.before_request(lambda: "before")
+    app.get("/")(lambda: "view")
+    async with app.test_request_context("/") as ctx:
+        assert "before" == await app.preprocess_request(request_context=ctx)
+        assert "view" == await app.dispatch_request(request_context=ctx)
+        response = await app.full_dispatch_request(request_context=ctx)
+    assert b"before" == await response.get_data()
+
 
 # Bad input
 
@@ -1168,7 +1196,7 @@ async def test_malformed_requests_are_answered(
     @connection.route("/int/<int:n>", endpoint="int")
     async def view(n: int = 0) -> str:
         current = getattr(quart, connection.kind)
-        return f"{current.url}{current.args}{current.host}{current.cookies}"
+        return f"{current.url}{current.full_path}{current.args}{current.host}{current.cookies}"
 
     answer = await connection.get(target, headers=headers)
 
@@ -1176,7 +1204,7 @@ async def test_malformed_requests_are_answered(
 
 
 @pytest.mark.parametrize("path", ["/", "/user/1", "/slash", "/nowhere", "/files/a/b"])
-@pytest.mark.parametrize("host", ["a..b", ".a", "x" * 64, "x" * 5000, "a..b:80"])
+@pytest.mark.parametrize("host", ["a..b", ".a", "x" * 64, "x" * 5000, "a..b:80", "xn--a.b"])
 async def test_a_host_that_is_no_name_is_400(connection: Connection, host: str, path: str) -> None:
     """As in Flask, whatever the path; and it is answered as any other error."""
 
@@ -1214,13 +1242,13 @@ async def test_a_query_that_is_not_utf_8() -> None:
 
     @app.get("/")
     async def view() -> Any:
-        return dict(quart.request.args)
+        return [quart.request.args, quart.request.full_path]
 
     scope = {**http_scope("GET", "/"), "query_string": b"q=\xe9&r=%C3%A9"}
     async with HTTP(app, scope) as http:
         http.body()
 
-        assert {"q": "%E9", "r": "é"} == (await http.response()).json
+        assert [{"q": "%E9", "r": "é"}, "/?q=%E9&r=%C3%A9"] == (await http.response()).json
 
 
 @pytest.mark.parametrize(
@@ -1244,7 +1272,8 @@ async def test_bytes_that_no_well_formed_client_sends(
     @app.get("/")
     async def view() -> str:
         request = quart.request
-        return ascii([request.url, request.args, request.cookies, [*request.headers]])
+        urls = [request.url, request.full_path]
+        return ascii([urls, request.args, request.cookies, [*request.headers]])
 
     async with HTTP(app, {**http_scope("GET", "/"), **changes}) as http:
         http.body()

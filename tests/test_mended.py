@@ -41,6 +41,7 @@ SHOWN_BY = {
     ],
     "`request.stream` raised `NotImplementedError`": [
         "test_request_body.py::test_a_body_is_read_in_every_way",
+        "test_request_body.py::test_the_stream_is_a_file_in_sync_code",
     ],
     "`TRUSTED_HOSTS` was ignored; as a class attribute it raised out of the application": [
         "test_line.py::test_trusted_hosts",
@@ -78,6 +79,9 @@ SHOWN_BY = {
     "header values were encoded as UTF-8; line breaks went through": [
         "test_response.py::test_header_items",
         "test_response.py::test_header_items_refuses_what_breaks_the_protocol",
+    ],
+    "a `Location` was sent as it was": [
+        "test_response.py::test_a_location_is_a_uri",
     ],
     "`RESPONSE_TIMEOUT` ended a response without a trace": [
         "test_disconnects.py::test_a_response_that_takes_too_long",
@@ -136,6 +140,10 @@ SHOWN_BY = {
     "a teardown function that raised kept the others from running and took the response with it": [
         "test_line.py::test_every_teardown_function_runs",
     ],
+    "teardown functions got None for an error that was answered with a 500": [
+        "test_line.py::test_teardown_gets_the_unhandled_error",
+        "test_line.py::test_teardown_does_not_get_an_ignored_error",
+    ],
     "`teardown_appcontext` ran first in, first out": [
         "test_line.py::test_hook_order",
     ],
@@ -162,6 +170,9 @@ SHOWN_BY = {
     "a sync function in the place of `handle_user_exception` and the like": [
         "test_flask_code.py::test_sync_error_handling_of_an_extension",
     ],
+    "`@app.template_filter` and its like registered nothing without parentheses": [
+        "test_templating.py::test_filters_tests_and_globals_without_parentheses",
+    ],
     "callables with an `async __call__` failed as views": [
         "test_line.py::test_callable_objects",
     ],
@@ -173,6 +184,9 @@ SHOWN_BY = {
     ],
     "async commands were not run": [
         "test_cli.py::test_an_async_command",
+    ],
+    "`provide_automatic_options=True` made OPTIONS a 405": [
+        "test_beside_flask.py::test_automatic_options",
     ],
     "cookies ignored path and domain": [
         "test_testing_cookies.py::test_path_and_domain",

@@ -170,6 +170,40 @@ async def test_what_was_iterated_over_is_not_read_again() -> None:
     assert ["a", "bc"] == (await post(make_app(view), body=[b"a", b"b", b"c"])).json
 
 
+async def test_a_body_is_read_in_steps() -> None:
+    """With a size `read` gives the next bytes, each once, and b"" at the end."""
+
+    async def view() -> Any:
+        pieces = [await current.stream.read(2) for _ in range(4)]
+        return [piece.decode() for piece in (*pieces, await current.get_data())]
+
+    response = await post(make_app(view), body=[b"abc", b"d", b"e"])
+    assert ["ab", "c", "d", "e", ""] == response.json
+
+
+async def test_the_stream_is_a_file_in_sync_code() -> None:
+    """As in Flask: it is read by sizes and lines, and its limit holds."""
+    app = Quart("tests", root_path="tests")
+
+    @app.post("/")
+    def view() -> Any:
+        stream: Any = current.stream
+        return [piece.decode() for piece in (stream.read(3), *stream, stream.read())]
+
+    body = [b"a", b"bcd\ne", b"f\n", b"g"]
+    assert ["abc", "d\n", "ef\n", "g", ""] == (await post(app, body=body)).json
+    app.config["MAX_CONTENT_LENGTH"] = 5
+    assert 413 == (await post(app, body=body)).status
+
+
+def test_environ() -> None:
+    """The mistake is named, and `hasattr` says that there is none."""
+    current = Quart("tests", root_path="tests").test_request_context("/").request
+    with pytest.raises(AttributeError, match=r"request\.scope"):
+        _ = current.environ
+    assert not hasattr(current, "environ")
+
+
 @pytest.mark.parametrize("handler_waits", [False, True])
 async def test_an_unread_upload_stays_with_the_client(handler_waits: bool) -> None:
     """Of 64 MiB offered to a view that does not read, at most 1 MiB is pulled."""

@@ -8,6 +8,7 @@ from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
+import flask
 import pytest
 import werkzeug.exceptions
 from asgi import get, request, stream
@@ -168,6 +169,20 @@ def test_header_items_refuses_what_breaks_the_protocol(name: str, value: str) ->
         response.header_items()
 
     assert repr(name) in str(error.value)
+
+
+@pytest.mark.parametrize("name", ["Location", "Content-Location"])
+@pytest.mark.parametrize(
+    "value",
+    ["/a b?c=ü", "/поиск?q=д#я", "https://bücher.example/ü", "/%20%C3?x=%zz", "//a/<b>", "", "*"],
+)
+def test_a_location_is_a_uri(name: str, value: str) -> None:
+    """As Flask sends it: what may not stand in one is percent-encoded, the rest left alone."""
+    theirs = flask.Response(status=302, headers={name: value}).get_wsgi_headers({})
+    for status in (201, 302, 308, 404):
+        ours = dict(Response(status=status, headers={name: value}).header_items())
+
+        assert theirs[name] == ours[name.lower().encode()].decode()
 
 
 @pytest.mark.parametrize("name", ["X-A\r\nX-B", "X A", "", "X-A:"])
@@ -514,6 +529,15 @@ async def test_set_data() -> None:
 
     assert "é" == await response.get_data(as_text=True)
     assert "2" == response.headers["Content-Length"]
+
+
+async def test_set_data_as_attribute() -> None:
+    """`data` can be assigned, as in Flask."""
+    response = Response("longer")
+    response.data = b"abc"  # type: ignore[assignment]
+
+    assert b"abc" == await response.data
+    assert "3" == response.headers["Content-Length"]
 
 
 async def test_is_streamed() -> None:

@@ -314,7 +314,14 @@ async def test_filters_tests_and_globals_without_parentheses(app: Quart) -> None
     def answer() -> int:
         return 42
 
+    blueprint = Blueprint("blueprint", __name__)
+    assert _double is blueprint.app_template_filter(_double)
+    assert _is_two is blueprint.app_template_test(_is_two)
+    assert _double is blueprint.app_template_global(_double)
+    app.register_blueprint(blueprint)
+
     assert "2 True 42" == await render(app, "{{ 1|double }} {{ 2 is is_two }} {{ answer() }}")
+    assert "2 True 4" == await render(app, "{{ 1|_double }} {{ 2 is _is_two }} {{ _double(2) }}")
 
 
 def _double(number: int) -> int:

@@ -273,6 +273,21 @@ async def test_a_forgotten_await_is_named(client: QuartClient, name: str) -> Non
     response.close()
 
 
+async def test_a_forgotten_async_is_named(client: QuartClient) -> None:
+    """Where `with` was written for `async with`, as in tests of Flask applications."""
+    blocks: list[Any] = [
+        client,
+        client.session_transaction(),
+        client.app.test_app(),
+        client.request("/"),
+        client.websocket("/"),
+    ]
+    for block in blocks:
+        message = f"{type(block).__name__} is entered with 'async with'"
+        with pytest.raises(TypeError, match=message), block:
+            pass
+
+
 async def test_a_request_can_be_given_wherever_a_coroutine_can(client: QuartClient) -> None:
     first = asyncio.create_task(client.get("/echo/1"))
     async with asyncio.TaskGroup() as group:

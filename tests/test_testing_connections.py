@@ -34,6 +34,17 @@ def client(app: Quart) -> QuartClient:
 # --- requests -------------------------------------------------------------------------------
 
 
+async def test_a_connection_that_is_not_open(client: QuartClient) -> None:
+    """It says so, rather than wait for what cannot come."""
+    for receive in (
+        client.request("/").as_response,
+        client.request("/").receive,
+        client.websocket("/").receive,
+    ):
+        with pytest.raises(RuntimeError, match="enter it with 'async with' first"):
+            await receive()
+
+
 async def test_a_request_is_sent_and_read_piece_by_piece(app: Quart, client: QuartClient) -> None:
     @app.post("/")
     async def echo() -> Response:

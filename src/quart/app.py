@@ -9,7 +9,7 @@ import sys
 import warnings
 from collections.abc import Callable, Coroutine
 from functools import partial
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from flask.blueprints import Blueprint as FlaskBlueprint
 from flask.ctx import _AppCtxGlobals
@@ -27,7 +27,7 @@ from .helpers import get_flashed_messages
 from .json.provider import DefaultJSONProvider
 from .logging import create_logger
 from .mounting import Mounts
-from .registration import QuartScaffold, open_for_reading
+from .registration import QuartScaffold, open_for_reading, with_or_without_name
 from .routing import QuartMap, QuartRule
 from .serving import Serving
 from .templating import Environment
@@ -49,8 +49,6 @@ if TYPE_CHECKING:
         TestClientProtocol,
     )
     from .wsgi import WSGIApplication
-
-F = TypeVar("F", bound=Callable[..., Any])
 
 #: What a warning about the set-up is not about.
 _SETUP_PACKAGES = frozenset({"quart", "flask.sansio"})
@@ -211,6 +209,12 @@ class Quart(QuartScaffold, Serving):
     ) -> None:
         """Route requests for a rule to a view, as `route` does. The static files of a blueprint of
         Flask's own are sent as those of any other."""
+        if provide_automatic_options is None:
+            provide_automatic_options = getattr(view_func, "provide_automatic_options", None)
+        if provide_automatic_options:  # which Flask 3.1 does not count as one of the methods
+            methods = options.get("methods") or getattr(view_func, "methods", None) or ("GET",)
+            if not isinstance(methods, str):
+                options["methods"] = {*methods, "OPTIONS"}
         if getattr(view_func, "__func__", None) is FlaskBlueprint.send_static_file:
             view_func = partial(QuartScaffold.send_static_file, view_func.__self__)
         super().add_url_rule(rule, endpoint, view_func, provide_automatic_options, **options)
@@ -332,26 +336,14 @@ class Quart(QuartScaffold, Serving):
     @setupmethod
     def template_filter(self, name: Any = None) -> Any:
         """Register a Jinja filter under `name`, by default the function's."""
-        return _with_or_without_name(self.add_template_filter, name)
+        return with_or_without_name(self.add_template_filter, name)
 
     @setupmethod
     def template_test(self, name: Any = None) -> Any:
         """Register a Jinja test under `name`, by default the function's."""
-        return _with_or_without_name(self.add_template_test, name)
+        return with_or_without_name(self.add_template_test, name)
 
     @setupmethod
     def template_global(self, name: Any = None) -> Any:
         """Register a Jinja global under `name`, by default the function's."""
-        return _with_or_without_name(self.add_template_global, name)
-
-
-def _with_or_without_name(add: Callable[..., None], name: Any) -> Any:
-    if callable(name):
-        add(name)
-        return name
-
-    def decorator(func: F) -> F:
-        add(func, name=name)
-        return func
-
-    return decorator
+        return with_or_without_name(self.add_template_global, name)

@@ -10,7 +10,13 @@ from flask.sansio.blueprints import BlueprintSetupState
 from flask.sansio.scaffold import setupmethod
 
 from .cli import AppGroup
-from .registration import QuartScaffold, T_after_websocket, T_before_websocket, T_teardown
+from .registration import (
+    QuartScaffold,
+    T_after_websocket,
+    T_before_websocket,
+    T_teardown,
+    with_or_without_name,
+)
 
 if TYPE_CHECKING:
     from .typing import AfterServingCallable, BeforeServingCallable, WhileServingCallable
@@ -75,3 +81,18 @@ class Blueprint(QuartScaffold, SansIOBlueprint):
         """`Quart.while_serving`, from a blueprint."""
         self.record_once(lambda state: state.app.while_serving(func))  # type: ignore[attr-defined]
         return func
+
+    @setupmethod
+    def app_template_filter(self, name: Any = None) -> Any:
+        """`Quart.template_filter`, from a blueprint."""
+        return with_or_without_name(self.add_app_template_filter, name)
+
+    @setupmethod
+    def app_template_test(self, name: Any = None) -> Any:
+        """`Quart.template_test`, from a blueprint."""
+        return with_or_without_name(self.add_app_template_test, name)
+
+    @setupmethod
+    def app_template_global(self, name: Any = None) -> Any:
+        """`Quart.template_global`, from a blueprint."""
+        return with_or_without_name(self.add_app_template_global, name)

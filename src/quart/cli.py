@@ -289,8 +289,12 @@ def with_appcontext(
     def decorator(ctx: click.Context, /, *args: Any, **kwargs: Any) -> Any:
         if _cv_app.get(None) is None:
             _push_app_context(ctx)
-        result = ctx.invoke(fn, *args, **kwargs)
-        return _run(result) if inspect.iscoroutine(result) else result
+        try:
+            result = ctx.invoke(fn, *args, **kwargs)
+            return _run(result) if inspect.iscoroutine(result) else result
+        except Exception as error:
+            _cv_app.get().app._add_notes(error)
+            raise
 
     return update_wrapper(decorator, fn)
 

@@ -168,7 +168,7 @@ class Dispatch(App):
                 request.url_rule, request.view_args, ctx.blueprint_names = found
             response = await ctx.stages.full_dispatch_request(ctx)
         except BaseException as error:
-            raised = error
+            raised = None if self.should_ignore_error(error) else error
             gone = isinstance(error, ClientDisconnectedError)
             if not gone and _ends_the_task(error):
                 raise
@@ -205,10 +205,15 @@ class Dispatch(App):
         if ctx.kind is not None and not opens_on_touch(self.session_interface):
             await ctx.open_session()
 
-    async def full_dispatch_request(self, ctx: Any = None) -> Any:
+    async def full_dispatch_request(
+        self,
+        ctx: Any = None,
+        request_context: AppContext | None = None,
+        websocket_context: AppContext | None = None,
+    ) -> Any:
         """From the matched connection to its final response, errors handled on the way."""
         if ctx is None:
-            ctx = _cv_app.get()
+            ctx = request_context or websocket_context or _cv_app.get()
         stages = ctx.stages
         try:
             if ctx.kind.started.receivers:
@@ -227,13 +232,18 @@ class Dispatch(App):
 
     full_dispatch_websocket = full_dispatch_request
 
-    def preprocess_request(self, ctx: Any = None) -> Awaitable[Any]:
+    def preprocess_request(
+        self,
+        ctx: Any = None,
+        request_context: AppContext | None = None,
+        websocket_context: AppContext | None = None,
+    ) -> Awaitable[Any]:
         """Call the `url_value_preprocessor` and `before_*` functions, application first.
 
         The first value other than None ends it, and stands for the view's.
         """
         if ctx is None:
-            ctx = _cv_app.get()
+            ctx = request_context or websocket_context or _cv_app.get()
         if ctx.stages.before_request_funcs or self.url_value_preprocessors:
             return self._preprocess(ctx)
         return NOTHING_TO_DO
@@ -255,13 +265,18 @@ class Dispatch(App):
                     return result
         return None
 
-    def dispatch_request(self, ctx: Any = None) -> Awaitable[Any]:
+    def dispatch_request(
+        self,
+        ctx: Any = None,
+        request_context: AppContext | None = None,
+        websocket_context: AppContext | None = None,
+    ) -> Awaitable[Any]:
         """Call the view that matched; awaited, it gives the view's value as it is.
 
         Raises the routing exception where none matched.
         """
         if ctx is None:
-            ctx = _cv_app.get()
+            ctx = request_context or websocket_context or _cv_app.get()
         connection = ctx.request_websocket
         if connection.routing_exception is not None:
             self.raise_routing_exception(connection)
@@ -567,8 +582,8 @@ class Dispatch(App):
             return
         if "coroutine" in str(error):
             error.add_note(
-                "Perhaps an 'await' is missing: in async code request.form, request.get_json(),"
-                " render_template() and what else waits are awaited."
+                "Perhaps an 'await' is missing: request.form, request.get_json(),"
+                " render_template() and what else waits are awaited, but in sync views and hooks."
             )
         wrong = settings_of_wrong_types(self.config)
         if wrong:

@@ -390,7 +390,7 @@ class FormDataParser:
         self, body: Body, mimetype: str, content_length: int | None, options: dict[str, str]
     ) -> Form:
         # The body keeps its data: signatures of web hooks are made of the bytes of a form.
-        data = await body.read(self.max_form_memory_size)
+        data = await body.read_whole(self.max_form_memory_size)
         if len(data) < LONG_TEXT:
             return self._parse_query(data), self.cls()
         return await off_loop(self._parse_query, data), self.cls()

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     )
     from .wrappers import Response
 
+F = TypeVar("F", bound=Callable[..., Any])
 T_websocket = TypeVar("T_websocket", bound="WebsocketCallable")
 T_before_websocket = TypeVar("T_before_websocket", bound="BeforeWebsocketCallable")
 T_after_websocket = TypeVar("T_after_websocket", bound="AfterWebsocketCallable")
@@ -156,3 +157,16 @@ async def _opening(file: Path, mode: Any, encoding: str | None) -> AiofilesConte
     import aiofiles  # which no request needs
 
     return aiofiles.open(file, mode, encoding=encoding)
+
+
+def with_or_without_name(add: Callable[..., None], name: Any) -> Any:
+    """The decorator that registers a function, which Flask 3.2 takes without parentheses too."""
+    if callable(name):
+        add(name)
+        return name
+
+    def decorator(func: F) -> F:
+        add(func, name=name)
+        return func
+
+    return decorator

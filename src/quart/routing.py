@@ -177,6 +177,7 @@ class QuartMap(Map):
             else:
                 subdomain = _NO_SUBDOMAIN
         try:
+            _raise_if_not_idna(host)
             return self.bind(
                 host,
                 request.root_path,
@@ -221,7 +222,7 @@ def accepts_host(scope: Any) -> bool:
 
 def _is_host_name(value: bytes) -> bool:
     try:
-        value.decode("latin-1").lower().partition(":")[0].encode("idna")  # as `Map.bind` does
+        _raise_if_not_idna(value.decode("latin-1").lower())
     except UnicodeError:
         return False
     if len(_accepted_hosts) >= _MAX_HOSTS:
@@ -229,6 +230,11 @@ def _is_host_name(value: bytes) -> bool:
     if len(value) <= _MAX_HOST_LENGTH:
         _accepted_hosts.add(value)
     return True
+
+
+def _raise_if_not_idna(host: str) -> None:
+    """Do with a host what `Map.bind` does, and what `request.url` will do."""
+    host.partition(":")[0].encode("idna").decode("idna")
 
 
 def blueprint_names(endpoint: str) -> tuple[str | None, ...]:

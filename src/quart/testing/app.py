@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from ..typing import TestClientProtocol
 from .client import QuartClient
-from .connections import ASGIReceiveEvent, ASGISendEvent
+from .connections import ASGIReceiveEvent, ASGISendEvent, AsyncOnly
 
 if TYPE_CHECKING:
     from ..app import Quart
@@ -30,7 +30,7 @@ class LifespanError(Exception):
     """The application did not start, or not end, as it should."""
 
 
-class TestApp:
+class TestApp(AsyncOnly):
     """An application whose lifespan runs for the length of a block::
 
         async with app.test_app() as test_app:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Callable, Coroutine, Generator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from functools import partial, wraps
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, ParamSpec, Self, TypeVar
@@ -20,6 +20,7 @@ from ..typing import TestHTTPConnectionProtocol, TestWebsocketConnectionProtocol
 from ..utils import waits_in_threads
 from ..wrappers import Response
 from .connections import (
+    AsyncOnly,
     TestHTTPConnection,
     TestResponse,
     TestWebsocketConnection,
@@ -105,7 +106,25 @@ def _to_be_awaited(
     return waits_in_threads(wrapper)
 
 
-class QuartClient:
+class SessionTransaction(AsyncOnly):
+    """The block of `QuartClient.session_transaction`."""
+
+    def __init__(self, transaction: AbstractAsyncContextManager[SessionMixin]) -> None:
+        self._transaction = transaction
+
+    async def __aenter__(self) -> SessionMixin:
+        return await self._transaction.__aenter__()
+
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc_value: BaseException | None,
+        tb: TracebackType | None,
+    ) -> bool | None:
+        return await self._transaction.__aexit__(exc_type, exc_value, tb)
+
+
+class QuartClient(AsyncOnly):
     """Asks an application as a client would, without a server::
 
         client = app.test_client()
@@ -395,10 +414,7 @@ class QuartClient:
 
     # Sessions and contexts
 
-    @asynccontextmanager
-    async def session_transaction(
-        self, *args: Any, **kwargs: Any
-    ) -> AsyncGenerator[SessionMixin, None]:
+    def session_transaction(self, *args: Any, **kwargs: Any) -> SessionTransaction:
         """Open the session of this client, to be looked at and changed; save it after the block::
 
             async with client.session_transaction() as session:
@@ -407,6 +423,12 @@ class QuartClient:
         It is the session that a request would have; the arguments are those of `describe_request`.
         Raises RuntimeError where the application opens no session or the client has no cookies.
         """
+        return SessionTransaction(self._session_transaction(args, kwargs))
+
+    @asynccontextmanager
+    async def _session_transaction(
+        self, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> AsyncGenerator[SessionMixin, None]:
         if self.cookie_jar is None:
             raise RuntimeError("Session transactions only make sense with cookies enabled.")
         made = self._with_cookies(self._describe(args, kwargs))

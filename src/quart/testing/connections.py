@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable
 from functools import cached_property, lru_cache
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, NoReturn, Self, TypeVar
 
 from werkzeug.datastructures import Headers
 
@@ -117,7 +117,16 @@ async def close_preserved_context(app: Quart) -> None:
         await ctx.pop()
 
 
-class _TestConnection(Generic[Item]):
+class AsyncOnly:
+    """What is entered with `async with`, and says so where it is not."""
+
+    def __enter__(self) -> NoReturn:
+        raise TypeError(f"{type(self).__name__} is entered with 'async with'.")
+
+    def __exit__(self, *_: object) -> None: ...
+
+
+class _TestConnection(AsyncOnly, Generic[Item]):
     """What requests and websockets have in common: the task, and a queue in each direction."""
 
     __test__ = False
@@ -175,6 +184,8 @@ class _TestConnection(Generic[Item]):
 
     async def _next(self) -> Item | None:
         """The next piece, or None where there is no more; raises what left the application."""
+        if self._task is None:
+            raise RuntimeError("The connection is not open: enter it with 'async with' first.")
         item = await self._sent.get()
         if item is None:
             self._sent.put_nowait(None)

@@ -275,6 +275,11 @@ class BaseRequestWebsocket(SansIORequest):
         return parse_cookie(cookies, cls=self.dict_storage_class)  # type: ignore[return-value]
 
     @cached_property
+    def full_path(self) -> str:
+        """The path and the query; bytes that are not UTF-8 are percent-encoded."""
+        return f"{self.path}?{self.query_string.decode(errors='werkzeug.url_quote')}"
+
+    @cached_property
     def authorization(self) -> Authorization | None:
         """The Authorization header, None where there is none or it cannot be understood."""
         try:

@@ -19,7 +19,7 @@ from collections.abc import (
     Iterable,
 )
 from contextlib import asynccontextmanager
-from io import SEEK_END, BufferedReader, BytesIO, FileIO
+from io import SEEK_END, BufferedReader, BytesIO, FileIO, RawIOBase
 from os import PathLike, fstat
 from pathlib import Path
 from types import TracebackType
@@ -139,17 +139,26 @@ class Body:
         return self._chunks.popleft()
 
     def __await__(self) -> Generator[Any, None, bytes]:
-        return self._read(None).__await__()
+        return self.read_whole().__await__()
 
     @waits_in_threads
-    async def read(self, max_size: int | None = None) -> bytes:
-        """All that was not iterated over, kept for the next time.
+    async def read(self, size: int | None = -1) -> bytes:
+        """At most the next `size` bytes, each given once; b"" is the end.
+
+        Without a size it is all that was not given out yet, kept for the next time.
+        """
+        if size is None or size < 0:
+            return await self.read_whole()
+        data = await anext(self, b"")
+        if len(data) > size:
+            self._chunks.appendleft(data[size:])
+        return data[:size]
+
+    async def read_whole(self, max_size: int | None = None) -> bytes:
+        """All that was not given out yet, kept for the next time.
 
         Raises RequestEntityTooLarge also when more than `max_size` bytes have come.
         """
-        return await self._read(max_size)
-
-    async def _read(self, max_size: int | None) -> bytes:
         while not self.complete:
             self._check_limit(max_size)
             if (rest := self._receive()) is not None:
@@ -264,6 +273,21 @@ class Started:
                     blocker = self.rest.send(answer)
         except StopIteration as end:
             return end.value
+
+
+class BodyFile(RawIOBase):
+    """A body as a binary file, for sync code in a worker thread."""
+
+    def __init__(self, body: Body) -> None:
+        self._body = body
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        data: Any = self._body.read(len(buffer))  # in a worker thread these are the bytes
+        buffer[: len(data)] = data
+        return len(data)
 
 
 def _raise_if_invalid_range(begin: int, end: int | None, size: int) -> None:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from functools import cached_property
+from io import BufferedReader
 from types import EllipsisType
-from typing import TYPE_CHECKING, Any, Literal, Protocol, Self, overload
+from typing import TYPE_CHECKING, Any, Literal, NoReturn, Protocol, Self, cast, overload
 
 from werkzeug.datastructures import CombinedMultiDict, Headers, MultiDict
 from werkzeug.exceptions import BadRequest, UnsupportedMediaType
@@ -15,9 +16,9 @@ from ..datastructures import FileStorage
 from ..formparser import FormDataParser
 from ..globals import _cv_app, current_app
 from ..json.long import loads_off_loop
-from ..utils import waits_in_threads
+from ..utils import in_worker_thread, waits_in_threads
 from .base import BaseRequestWebsocket, lazily
-from .body import Body
+from .body import Body, BodyFile
 
 if TYPE_CHECKING:
     from ..app import Quart
@@ -101,6 +102,7 @@ class Request(BaseRequestWebsocket):
 
     # PERF: state that most requests never have lives on the class until it is needed.
     _body: Body | None = None
+    _stream: BufferedReader | None = None
     _body_timeout: float | EllipsisType | None = ...
     _max_content_length: int | EllipsisType | None = ...
     _max_form_memory_size: int | EllipsisType | None = ...
@@ -215,8 +217,16 @@ class Request(BaseRequestWebsocket):
 
     @property
     def stream(self) -> Body:
-        """The body, under the name that it has in Flask."""
-        return self.body
+        """The body, under the name that it has in Flask; in sync code it is a binary file."""
+        if not in_worker_thread():
+            return self.body
+        if self._stream is None:
+            self._stream = BufferedReader(BodyFile(self.body), 2**16)
+        return cast(Any, self._stream)  # type: ignore[no-any-return]
+
+    @property
+    def environ(self) -> NoReturn:
+        raise AttributeError("There is no 'environ' without WSGI; request.scope is ASGI's.")
 
     @property
     @waits_in_threads

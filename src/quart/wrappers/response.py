@@ -22,6 +22,7 @@ from werkzeug.http import (
     remove_entity_headers,
 )
 from werkzeug.sansio.response import Response as SansIOResponse
+from werkzeug.urls import iri_to_uri
 from werkzeug.utils import get_content_type
 from werkzeug.wrappers import Response as WSGIResponse
 
@@ -348,8 +349,12 @@ class Response(SansIOResponse):
     @property
     @waits_in_threads
     async def data(self) -> bytes:
-        """The whole body as bytes."""
+        """The whole body as bytes; what it is set to replaces it, as with `set_data`."""
         return await self.get_data(as_text=False)
+
+    @data.setter
+    def data(self, value: str | bytes) -> None:
+        self.set_data(value)
 
     @overload
     async def get_data(self, as_text: Literal[True]) -> str: ...
@@ -555,16 +560,21 @@ _ENTITY_HEADERS = frozenset(
     for name in ("encoding", "language", "length", "md5", "range", "type")
 )
 
+_URI_HEADERS = frozenset({b"content-location", b"location"})
+
 
 def encode_header_items(headers: Headers) -> list[tuple[bytes, bytes]]:
     """Headers as ASGI sends them: lower case names, Latin-1 values without space around them.
 
+    What is no URI in a `Location` is percent-encoded.
     Raises ValueError, naming the header, for what would break the protocol: control characters,
     names that are no token, values outside Latin-1.
     """
     items = []
     for name, value in headers._list:
         key = _HEADER_NAMES.get(name) or _header_name(name)
+        if key in _URI_HEADERS and not _BROKEN_VALUE.search(value):
+            value = iri_to_uri(value)
         # PERF: printable ASCII is nearly every value, and the quickest thing to ask for.
         if not (value.isascii() and value.isprintable()):
             check_header_value(name, value)
