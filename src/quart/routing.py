@@ -386,6 +386,8 @@ class _Finder:
 
     def _walk(self, path: str, key: str | bool) -> Found | None:
         """Follow the path through the tree, on the branch that is preferred at each node."""
+        if path[:1] != "/":
+            return None
         values: list[Any] = []
         node = self.root
         for segment in path.split("/")[1:]:
