@@ -519,12 +519,19 @@ def sync_view() -> Any:
 async def test_a_servers_cancel_leaves_nothing(view: Any, paused: bool) -> None:
     """No task, wherever the request stands; the teardown runs."""
     log = []
+    begun = asyncio.Event()
     app = make_app(view)
+
+    @app.before_request
+    async def note() -> None:
+        begun.set()
+
     app.teardown_request(lambda error: log.append("teardown"))
     async with stream(app, "POST") as http:
         http.body(b"x", more=view in (read_data, read_form))
         if paused:
             http.pause()
+        await begun.wait()
         await asyncio.sleep(0.01)
         await http.cancel()
 
