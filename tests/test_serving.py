@@ -258,6 +258,27 @@ async def test_a_function_that_does_not_end_does_not_hold_the_shutdown(
     assert 3 == caplog.text.count("did not end within 0.05 seconds\n")
 
 
+async def test_a_function_that_ignores_its_cancellation_is_left(app: Quart, log: list[str]) -> None:
+    """After `AFTER_SERVING_TIMEOUT` seconds more."""
+    app.config["AFTER_SERVING_TIMEOUT"] = 0.05
+
+    @app.after_serving
+    async def deaf() -> None:
+        while True:
+            with contextlib.suppress(asyncio.CancelledError):
+                await asyncio.Event().wait()
+
+    app.after_serving(lambda: log.append("after"))
+    await app.startup()
+    with pytest.raises(TimeoutError, match=r"deaf.* did not end within 0\.05 seconds"):
+        await app.shutdown()
+
+    assert ["after"] == log
+    task = asyncio.current_task()
+    assert task is not None
+    assert 0 == task.cancelling()
+
+
 async def test_a_timeout_of_a_functions_own_is_its_own(app: Quart) -> None:
     @app.after_serving
     async def fails() -> None:
@@ -625,6 +646,15 @@ async def deaf():
         except asyncio.CancelledError:
             pass
 
+@app.websocket("/deaf")
+async def deaf_socket():
+    await websocket.accept()
+    while True:
+        try:
+            await asyncio.sleep(30)
+        except asyncio.CancelledError:
+            pass
+
 @app.get("/unread")
 async def unread():
     async def much():
@@ -790,6 +820,39 @@ async def test_what_cannot_be_cancelled(program: Path, path: str) -> None:
         writer.close()
 
 
+SERVERS = [
+    "program.py",
+    "-m uvicorn program:app --port",
+    "-m hypercorn program:app -b",
+    "-m granian program:app --interface asgi --port",
+]
+
+
+@pytest.mark.parametrize("path", ["/deaf", "/stuck"])
+@pytest.mark.parametrize("server", SERVERS[1:])
+async def test_a_handler_that_ignores_its_cancellation_is_left(
+    program: Path, server: str, path: str
+) -> None:
+    """A server waits for its connections, some without a limit."""
+    with program.open("a") as file:
+        file.write("app.config['SHUTDOWN_TIMEOUT'] = 0.2\n")
+    port = free_port()
+    where = f"127.0.0.1:{port}" if "hypercorn" in server else str(port)
+    with running(port, *server.split(), where, cwd=program.parent) as process:
+        _, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(f"GET {path} HTTP/1.1\r\nHost: a\r\n\r\n".encode())
+        async with websockets.connect(f"ws://127.0.0.1:{port}/deaf"):
+            await asyncio.sleep(0.2)
+
+            assert 10 > await asyncio.to_thread(process.interrupt)
+        writer.close()
+        said = process.said()
+
+    assert "ends" in said.splitlines()
+    assert f"The handler of {path} ignores its cancellation" in said
+    assert 2 == said.count("ignores its cancellation")
+
+
 GOES_ON = """
 app.config.update(BACKGROUND_TASK_SHUTDOWN_TIMEOUT=0.1, AFTER_SERVING_TIMEOUT=0.1)
 app.before_serving(lambda: app.add_background_task(deaf) and None)
@@ -799,15 +862,7 @@ if __name__ == "__main__":
 """
 
 
-@pytest.mark.parametrize(
-    "server",
-    [
-        "program.py",
-        "-m uvicorn program:app --port",
-        "-m hypercorn program:app -b",
-        "-m granian program:app --interface asgi --port",
-    ],
-)
+@pytest.mark.parametrize("server", SERVERS)
 async def test_what_outlives_the_shutdown(program: Path, server: str) -> None:
     """Neither a background task that ignores its cancellation holds the process, nor a thread."""
     with program.open("a") as file:

@@ -23,7 +23,7 @@ from .helpers import preload
 from .utils import encode_headers, printable
 from .wrappers import ClientDisconnectedError, Request, Response, Websocket
 from .wrappers.base import ScopeHeaders, clean_path
-from .wrappers.body import FileBody, SizedBody, Started
+from .wrappers.body import FileBody, SizedBody, Started, leave
 from .wrappers.response import check_header_value, encode_header_items
 
 if TYPE_CHECKING:
@@ -84,6 +84,7 @@ class _ASGIConnection(Generic[T_connection]):
     _armed: asyncio.Handle | None = None
     _look_out: asyncio.Task[None] | None = None
     _deadline: asyncio.TimerHandle | None = None
+    _waited_for: Started | _Watched | None = None
     _ahead: deque[Message] | None = None
     _ahead_size = 0
     _receiving = False
@@ -122,6 +123,7 @@ class _ASGIConnection(Generic[T_connection]):
         await self._end_look_out()
         if self._cancelled and self._task is not None:
             self._task.uncancel()
+        self._waited_for = None
 
     # Reading
 
@@ -257,9 +259,27 @@ class _ASGIConnection(Generic[T_connection]):
 
     def _cancel_in_time(self) -> None:
         """Let the handler finish, for `SHUTDOWN_TIMEOUT` seconds."""
+        self._call_later(self._cancel_for_good)
+
+    def _cancel_for_good(self) -> None:
+        """Cancel the handler. It has as many seconds to end: no server waits for it longer."""
+        self._cancel()
+        self._call_later(self._leave)
+
+    def _call_later(self, func: Callable[[], None]) -> None:
         seconds = self.app.config["SHUTDOWN_TIMEOUT"]
         if seconds is not None:
-            self._deadline = self._loop.call_later(seconds, self._cancel)
+            self._deadline = self._loop.call_later(seconds, func)
+
+    def _leave(self) -> None:
+        if self._waited_for is not None and self._task is not None:
+            self.app.logger.error(
+                "The handler of %s ignores its cancellation", printable(self.connection.path)
+            )
+            if self._cancelled:
+                self._task.uncancel()  # what was ignored
+            self._waited_for.left = self._cancelled = True
+            self._task.cancel()
 
     # Sending
 
@@ -298,7 +318,8 @@ class ASGIHTTPConnection(_ASGIConnection[Request]):
                     response = end.value
                 else:
                     self._expect_to_wait()
-                    response = await Started(work, blocker)
+                    self._waited_for = Started(work, blocker)
+                    response = await self._waited_for
             except Exception as error:
                 response = await self._response_to(error)
             try:
@@ -478,7 +499,8 @@ class ASGIHTTPConnection(_ASGIConnection[Request]):
         timer = asyncio.timeout(seconds)
         try:
             async with timer:
-                await Started(work, blocker)
+                self._waited_for = Started(work, blocker)
+                await self._waited_for
         except TimeoutError:
             if not timer.expired():
                 raise
@@ -605,7 +627,7 @@ class ASGIHTTPConnection(_ASGIConnection[Request]):
         `SHUTDOWN_TIMEOUT` seconds."""
         if self._endless:
             self._shutting_down = self._events
-            self._cancel()
+            self._cancel_for_good()
         else:
             self._cancel_in_time()
 
@@ -632,7 +654,8 @@ class ASGIWebsocketConnection(_ASGIConnection[Websocket]):
             self.app._connections.add(self)
             if self._shutting_down:
                 await asyncio.sleep(0)  # the cancellation is delivered before the view begins
-            await _Watched(self, self.handle_websocket(websocket, send).__await__())
+            self._waited_for = _Watched(self, self.handle_websocket(websocket, send).__await__())
+            await self._waited_for
         except ClientDisconnectedError:
             pass
         except asyncio.CancelledError:
@@ -841,7 +864,7 @@ class ASGIWebsocketConnection(_ASGIConnection[Websocket]):
         if self.connection._tearing_down:
             self._cancel_in_time()
         else:
-            self._cancel()
+            self._cancel_for_good()
 
 
 class _Watched:
@@ -850,6 +873,8 @@ class _Watched:
     PERF: not where it waits for a message. One that is echoed costs nothing here but a look at
     two attributes; a callback of the event loop's for each cost 1 us.
     """
+
+    left = False  # as in `Started`
 
     def __init__(
         self, connection: ASGIWebsocketConnection, work: Generator[Any, Any, None]
@@ -873,6 +898,9 @@ class _Watched:
                     raise
                 except BaseException as error:
                     connection._running = True
+                    if self.left:
+                        leave(work)
+                        raise
                     blocker = work.throw(error)
                 else:
                     connection._running = True

@@ -27,6 +27,7 @@ from .dispatch import Dispatch, _collect
 from .globals import _cv_app
 from .helpers import get_debug_flag, get_load_dotenv
 from .utils import is_coroutine_callable, wait_in_thread
+from .wrappers.body import Started
 
 if TYPE_CHECKING:
     from .app import Quart
@@ -291,7 +292,7 @@ class Serving(Dispatch):
         try:
             async with timer:
                 if is_coroutine_callable(func):
-                    await func()
+                    await _leavable(func(), seconds)
                 else:
                     in_thread = asyncio.create_task(self.ensure_async(func)())
                     await asyncio.shield(in_thread)
@@ -469,6 +470,32 @@ class Serving(Dispatch):
         app = cast("Quart", self)
         config = server.configure(app, host, port, ca_certs, certfile, keyfile, kwargs)
         return server.serve(app, config, shutdown_trigger)
+
+
+async def _leavable(work: Awaitable[Any], seconds: float | None) -> None:
+    """Wait for work that is cancelled after so many seconds, in this task; if it ignores that, for
+    as long again."""
+    steps = work.__await__()
+    try:
+        started = Started(steps, steps.send(None))
+    except StopIteration:
+        return
+    task = asyncio.current_task()
+    assert task is not None
+
+    def leave() -> None:
+        started.left = True
+        task.uncancel()  # what was ignored
+        task.cancel()
+
+    leaving = None
+    if seconds is not None:
+        leaving = asyncio.get_running_loop().call_later(2 * seconds, leave)
+    try:
+        await started
+    finally:
+        if leaving is not None:
+            leaving.cancel()
 
 
 async def _finish(generator: AsyncIterator[None]) -> None:

@@ -18,7 +18,7 @@ from collections.abc import (
     Generator,
     Iterable,
 )
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from io import SEEK_END, BufferedReader, BytesIO, FileIO, RawIOBase
 from os import PathLike, fstat
 from pathlib import Path
@@ -252,6 +252,9 @@ async def _raise_disconnected() -> None:
 class Started:
     """Awaits the rest of a coroutine whose first step gave `blocker`, for its result."""
 
+    #: Set before a cancellation that the coroutine may not ignore: it is closed.
+    left = False
+
     def __init__(
         self, rest: Generator[Any, Any, Any] | Coroutine[Any, Any, Any], blocker: Any
     ) -> None:
@@ -268,11 +271,20 @@ class Started:
                     self.rest.close()
                     raise
                 except BaseException as error:
+                    if self.left:
+                        leave(self.rest)
+                        raise
                     blocker = self.rest.throw(error)
                 else:
                     blocker = self.rest.send(answer)
         except StopIteration as end:
             return end.value
+
+
+def leave(rest: Generator[Any, Any, Any] | Coroutine[Any, Any, Any]) -> None:
+    """Have a coroutine go on no more, whatever it does about that."""
+    with suppress(Exception):
+        rest.close()
 
 
 class BodyFile(RawIOBase):
