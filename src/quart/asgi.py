@@ -516,7 +516,7 @@ class ASGIHTTPConnection(_ASGIConnection[Request]):
         body = response.response
         if isinstance(body, SizedBody) and await self._send_by_server(start, body):
             return
-        started, sent = False, 0
+        started, untimed = False, _TURNS
         send, turn = self._send, monotonic()
         try:
             async with body as pieces:
@@ -537,11 +537,13 @@ class ASGIHTTPConnection(_ASGIConnection[Request]):
                         raise
                     except OSError as error:
                         raise ClientDisconnectedError() from error
-                    sent += 1
-                    if not sent % _TURNS and monotonic() - turn > _TURN:
-                        if self._receive is not None:
-                            await asyncio.sleep(0)
-                        turn = monotonic()
+                    untimed -= 1
+                    if not untimed:
+                        untimed = _TURNS
+                        if monotonic() - turn > _TURN:
+                            if self._receive is not None:
+                                await asyncio.sleep(0)
+                            turn = monotonic()
         except asyncio.CancelledError:
             if not self._shutting_down or (self._task and self._task.cancelling() > 1):
                 raise
