@@ -9,10 +9,13 @@ from typing import Any
 
 import pytest
 from asgi import Response, post, request, stream
+from flask.json.provider import DefaultJSONProvider as FlaskJSONProvider
 from werkzeug.exceptions import RequestEntityTooLarge, RequestTimeout
 
 from quart import Quart
 from quart import request as current
+from quart.json.long import InterruptibleDecoder
+from quart.json.provider import DefaultJSONProvider
 from quart.wrappers.base import ClientDisconnectedError
 from quart.wrappers.request import Body
 
@@ -519,6 +522,34 @@ async def test_a_large_json_document_is_equal() -> None:
     for value in values:
         assert {"json": value} == (await post_json(app, json.dumps(value).encode())).json
     assert 400 == (await post_json(app, b"[" + b"0," * 300_000 + b"]")).status
+
+
+@pytest.mark.parametrize("provider", [DefaultJSONProvider, FlaskJSONProvider])
+async def test_a_long_json_document_is_parsed_in_steps(
+    provider: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By a decoder that the event loop can interrupt, whichever standard provider reads it."""
+    parsed = []
+    raw_decode = InterruptibleDecoder.raw_decode
+
+    def note(self: InterruptibleDecoder, s: str, idx: int = 0) -> tuple[Any, int]:
+        parsed.append(len(s))
+        return raw_decode(self, s, idx)
+
+    async def view() -> Any:
+        return str(len(await current.get_json()))
+
+    monkeypatch.setattr(InterruptibleDecoder, "raw_decode", note)
+    app = make_app(view)
+    app.json = provider(app)
+
+    assert "100" == (await send(app, b"[%s]" % b",".join([b"1"] * 100), "application/json")).text
+    assert [] == parsed
+    assert (
+        "200000"
+        == (await send(app, b"[%s]" % b",".join([b"1"] * 200_000), "application/json")).text
+    )
+    assert [400_001] == parsed
 
 
 @pytest.mark.parametrize(

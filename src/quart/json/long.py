@@ -20,10 +20,11 @@ from json.decoder import WHITESPACE, JSONArray, JSONObject  # type: ignore[attr-
 from json.scanner import py_make_scanner  # type: ignore[attr-defined]  # not in typeshed
 from typing import Any
 
-from flask.json.provider import DefaultJSONProvider, JSONProvider
+from flask.json.provider import DefaultJSONProvider as FlaskDefaultJSONProvider
 from werkzeug.exceptions import RequestEntityTooLarge
 
 from ..threads import off_loop
+from .provider import DefaultJSONProvider, JSONProvider
 
 # In characters: what is tried first, and the most that C gets at once.
 _VALUE = 4096
@@ -52,7 +53,7 @@ async def loads_off_loop(provider: JSONProvider, data: bytes, max_size: int | No
         if len(data) >= 2 * limit and await off_loop(_holds_more_than, limit, data):
             raise RequestEntityTooLarge("The JSON document has too many arrays and objects.")
     options: dict[str, Any] = {}
-    if type(provider).loads is DefaultJSONProvider.loads:
+    if type(provider).loads in (DefaultJSONProvider.loads, FlaskDefaultJSONProvider.loads):
         options["cls"] = InterruptibleDecoder
     return await off_loop(copy_context().run, partial(provider.loads, data, **options))
 
