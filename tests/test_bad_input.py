@@ -13,11 +13,15 @@ import flask
 import pytest
 from asgi import Response, get, post
 from asgi import request as ask
+from hypothesis import given
+from hypothesis import strategies as st
 from test_advisories import assert_linear
 from test_forms import MALFORMED, TOO_LARGE, part, view_form
 from test_request_body import FORM, MULTIPART, make_app, send
+from werkzeug.datastructures import Headers
 
-from quart import Quart, request, send_file
+from quart import Quart, Request, request, send_file
+from quart.wrappers.base import ScopeHeaders
 
 CONTENT = b"0123456789"
 
@@ -357,3 +361,30 @@ async def test_a_long_path_is_answered(unit: str, caplog: pytest.LogCaptureFixtu
 
     await assert_linear(attempt, 1_000)
     assert [] == tracebacks(caplog)
+
+
+# --- what is read by short ways
+
+NAMES = st.sampled_from(["accept", "cookie", "host", "remote-addr", "x-é", "x"])
+
+
+@given(query=st.text("ab=&+%2;\u00e9 ", max_size=12).map(str.encode))
+def test_a_query_is_read_as_flask_reads_it(query: bytes) -> None:
+    scope = {"type": "http", "headers": [], "query_string": query}
+    ours = Request("GET", "http", "/", query, Headers(), "", "1.1", scope)
+    environ = {"REQUEST_METHOD": "GET", "QUERY_STRING": query.decode("latin-1")}
+
+    assert [*flask.Request(environ).args.items(multi=True)] == [*ours.args.items(multi=True)]
+
+
+@given(headers=st.lists(st.tuples(NAMES, st.text("a; =", max_size=3))), name=NAMES)
+def test_a_header_is_found_as_in_all_of_them(headers: list[tuple[str, str]], name: str) -> None:
+    """Before the headers are decoded and after."""
+    raw = [(key.encode("latin-1"), value.encode()) for key, value in headers]
+    scope = {"headers": raw, "client": ("1.2.3.4", 5)}
+    found, decoded = ScopeHeaders.of(scope), Headers([*ScopeHeaders.of(scope)])
+
+    for key in (name, name.title()):
+        assert decoded.getlist(key) == found.getlist(key)
+        assert decoded.get(key) == found.get(key)
+        assert (key in decoded) == (key in found)

@@ -9,6 +9,7 @@ import sys
 from collections import OrderedDict
 from datetime import UTC, date, datetime, time, timedelta, timezone
 from decimal import Decimal
+from functools import partial
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -457,3 +458,23 @@ async def test_types_beyond_json(app_class: type[Quart], value: Any, expected: A
         return {"value": value}
 
     assert {"value": expected} == stdlib.loads((await get(app)).body)
+
+
+@given(
+    text=st.one_of(
+        values.map(partial(stdlib.dumps, default=str)),
+        st.text('[]{}":,0 \n\ufeff\x00\ud800a', max_size=12),
+    ),
+    encoding=st.sampled_from(["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-32-be"]),
+)
+def test_bytes_are_read_as_the_standard_library_reads_them(text: str, encoding: str) -> None:
+    """Whatever their encoding, and whether they are JSON or not."""
+    data = text.encode(encoding, "surrogatepass")
+
+    def outcome(loads: Any) -> Any:
+        try:
+            return repr(loads(data))
+        except ValueError as error:
+            return type(error), str(error)
+
+    assert outcome(stdlib.loads) == outcome(DefaultJSONProvider(Quart("tests")).loads)

@@ -436,6 +436,19 @@ async def test_a_large_permanent_session_lives_on() -> None:
     assert "Set-Cookie" in response.headers
 
 
+async def test_a_session_class_of_ones_own_says_what_is_permanent() -> None:
+    class Permanent(SecureCookieSession):
+        permanent = True
+
+    class Interface(SecureCookieSessionInterface):
+        session_class = Permanent
+
+    app = make_app(lambda: "untouched")
+    app.session_interface = Interface()
+
+    assert "Expires=" in (await ask(app, sign({"a": 1}))).headers["Set-Cookie"]
+
+
 async def test_permanent_can_be_set() -> None:
     def view() -> None:
         session.permanent = True

@@ -336,17 +336,19 @@ class SecureCookieSessionInterface(SessionInterface):
 
     def needs_refresh(self, app: Quart, request: BaseRequestWebsocket) -> bool:
         """Whether an untouched session may have to be saved, to live on if it is permanent."""
-        if type(self).should_set_cookie is SessionInterface.should_set_cookie:
-            if not app.config["SESSION_REFRESH_EACH_REQUEST"]:
-                return False
-            looked_into = self.serializer is session_json_serializer
-        else:
-            looked_into = False
+        asks_itself = type(self).should_set_cookie is not SessionInterface.should_set_cookie
+        if not (asks_itself or app.config["SESSION_REFRESH_EACH_REQUEST"]):
+            return False
         # PERF: most often there is none at all, and only a permanent one has to be opened.
         if request.headers.get("Cookie") is None:
             return False
         cookie = request.cookies.get(self.get_cookie_name(app))
-        return cookie is not None and (not looked_into or _may_be_permanent(cookie))
+        return cookie is not None and (
+            asks_itself
+            or self.serializer is not session_json_serializer
+            or self.session_class is not SecureCookieSession
+            or _may_be_permanent(cookie)
+        )
 
     async def save_session(
         self, app: Quart, session: SessionMixin, response: ResponseTypes | None

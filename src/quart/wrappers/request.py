@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
-from functools import cached_property
 from io import BufferedReader
 from types import EllipsisType
 from typing import TYPE_CHECKING, Any, Literal, NoReturn, Protocol, Self, cast, overload
@@ -458,7 +457,7 @@ class Request(BaseRequestWebsocket):
 
     if not TYPE_CHECKING:
 
-        @cached_property
+        @lazily
         def _send_push_promise(self) -> Callable[[str, Headers], Awaitable[None]] | None:
             return None if self._connection is None else self._connection.send_push_promise
 
