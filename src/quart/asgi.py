@@ -366,7 +366,7 @@ class ASGIHTTPConnection(_ASGIConnection[Request]):
         if path[:1] != "/":
             path = clean_path(path)
         cls = self.app.request_class
-        if cls.__init__ is Request.__init__:
+        if cls is Request or cls.__init__ is Request.__init__:
             # PERF: the rest comes from the scope when it is first asked for.
             request = _new(cls)
             request.scope = scope
@@ -406,12 +406,24 @@ class ASGIHTTPConnection(_ASGIConnection[Request]):
     # Reading
 
     async def pull_body(self) -> None:
-        # PERF: an upload is received here, in one frame less, where nothing was read ahead.
-        message: Message | None = None
-        if not self._ahead and not self._receiving and self.disconnected is None:
-            message = await self._receive_one()
-        if message is None or self.disconnected is not None:
+        message: Message
+        waited = self._task is not None  # PERF: else nobody has read, ahead or at all
+        if (waited and (self._ahead or self._receiving)) or self.disconnected is not None:
             message = await self.next_message()
+        else:
+            # PERF: `next_message` and `_receive_one` without their frames.
+            self._receiving = True
+            try:
+                message = await self._receive()
+            except OSError:
+                message = {"type": "disconnect"}
+            finally:
+                self._receiving = False
+                if self._task is not None:
+                    self._let_others_read()
+            if message["type"] != "http.request":
+                self._gone(None, "")
+                message = await self.next_message()  # it raises what there is to raise
         body = self.connection._body or self.connection.body
         body.append(message.get("body", b""))
         if not message.get("more_body", False):
@@ -490,10 +502,9 @@ class ASGIHTTPConnection(_ASGIConnection[Request]):
         if self._endless and self._registered and self.app._connections.told:
             self.shut_down()  # it begins while the process ends
         # PERF: the first step is taken by hand: what never waits needs no timer and no look-out.
-        work = self._send_pieces(start, response)
-        try:
-            blocker = work.send(None)
-        except StopIteration:
+        work = self._send_pieces(start, response).__await__()
+        blocker = next(work, ...)
+        if blocker is ...:
             return
         self._expect_to_wait()
         timer = asyncio.timeout(seconds)

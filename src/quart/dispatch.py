@@ -60,7 +60,12 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-# PERF: asked about on every connection.
+# Makes an object without calling its constructor.
+_new = object.__new__
+
+# PERF: called, and asked about, on every connection.
+_enter = _cv_app.set
+_leave = _cv_app.reset
 _pushed = signals.appcontext_pushed
 _popped = signals.appcontext_popped
 _tearing_down = signals.appcontext_tearing_down
@@ -136,7 +141,7 @@ class Dispatch(App):
             ctx: AppContext = self.websocket_context(request)
         else:
             ctx = self.request_context(request)
-        token = _cv_app.set(ctx)
+        token = _enter(ctx)
         raised: BaseException | None = None
         response: Response | None = None
         try:
@@ -187,7 +192,7 @@ class Dispatch(App):
                 if closing is not NOTHING_TO_DO:
                     await self._close(ctx, closing)
             finally:
-                _cv_app.reset(token)
+                _leave(token)
         return response
 
     handle_websocket = handle_request
@@ -309,8 +314,13 @@ class Dispatch(App):
         kind: Any = ctx.kind
         cls = type(self) if self._as_written else None
         response = None
-        if type(result) is str and cls and cls.make_response is _make_response:
-            response = self.response_class(result)  # PERF: it is all that would be done
+        makes_plainly = cls is not None and cls.make_response is _make_response
+        # PERF: what waits for nothing is not awaited.
+        if makes_plainly and not isinstance(result, tuple):
+            if type(result) is str:
+                response = self.response_class(result)
+            elif result is not None or kind is REQUEST:
+                response = self._response_of(result)
         elif result is not None or kind is REQUEST:
             response = await self.make_response(result)
         try:
@@ -390,7 +400,7 @@ class Dispatch(App):
         if ctx.kind is not None:
             of_connection = ctx.stages.do_teardown_request(ctx, exc)
         of_app = self.do_teardown_appcontext(ctx, exc)
-        if of_connection is NOTHING_TO_DO and of_app is NOTHING_TO_DO and not _popped.receivers:
+        if of_connection is of_app and not _popped.receivers:  # neither has anything to do
             return NOTHING_TO_DO
         return self._run_teardown(ctx, of_connection, of_app)
 
@@ -737,6 +747,11 @@ class Dispatch(App):
         """
         if more:
             result = (result, *more)
+        if isinstance(result, tuple):
+            return await self._response_from_tuple(result)
+        return self._response_of(result)
+
+    def _response_of(self, result: Any) -> Response:
         # PERF: the commonest kinds first, and tuples, which are tested faster than unions.
         if isinstance(result, (str, bytes)):
             return self.response_class(result)
@@ -744,8 +759,6 @@ class Dispatch(App):
             return self.json.response(result)  # type: ignore[return-value]
         if isinstance(result, Response):
             return result
-        if isinstance(result, tuple):
-            return await self._response_from_tuple(result)
         if isinstance(result, HTTPException):
             return self.response_class.from_exception(result)
         if isinstance(result, SansIOResponse):
@@ -805,7 +818,14 @@ class Dispatch(App):
 
     def request_context(self, request: Request) -> RequestContext:
         """The context of a request, not opened yet."""
-        return RequestContext(self, request)  # type: ignore[arg-type]  # a Dispatch is a Quart
+        # PERF: what `RequestContext(self, request)` does, without the call of a constructor.
+        ctx: RequestContext = _new(RequestContext)
+        ctx.app = ctx.stages = self  # type: ignore[assignment]  # a Dispatch is a Quart
+        ctx.kind = REQUEST
+        ctx.request = ctx.request_websocket = request
+        ctx._session = ctx._after_functions = None
+        ctx.held = False
+        return ctx
 
     def websocket_context(self, websocket: Websocket) -> WebsocketContext:
         """The context of a websocket, not opened yet."""

@@ -13,7 +13,7 @@ __all__ = ("DefaultJSONProvider", "JSONProvider")
 # The accelerator, which only CPython has.
 _make_encoder: Any = getattr(encoder, "c_make_encoder", None)
 
-_decode = JSONDecoder().decode
+_decode = JSONDecoder().raw_decode
 _BRACKETS = (b"{", b"[")
 
 
@@ -61,9 +61,17 @@ class DefaultJSONProvider(FlaskDefaultJSONProvider):
         Raises ValueError for what is no JSON.
         """
         # PERF: an object or array with no NUL as its second byte is not UTF-16 or -32, which
-        # ``json.loads`` would look for, and has no byte order mark.
+        # ``json.loads`` would look for, and has no byte order mark. What is not all of it, or no
+        # JSON, is left to ``json.loads``, which knows what is wrong.
         if type(s) is bytes and s[:1] in _BRACKETS and s[1:2] != b"\0" and not kwargs:
-            return _decode(s.decode("utf-8", "surrogatepass"))
+            try:
+                text = s.decode()
+                value, end = _decode(text)
+            except (ValueError, StopIteration):
+                pass
+            else:
+                if end == len(text):
+                    return value
         return super().loads(s, **kwargs)
 
     def response(self, *args: Any, **kwargs: Any) -> Any:
@@ -72,11 +80,12 @@ class DefaultJSONProvider(FlaskDefaultJSONProvider):
         Raises TypeError for positional and keyword arguments at once.
         """
         app: Any = self._app
+        cls, compact = type(self), self.compact
         if (
             len(args) != 1
             or kwargs
-            or not (self.compact or (self.compact is None and not app.config["DEBUG"]))
-            or type(self).dumps is not DefaultJSONProvider.dumps
+            or not (compact or (compact is None and not app.config["DEBUG"]))
+            or (cls is not DefaultJSONProvider and cls.dumps is not DefaultJSONProvider.dumps)
             or _make_encoder is None
         ):
             return super().response(*args, **kwargs)

@@ -73,23 +73,30 @@ class ScopeHeaders(Headers):
 
     # PERF: eight headers take 5 us to decode, and most views read one or none.
     scope: Any
+    #: Whether the headers are still as they came.
+    _undecoded = False
+    #: The first value of each, as it came, once one has been asked for.
+    _first: dict[bytes, bytes] | None = None
 
     @classmethod
     def of(cls, scope: Any) -> Self:
         """The headers of a connection scope."""
         headers = cls.__new__(cls)
         headers.scope = scope
+        headers._undecoded = True
+        headers._first = None
         return headers
 
     @lazily
     def _list(self) -> list[tuple[str, str]]:  # pyright: ignore[reportIncompatibleVariableOverride]
+        self._undecoded = False
         items = [
             (_TITLES.get(name) or name.decode("latin-1").title(), value.decode("latin-1"))
             for name, value in self.scope.get("headers", ())
         ]
+        items = [item for item in items if item[0] != "Remote-Addr"]
         client = self.scope.get("client")
         if client:
-            items = [item for item in items if item[0] != "Remote-Addr"]
             items.append(("Remote-Addr", client[0]))
         return items
 
@@ -97,15 +104,16 @@ class ScopeHeaders(Headers):
 
         def get(self, key: str, default: Any = None, type: Any = None) -> Any:
             """The first value of a header, converted by `type`; the default if there is none."""
-            if type is None and "_list" not in self.__dict__:
-                # PERF: what is not there need not be an exception first.
-                value = self._find(key)
-                return default if value is None else value
-            return super().get(key, default, type)
+            if type is not None or not self._undecoded:
+                return super().get(key, default, type)
+            # PERF: what is not there need not be an exception first.
+            first = self._first or self._index()
+            value = first.get(_RAW_NAMES.get(key) or _raw_name(key))
+            return default if value is None else value.decode("latin-1")
 
         def getlist(self, key: str, type: Any = None) -> list[Any]:
             """The values of a header, each converted by `type`, in the order in which they came."""
-            if type is None and "_list" not in self.__dict__:
+            if type is None and self._undecoded:
                 wanted = _RAW_NAMES.get(key) or _raw_name(key)
                 if wanted != b"remote-addr":
                     items = self.scope.get("headers", ())
@@ -113,25 +121,18 @@ class ScopeHeaders(Headers):
             return super().getlist(key, type)
 
     def _get_key(self, key: str) -> str:
-        if "_list" in self.__dict__:
-            return super()._get_key(key)
-        value = self._find(key)
+        value: str | None = self.get(key) if self._undecoded else super()._get_key(key)
         if value is None:
             raise BadRequestKeyError(key)
         return value
 
-    @lazily
-    def _first(self) -> dict[bytes, bytes]:
-        """The first value of each header, as it came."""
-        return dict(reversed(list(self.scope.get("headers", ()))))
-
-    def _find(self, key: str) -> str | None:
-        name = _RAW_NAMES.get(key) or _raw_name(key)
-        if name == b"remote-addr":
-            client = self.scope.get("client")
-            return client[0] if client else None
-        value = self._first.get(name)
-        return None if value is None else value.decode("latin-1")
+    def _index(self) -> dict[bytes, bytes]:
+        first = self._first = dict(reversed(list(self.scope.get("headers", ()))))
+        first.pop(b"remote-addr", None)
+        client = self.scope.get("client")
+        if client:
+            first[b"remote-addr"] = client[0].encode("latin-1", "replace")
+        return first
 
     def copy(self) -> Self:
         """The same headers in another object."""
@@ -164,6 +165,7 @@ _TITLES = {
         "Sec-Fetch-Dest",
         "Sec-Fetch-Mode",
         "Sec-Fetch-Site",
+        "Transfer-Encoding",
         "Upgrade-Insecure-Requests",
         "User-Agent",
         "X-Forwarded-For",

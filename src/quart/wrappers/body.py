@@ -22,7 +22,7 @@ from contextlib import asynccontextmanager, suppress
 from io import SEEK_END, BufferedReader, BytesIO, FileIO, RawIOBase
 from os import PathLike, fstat
 from pathlib import Path
-from types import TracebackType
+from types import EllipsisType, TracebackType
 from typing import IO, Any
 
 from werkzeug.exceptions import (
@@ -31,6 +31,7 @@ from werkzeug.exceptions import (
     RequestTimeout,
 )
 
+from ..globals import _cv_app
 from ..threads import off_loop
 from ..utils import run_sync_iterable, waits_in_threads
 from .base import ClientDisconnectedError
@@ -46,14 +47,15 @@ class Body:
 
     Reading raises RequestEntityTooLarge when more than `max_content_length` bytes have come or
     are announced by `expected_content_length`, and RequestTimeout after `timeout` seconds of
-    silence. Both limits may be set until the body is read; None is no limit.
+    silence. Both limits may be set until the body is read; None is no limit, and a timeout of
+    `...` is the current application's BODY_TIMEOUT.
 
     A subclass for another event loop than asyncio's has a constructor of its own, which sets
     `_max_content_length` and `_queue`, that loop's queue.
     """
 
     source: Callable[[], Awaitable[None]] | None = None
-    timeout: float | None = None
+    timeout: float | EllipsisType | None = None
 
     # PERF: no further defaults on the class: behind one an attribute takes twice as long.
     def __init__(self, expected_content_length: int | None, max_content_length: int | None) -> None:
@@ -159,11 +161,12 @@ class Body:
 
         Raises RequestEntityTooLarge also when more than `max_size` bytes have come.
         """
+        self._check_limit(max_size)
         while not self.complete:
-            self._check_limit(max_size)
             if (rest := self._receive()) is not None:
                 await rest
-        self._check_limit(max_size)
+            if self._dropped or max_size is not None:
+                self._check_limit(max_size)
         chunks = self._chunks
         if len(chunks) == 1:
             return chunks[0]
@@ -192,16 +195,17 @@ class Body:
             return self._wait_for(self._received_one)
         self._receiving = True
         # PERF: a message that is already there comes without suspending, so the first step is
-        # taken before a timer is started, or a coroutine made for what follows.
+        # taken before a timer is started, or a coroutine made for what follows. `next` with a
+        # default costs no exception where that step is the last.
         try:
             waiting = (self._next_arrival if self.source is None else self.source)().__await__()
-            blocker = waiting.send(None)
-        except StopIteration:
-            self._end_receiving()
-            return None
+            blocker = next(waiting, ...)
         except BaseException:
             self._end_receiving()
             raise
+        if blocker is ...:
+            self._end_receiving()
+            return None
         return self._receive_in_time(waiting, blocker)
 
     async def _wait_for(self, event: asyncio.Event) -> None:
@@ -215,7 +219,11 @@ class Body:
             finally:
                 self._end_receiving()
             return
-        timer = asyncio.timeout(self.timeout)
+        timeout = self.timeout
+        if timeout is ...:
+            ctx = _cv_app.get(None)
+            timeout = None if ctx is None else ctx.app.config.get("BODY_TIMEOUT")
+        timer = asyncio.timeout(timeout)
         try:
             async with timer:
                 await Started(waiting, blocker)
