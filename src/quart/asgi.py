@@ -412,9 +412,9 @@ class ASGIHTTPConnection(_ASGIConnection[Request]):
             message = await self.next_message()
         else:
             # PERF: `next_message` and `_receive_one` without their frames.
-            self._receiving = True
+            receive, self._receiving = self._receive, True
             try:
-                message = await self._receive()
+                message = await receive()
             except OSError:
                 message = {"type": "disconnect"}
             finally:

@@ -160,9 +160,9 @@ class Dispatch(App):
                 and not self.subdomain_matching
                 and accepts_host(request.scope)
             ):
-                url_map = self.url_map
-                found = url_map.find(request.path, request.method, ctx.kind is WEBSOCKET)
-                if found is None and url_map.lacks(request.path):
+                find = self.url_map.find
+                found = find(request.path, request.method, ctx.kind is WEBSOCKET)
+                if found is None and self.url_map.lacks(request.path):
                     request.routing_exception = NotFound()
             if found is None:
                 request.path = clean_path(request.path)

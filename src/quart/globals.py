@@ -102,7 +102,7 @@ def _proxy_of(find: Callable[[AppContext], Any]) -> type[LocalProxy[Any]]:
         # PERF: `__getattr__` is called after a search that fails (1.0 us against 0.3 us on Python
         # 3.11). Werkzeug's is asked only for what is not there.
         def __getattribute__(self, name: str) -> Any:
-            if name[:1] == "_":
+            if name < "a":  # begins with an underscore, or a capital
                 return object.__getattribute__(self, name)
             try:
                 current = find(_cv_app.get())

@@ -48,7 +48,8 @@ else:
         def __get__(self, instance: object, owner: type | None = None) -> Any:
             if instance is None:
                 return self
-            value = self.read(instance)
+            read = self.read
+            value = read(instance)
             setattr(instance, self.name, value)
             return value
 
@@ -107,7 +108,7 @@ class ScopeHeaders(Headers):
             if type is not None or not self._undecoded:
                 return super().get(key, default, type)
             # PERF: what is not there need not be an exception first.
-            first = self._first or self._index()
+            first = self._first or self.received()
             value = first.get(_RAW_NAMES.get(key) or _raw_name(key))
             return default if value is None else value.decode("latin-1")
 
@@ -126,7 +127,15 @@ class ScopeHeaders(Headers):
             raise BadRequestKeyError(key)
         return value
 
-    def _index(self) -> dict[bytes, bytes]:
+    def received(self) -> dict[bytes, bytes]:
+        """The first value of each header as it came, and the client's address.
+
+        It is empty where the headers have been decoded, and perhaps changed.
+        """
+        if not self._undecoded:
+            return {}
+        if self._first is not None:
+            return self._first
         first = self._first = dict(reversed(list(self.scope.get("headers", ()))))
         first.pop(b"remote-addr", None)
         client = self.scope.get("client")

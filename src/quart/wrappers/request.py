@@ -16,7 +16,7 @@ from ..formparser import FormDataParser
 from ..globals import _cv_app, current_app
 from ..json.long import loads_off_loop
 from ..utils import in_worker_thread, waits_in_threads
-from .base import BaseRequestWebsocket, lazily
+from .base import BaseRequestWebsocket, ScopeHeaders, lazily
 from .body import Body, BodyFile
 
 if TYPE_CHECKING:
@@ -183,22 +183,26 @@ class Request(BaseRequestWebsocket):
 
     # The body
 
-    # PERF: the usual values are known without Werkzeug's parsers.
+    # PERF: the usual values are known from the bytes that came, without Werkzeug's parsers.
+
+    def _received_headers(self) -> dict[bytes, bytes]:
+        headers = self.headers
+        return headers.received() if isinstance(headers, ScopeHeaders) else {}
 
     @lazily
     def content_length(self) -> int | None:
         """The announced length of the body in bytes; None without one, or if it is chunked."""
-        headers = self.headers
-        value = headers.get("Content-Length", "")
-        plain = value.isdigit() and value.isascii() and len(value) < 20
-        if plain and headers.get("Transfer-Encoding") is None:
+        received = self._received_headers()
+        value = received.get(b"content-length", b"")
+        if value.isdigit() and len(value) < 20 and b"transfer-encoding" not in received:
             return int(value)
         return super().content_length
 
     @property
     def is_json(self) -> bool:
         """Whether the content type is ``application/json`` or ``application/*+json``."""
-        return self.headers.get("Content-Type") == "application/json" or super().is_json
+        received = self._received_headers()
+        return received.get(b"content-type") == b"application/json" or super().is_json
 
     @property
     def body(self) -> Body:
@@ -420,7 +424,7 @@ class Request(BaseRequestWebsocket):
                 return self.on_json_loading_failed(None)
             return None
 
-        data = await self.get_data(cache=cache)
+        data = await self.get_data(cache)
         loud, quiet = self._cached_json
         try:
             if len(data) < LONG_JSON:
