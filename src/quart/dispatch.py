@@ -54,6 +54,7 @@ from .wrappers import (
 from .wrappers.base import clean_path
 
 if TYPE_CHECKING:
+    from itsdangerous import URLSafeTimedSerializer
     from werkzeug.routing import MapAdapter
 
     from .typing import ResponseReturnValue
@@ -100,6 +101,8 @@ class Dispatch(App):
     _matches_plainly = True
     #: Whether none of the stages was replaced on this very instance.
     _as_written = True
+    #: What signs sessions, and all that it was made of; the session interface keeps it here.
+    _session_serializer: tuple[tuple[Any, ...], URLSafeTimedSerializer] | None = None
     #: The contexts kept for a test client, newest last.
     _preserved_context: AppContext | None = None
 

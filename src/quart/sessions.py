@@ -7,8 +7,7 @@ import hmac
 import zlib
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, ClassVar, cast
-from weakref import WeakKeyDictionary
+from typing import TYPE_CHECKING, Any, cast
 
 from flask.sessions import NullSession as FlaskNullSession
 from flask.sessions import SecureCookieSession as FlaskSecureCookieSession
@@ -219,7 +218,7 @@ class _Serializer(URLSafeTimedSerializer):
 
     def dump_payload(self, obj: Any) -> bytes:
         data = want_bytes(self.serializer.dumps(obj, **self.serializer_kwargs))
-        if len(data) >= _SHORT or _deflated_size(data) < len(data) - 1:
+        if len(data) >= _SHORT or (_repeats(data) and _deflated_size(data) < len(data) - 1):
             compressed = zlib.compress(data)
             if len(compressed) < len(data) - 1:
                 return b"." + base64_encode(compressed)
@@ -261,6 +260,14 @@ def _signature(mac: hmac.HMAC, value: bytes) -> bytes:
 _SHORT = 128
 
 
+def _repeats(data: bytes) -> bool:
+    """Whether short data may become shorter: each different byte of it stays one, at least.
+
+    With its head, the end of its block and its checksum that is eight more (RFC 1950 and 1951).
+    """
+    return len(data) - len(set(data)) > 9
+
+
 def _deflated_size(data: bytes) -> int:
     """The size of ``zlib.compress(data)`` for short data."""
     deflate = zlib.compressobj(wbits=9, memLevel=1)
@@ -283,12 +290,6 @@ class SecureCookieSessionInterface(SessionInterface):
     serializer = session_json_serializer
     session_class: type[SecureCookieSession] = SecureCookieSession
 
-    # PERF: a serializer is made once for an app and its keys, not for each session. It lives as
-    # long as the app; new keys replace it.
-    _serializers: ClassVar[
-        WeakKeyDictionary[Quart, tuple[tuple[Any, ...], URLSafeTimedSerializer]]
-    ] = WeakKeyDictionary()
-
     def get_signing_serializer(self, app: Quart) -> URLSafeTimedSerializer | None:
         """What signs the sessions of an app; None where it has no secret key."""
         secret_key = app.secret_key
@@ -297,7 +298,8 @@ class SecureCookieSessionInterface(SessionInterface):
         # The key in use comes last, as itsdangerous expects it.
         keys = [*(app.config["SECRET_KEY_FALLBACKS"] or ()), secret_key]
         made_of = (keys, self.salt, self.serializer, self.key_derivation, self.digest_method)
-        kept = self._serializers.get(app)
+        # PERF: it is made once for an app and its keys, not for each session; new keys replace it.
+        kept = getattr(app, "_session_serializer", None)
         if kept is None or kept[0] != made_of:
             serializer = _Serializer(
                 keys,
@@ -308,7 +310,7 @@ class SecureCookieSessionInterface(SessionInterface):
                     "digest_method": self.digest_method,
                 },
             )
-            kept = self._serializers[app] = made_of, serializer
+            kept = app._session_serializer = made_of, serializer
         return kept[1]
 
     def load_session(self, app: Quart, request: BaseRequestWebsocket) -> SecureCookieSession | None:

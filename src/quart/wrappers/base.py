@@ -92,7 +92,7 @@ class ScopeHeaders(Headers):
     def _list(self) -> list[tuple[str, str]]:  # pyright: ignore[reportIncompatibleVariableOverride]
         self._undecoded = False
         items = [
-            (_TITLES.get(name) or name.decode("latin-1").title(), value.decode("latin-1"))
+            (TITLES.get(name) or name.decode("latin-1").title(), value.decode("latin-1"))
             for name, value in self.scope.get("headers", ())
         ]
         items = [item for item in items if item[0] != "Remote-Addr"]
@@ -154,7 +154,8 @@ class ScopeHeaders(Headers):
         return self.copy()
 
 
-_TITLES = {
+#: Names of headers as they are sent, and as they are shown.
+TITLES = {
     name.lower().encode(): name
     for name in (
         "Accept",
@@ -183,7 +184,7 @@ _TITLES = {
     )
 }
 _RAW_NAMES = {
-    spelling: raw for raw, title in _TITLES.items() for spelling in (title, title.lower())
+    spelling: raw for raw, title in TITLES.items() for spelling in (title, title.lower())
 }
 
 

@@ -29,6 +29,7 @@ from werkzeug.wrappers import Response as WSGIResponse
 from .. import json
 from ..globals import _cv_app, current_app
 from ..utils import file_path_to_path, run_sync_iterable, waits_in_threads
+from .base import TITLES
 from .body import (
     DataBody,
     FileBody,
@@ -115,6 +116,7 @@ _HEADER_NAMES = {
 }
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _BROKEN_VALUE = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
+_CONTROLS = bytes((*range(0x09), *range(0x0A, 0x20), 0x7F))
 _RANGES = re.compile(r"bytes[ \t]*=(.*)", re.IGNORECASE)
 _RANGE = re.compile(r"[ \t]*([0-9]*)[ \t]*-[ \t]*([0-9]*)[ \t]*", re.ASCII)
 
@@ -238,7 +240,7 @@ class Response(SansIOResponse):
         if headers is None:
             headers = self._headers = Headers()
             headers._list = [
-                (name.decode().title(), value.decode("latin-1"))
+                (TITLES.get(name) or name.decode().title(), value.decode("latin-1"))
                 for name, value in self._encoded or ()
             ]
             self._encoded = None
@@ -575,10 +577,15 @@ def encode_header_items(headers: Headers) -> list[tuple[bytes, bytes]]:
         key = _HEADER_NAMES.get(name) or _header_name(name)
         if key in _URI_HEADERS and not _BROKEN_VALUE.search(value):
             value = iri_to_uri(value)
-        # PERF: printable ASCII is nearly every value, and the quickest thing to ask for.
-        if not (value.isascii() and value.isprintable()):
+        try:
+            data = value.encode("latin-1")
+        except UnicodeEncodeError:
+            check_header_value(name, value)  # says which one it is
+            raise
+        # PERF: to delete what must not be there is the quickest way to ask whether it is.
+        if len(data.translate(None, _CONTROLS)) != len(data):
             check_header_value(name, value)
-        items.append((key, value.encode("latin-1").strip()))
+        items.append((key, data.strip()))
     return items
 
 
