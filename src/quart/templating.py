@@ -7,13 +7,22 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from collections import ChainMap
+from collections.abc import (
+    AsyncIterator,
+    Callable,
+    Coroutine,
+    Iterator,
+    Mapping,
+    MutableMapping,
+)
 from typing import TYPE_CHECKING, Any
 
 from flask.templating import DispatchingJinjaLoader
 from flask.templating import _default_template_ctx_processor as _flask_default_processor
 from jinja2 import Environment as BaseEnvironment
 from jinja2 import Template
+from jinja2.runtime import Context, new_context
 
 from .ctx import has_app_context as has_app_context
 from .ctx import has_request_context as has_request_context
@@ -41,6 +50,21 @@ __all__ = (
 
 class _Template(Template):
     """A template that sync code can render anywhere, as Flask's own `render_template` does."""
+
+    def new_context(
+        self,
+        vars: dict[str, Any] | None = None,
+        shared: bool = False,
+        locals: Mapping[str, Any] | None = None,
+    ) -> Context:
+        # PERF: Jinja copies the globals of each template and of the environment key by key.
+        globals: MutableMapping[str, Any] = self.globals
+        if isinstance(globals, ChainMap) and not shared:
+            merged: dict[str, Any] = {}
+            for mapping in reversed(globals.maps):
+                merged.update(mapping)
+            globals = merged
+        return new_context(self.environment, self.name, self.blocks, vars, shared, globals, locals)
 
     def render(self, *args: Any, **kwargs: Any) -> str:
         if not self.environment.is_async:

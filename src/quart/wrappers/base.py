@@ -183,9 +183,7 @@ TITLES = {
         "X-Requested-With",
     )
 }
-_RAW_NAMES = {
-    spelling: raw for raw, title in TITLES.items() for spelling in (title, title.lower())
-}
+_RAW_NAMES = {spelling: raw for raw, title in TITLES.items() for spelling in (title, title.lower())}
 
 
 def _raw_name(name: str) -> bytes:
