@@ -377,13 +377,21 @@ def test_a_query_is_read_as_flask_reads_it(query: bytes) -> None:
     assert [*flask.Request(environ).args.items(multi=True)] == [*ours.args.items(multi=True)]
 
 
-@given(headers=st.lists(st.tuples(NAMES, st.text("a; =", max_size=3))), name=NAMES)
-def test_a_header_is_found_as_in_all_of_them(headers: list[tuple[str, str]], name: str) -> None:
-    """Before the headers are decoded and after."""
+@given(
+    headers=st.lists(st.tuples(NAMES, st.text("a; =", max_size=3))),
+    client=st.sampled_from([("1.2.3.4", 5), None]),
+    name=NAMES,
+)
+def test_a_header_is_found_as_in_all_of_them(
+    headers: list[tuple[str, str]], client: tuple[str, int] | None, name: str
+) -> None:
+    """Before the headers are decoded and after; the client's address is never what it says."""
     raw = [(key.encode("latin-1"), value.encode()) for key, value in headers]
-    scope = {"headers": raw, "client": ("1.2.3.4", 5)}
+    scope = {"headers": raw, "client": client}
     found, decoded = ScopeHeaders.of(scope), Headers([*ScopeHeaders.of(scope)])
 
+    assert ["1.2.3.4" if client else "<local>"] == found.getlist("Remote-Addr")
+    found = ScopeHeaders.of(scope)
     for key in (name, name.title()):
         assert decoded.getlist(key) == found.getlist(key)
         assert decoded.get(key) == found.get(key)

@@ -69,7 +69,8 @@ class ClientDisconnectedError(ConnectionError):
 class ScopeHeaders(Headers):
     """The headers of a scope, decoded when they are first asked for.
 
-    `Remote-Addr` is the client's address as the server knows it, whatever the client sent.
+    `Remote-Addr` is the client's address as the server knows it, whatever the client sent, and
+    "<local>" where it does not know.
     """
 
     # PERF: eight headers take 5 us to decode, and most views read one or none.
@@ -96,9 +97,7 @@ class ScopeHeaders(Headers):
             for name, value in self.scope.get("headers", ())
         ]
         items = [item for item in items if item[0] != "Remote-Addr"]
-        client = self.scope.get("client")
-        if client:
-            items.append(("Remote-Addr", client[0]))
+        items.append(("Remote-Addr", _client_address(self.scope)))
         return items
 
     if not TYPE_CHECKING:
@@ -108,7 +107,7 @@ class ScopeHeaders(Headers):
             if type is not None or not self._undecoded:
                 return super().get(key, default, type)
             # PERF: what is not there need not be an exception first.
-            first = self._first or self.received()
+            first = self.received()
             value = first.get(_RAW_NAMES.get(key) or _raw_name(key))
             return default if value is None else value.decode("latin-1")
 
@@ -137,10 +136,7 @@ class ScopeHeaders(Headers):
         if self._first is not None:
             return self._first
         first = self._first = dict(reversed(list(self.scope.get("headers", ()))))
-        first.pop(b"remote-addr", None)
-        client = self.scope.get("client")
-        if client:
-            first[b"remote-addr"] = client[0].encode("latin-1", "replace")
+        first[b"remote-addr"] = _client_address(self.scope).encode("latin-1", "replace")
         return first
 
     def copy(self) -> Self:
@@ -184,6 +180,11 @@ TITLES = {
     )
 }
 _RAW_NAMES = {spelling: raw for raw, title in TITLES.items() for spelling in (title, title.lower())}
+
+
+def _client_address(scope: Any) -> str:
+    client = scope.get("client")
+    return client[0] if client else "<local>"
 
 
 def _raw_name(name: str) -> bytes:
@@ -261,8 +262,7 @@ class BaseRequestWebsocket(SansIORequest):
     @cached_property
     def remote_addr(self) -> str | None:
         """The client's address as the server knows it."""
-        client = self.scope.get("client")
-        return client[0] if client else "<local>"
+        return _client_address(self.scope)
 
     @lazily
     def args(self) -> MultiDict[str, str]:
