@@ -377,6 +377,22 @@ def test_a_query_is_read_as_flask_reads_it(query: bytes) -> None:
     assert [*flask.Request(environ).args.items(multi=True)] == [*ours.args.items(multi=True)]
 
 
+@pytest.mark.parametrize("client", [("1.2.3.4", 5), None])
+async def test_an_address_is_not_forged(client: tuple[str, int] | None) -> None:
+    app = Quart(__name__)
+
+    @app.get("/")
+    async def index() -> list[Any]:
+        name = "Remote-Addr"
+        before = request.headers.getlist(name), request.headers[name]
+        return [*before, [value for key, value in request.headers if key == name]]
+
+    response = await get(app, headers=[("remote-addr", "6.6.6.6")], client=client)
+
+    address = client[0] if client else "<local>"
+    assert [[address], address, [address]] == response.json
+
+
 @given(
     headers=st.lists(st.tuples(NAMES, st.text("a; =", max_size=3))),
     client=st.sampled_from([("1.2.3.4", 5), None]),

@@ -57,6 +57,9 @@ SHOWN_BY = {
     '`root_path="/app"` also matched `/application`': [
         "test_line.py::test_root_path",
     ],
+    "a client's own `Remote-Addr` stood among `request.headers`": [
+        "test_bad_input.py::test_an_address_is_not_forged",
+    ],
     "a disconnect during teardown kept the remaining functions from running": [
         "test_disconnects.py::test_teardown_is_not_cut_short",
     ],
