@@ -321,7 +321,7 @@ class SecureCookieSessionInterface(SessionInterface):
         serializer = self.get_signing_serializer(app)
         if serializer is None:
             return None
-        cookie = request.cookies.get(self.get_cookie_name(app))
+        cookie = self._cookie(app, request)
         if not cookie:
             return self.session_class()
         max_age = int(app.permanent_session_lifetime.total_seconds())
@@ -336,15 +336,19 @@ class SecureCookieSessionInterface(SessionInterface):
         """The session in the cookie, as ``load_session`` gives it."""
         return self.load_session(app, request)
 
+    def _cookie(self, app: Quart, request: BaseRequestWebsocket) -> str | None:
+        name, cookies = self.get_cookie_name(app), request.cookies
+        if name not in cookies:
+            return None  # PERF: of what is not there, `get` makes an exception first
+        return cookies[name]
+
     def needs_refresh(self, app: Quart, request: BaseRequestWebsocket) -> bool:
         """Whether an untouched session may have to be saved, to live on if it is permanent."""
         asks_itself = type(self).should_set_cookie is not SessionInterface.should_set_cookie
         if not (asks_itself or app.config["SESSION_REFRESH_EACH_REQUEST"]):
             return False
-        # PERF: most often there is none at all, and only a permanent one has to be opened.
-        if request.headers.get("Cookie") is None:
-            return False
-        cookie = request.cookies.get(self.get_cookie_name(app))
+        # PERF: only a permanent one has to be opened.
+        cookie = self._cookie(app, request)
         return cookie is not None and (
             asks_itself
             or self.serializer is not session_json_serializer

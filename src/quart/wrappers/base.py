@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import parse_qsl, quote
 
-from werkzeug.datastructures import Headers
+from werkzeug.datastructures import Headers, ImmutableMultiDict
 from werkzeug.exceptions import BadRequestKeyError
 from werkzeug.sansio.http import parse_cookie
 from werkzeug.sansio.request import Request as SansIORequest
@@ -18,12 +18,15 @@ from werkzeug.utils import cached_property
 from ..globals import _cv_app
 
 if TYPE_CHECKING:
-    from werkzeug.datastructures import Authorization, ImmutableMultiDict, MultiDict
+    from werkzeug.datastructures import Authorization, MultiDict
     from werkzeug.exceptions import HTTPException
     from werkzeug.routing import Rule
 
     from ..json.provider import JSONProvider
 
+
+# It cannot be changed, so all requests without cookies may share it.
+_NO_COOKIES: ImmutableMultiDict[str, str] = ImmutableMultiDict()
 
 # All of ASCII, for quoting only what is outside it.
 _ASCII = bytes(range(128))
@@ -281,8 +284,10 @@ class BaseRequestWebsocket(SansIORequest):
     @lazily
     def cookies(self) -> ImmutableMultiDict[str, str]:
         """The cookies that the client sent."""
-        cookies = ";".join(self.headers.getlist("Cookie"))
-        return parse_cookie(cookies, cls=self.dict_storage_class)  # type: ignore[return-value]
+        lines = self.headers.getlist("Cookie")
+        if not lines and self.dict_storage_class is ImmutableMultiDict:
+            return _NO_COOKIES
+        return parse_cookie(";".join(lines), cls=self.dict_storage_class)  # type: ignore[return-value]
 
     @cached_property
     def full_path(self) -> str:
