@@ -377,7 +377,7 @@ def test_a_query_is_read_as_flask_reads_it(query: bytes) -> None:
     assert [*flask.Request(environ).args.items(multi=True)] == [*ours.args.items(multi=True)]
 
 
-@pytest.mark.parametrize("client", [("1.2.3.4", 5), None])
+@pytest.mark.parametrize("client", [("1.2.3.4", 5), (None, 0), None])
 async def test_an_address_is_not_forged(client: tuple[str, int] | None) -> None:
     app = Quart(__name__)
 
@@ -389,7 +389,7 @@ async def test_an_address_is_not_forged(client: tuple[str, int] | None) -> None:
 
     response = await get(app, headers=[("remote-addr", "6.6.6.6")], client=client)
 
-    address = client[0] if client else "<local>"
+    address = "1.2.3.4" if client and client[0] else "<local>"
     assert [[address], address, [address]] == response.json
 
 

@@ -3,13 +3,14 @@
 import asyncio
 import json
 import threading
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
 from asgi import Response, post, request, stream
 from flask.json.provider import DefaultJSONProvider as FlaskJSONProvider
+from werkzeug.datastructures import Headers
 from werkzeug.exceptions import RequestEntityTooLarge, RequestTimeout
 
 from quart import Quart
@@ -377,6 +378,27 @@ async def test_body_timeout_counts_silence() -> None:
         assert b"xxxxxx" == (await http.response()).body
 
 
+async def test_body_timeout_while_the_response_is_sent() -> None:
+    """It holds where no context is current any more."""
+
+    async def view() -> Any:
+        body = current.body
+
+        async def echo() -> AsyncIterator[bytes]:
+            with pytest.raises(RequestTimeout):
+                async for chunk in body:
+                    yield chunk
+            yield b"and nothing more"
+
+        return echo()
+
+    app = make_app(view)
+    app.config["BODY_TIMEOUT"] = 0.02
+    async with stream(app, "POST") as http:
+        http.body(b"something ", more=True)
+        assert b"something and nothing more" == (await http.response()).body
+
+
 async def test_body_timeout_of_one_request() -> None:
     """`request.body_timeout` overrides the application's, None is no limit."""
 
@@ -472,6 +494,24 @@ async def test_json_requires_content_type() -> None:
 
     assert 415 == (await send(app, b"1", "text/plain")).status
     assert 200 == (await post_json(app, b"1")).status
+
+
+@pytest.mark.parametrize("end", [b"\n", b" \t\r\n", b" ]", b"\x0c", b"\xc2\xa0"])
+async def test_what_follows_json(end: bytes) -> None:
+    """White space may, and nothing else."""
+    response = await post_json(make_app(view_json), b"[1]" + end)
+
+    assert (400 if end.strip(b" \t\r\n") else 200) == response.status
+
+
+async def test_headers_of_ones_own() -> None:
+    """What is set in their place says what the body is."""
+
+    async def view() -> Any:
+        current.headers = Headers({"Content-Type": "application/json", "Content-Length": "7"})
+        return [current.is_json, current.content_length, await current.get_json()]
+
+    assert [True, 7, [1]] == (await send(make_app(view), b"[1]", "text/plain")).json
 
 
 async def test_silent_json() -> None:

@@ -407,8 +407,7 @@ class ASGIHTTPConnection(_ASGIConnection[Request]):
 
     async def pull_body(self) -> None:
         message: Message
-        waited = self._task is not None  # PERF: else nobody has read, ahead or at all
-        if (waited and (self._ahead or self._receiving)) or self.disconnected is not None:
+        if self._ahead or self._receiving or self.disconnected is not None:
             message = await self.next_message()
         else:
             # PERF: `next_message` and `_receive_one` without their frames.
@@ -421,7 +420,7 @@ class ASGIHTTPConnection(_ASGIConnection[Request]):
                 self._receiving = False
                 if self._task is not None:
                     self._let_others_read()
-            if message["type"] != "http.request":
+            if message["type"] != "http.request" and message["type"].endswith("disconnect"):
                 self._gone(None, "")
                 message = await self.next_message()  # it raises what there is to raise
         body = self.connection._body or self.connection.body

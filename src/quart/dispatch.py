@@ -61,9 +61,6 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-# Makes an object without calling its constructor.
-_new = object.__new__
-
 # PERF: called, and asked about, on every connection.
 _enter = _cv_app.set
 _leave = _cv_app.reset
@@ -403,7 +400,7 @@ class Dispatch(App):
         if ctx.kind is not None:
             of_connection = ctx.stages.do_teardown_request(ctx, exc)
         of_app = self.do_teardown_appcontext(ctx, exc)
-        if of_connection is of_app and not _popped.receivers:  # neither has anything to do
+        if of_connection is NOTHING_TO_DO and of_app is NOTHING_TO_DO and not _popped.receivers:
             return NOTHING_TO_DO
         return self._run_teardown(ctx, of_connection, of_app)
 
@@ -755,6 +752,7 @@ class Dispatch(App):
         return self._response_of(result)
 
     def _response_of(self, result: Any) -> Response:
+        """The response for a value that is no tuple: nothing has to be awaited for it."""
         # PERF: the commonest kinds first, and tuples, which are tested faster than unions.
         if isinstance(result, (str, bytes)):
             return self.response_class(result)
@@ -821,14 +819,7 @@ class Dispatch(App):
 
     def request_context(self, request: Request) -> RequestContext:
         """The context of a request, not opened yet."""
-        # PERF: what `RequestContext(self, request)` does, without the call of a constructor.
-        ctx: RequestContext = _new(RequestContext)
-        ctx.app = ctx.stages = self  # type: ignore[assignment]  # a Dispatch is a Quart
-        ctx.kind = REQUEST
-        ctx.request = ctx.request_websocket = request
-        ctx._session = ctx._after_functions = None
-        ctx.held = False
-        return ctx
+        return RequestContext(self, request)  # type: ignore[arg-type]  # a Dispatch is a Quart
 
     def websocket_context(self, websocket: Websocket) -> WebsocketContext:
         """The context of a websocket, not opened yet."""

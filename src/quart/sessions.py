@@ -264,6 +264,7 @@ def _repeats(data: bytes) -> bool:
     """Whether short data may become shorter: each different byte of it stays one, at least.
 
     With its head, the end of its block and its checksum that is eight more (RFC 1950 and 1951).
+    Shorter codes than these have to be described, which takes more than they save.
     """
     return len(data) - len(set(data)) > 9
 

@@ -67,10 +67,10 @@ class DefaultJSONProvider(FlaskDefaultJSONProvider):
             try:
                 text = s.decode()
                 value, end = _decode(text)
-            except (ValueError, StopIteration):
+            except ValueError:
                 pass
             else:
-                if end == len(text):
+                if end == len(text) or not text[end:].strip(" \t\n\r"):
                     return value
         return super().loads(s, **kwargs)
 

@@ -94,13 +94,13 @@ class ScopeHeaders(Headers):
 
     @lazily
     def _list(self) -> list[tuple[str, str]]:  # pyright: ignore[reportIncompatibleVariableOverride]
-        self._undecoded = False
         items = [
             (TITLES.get(name) or name.decode("latin-1").title(), value.decode("latin-1"))
             for name, value in self.scope.get("headers", ())
         ]
         items = [item for item in items if item[0] != "Remote-Addr"]
         items.append(("Remote-Addr", _client_address(self.scope)))
+        self._undecoded = False
         return items
 
     if not TYPE_CHECKING:
@@ -110,7 +110,7 @@ class ScopeHeaders(Headers):
             if type is not None or not self._undecoded:
                 return super().get(key, default, type)
             # PERF: what is not there need not be an exception first.
-            first = self.received()
+            first = self._first or self._index()
             value = first.get(_RAW_NAMES.get(key) or _raw_name(key))
             return default if value is None else value.decode("latin-1")
 
@@ -129,17 +129,9 @@ class ScopeHeaders(Headers):
             raise BadRequestKeyError(key)
         return value
 
-    def received(self) -> dict[bytes, bytes]:
-        """The first value of each header as it came, and the client's address.
-
-        It is empty where the headers have been decoded, and perhaps changed.
-        """
-        if not self._undecoded:
-            return {}
-        if self._first is not None:
-            return self._first
+    def _index(self) -> dict[bytes, bytes]:
         first = self._first = dict(reversed(list(self.scope.get("headers", ()))))
-        first[b"remote-addr"] = _client_address(self.scope).encode("latin-1", "replace")
+        first[b"remote-addr"] = _client_address(self.scope).encode()
         return first
 
     def copy(self) -> Self:
@@ -187,7 +179,7 @@ _RAW_NAMES = {spelling: raw for raw, title in TITLES.items() for spelling in (ti
 
 def _client_address(scope: Any) -> str:
     client = scope.get("client")
-    return client[0] if client else "<local>"
+    return (client and client[0]) or "<local>"
 
 
 def _raw_name(name: str) -> bytes:
@@ -213,6 +205,8 @@ class BaseRequestWebsocket(SansIORequest):
     routing_exception: HTTPException | None = None
     #: Set by the route; None is the application's CANCEL_ON_DISCONNECT.
     cancel_on_disconnect: bool | None = None
+    #: What `headers` is, once it was asked for or set.
+    _headers: Headers | None = None
     #: Teardown functions are running: neither a disconnect nor a shutdown interrupts them.
     _tearing_down = False
 
@@ -220,9 +214,19 @@ class BaseRequestWebsocket(SansIORequest):
         # For a request that asgi.py makes of its scope, without the constructor.
         scheme = lazily(lambda self: self.scope.get("scheme", "http"))
         query_string = lazily(lambda self: self.scope.get("query_string", b""))
-        headers = lazily(lambda self: ScopeHeaders.of(self.scope))
         root_path = lazily(lambda self: "")
         http_version = lazily(lambda self: self.scope["http_version"])
+
+        @property
+        def headers(self) -> Headers:
+            """The headers; `Remote-Addr` among them is the client's address."""
+            if self._headers is None:
+                self._headers = ScopeHeaders.of(self.scope)
+            return self._headers
+
+        @headers.setter
+        def headers(self, headers: Headers) -> None:
+            self._headers = headers
 
     # What Werkzeug's constructor would store.
     def __init__(
@@ -256,6 +260,17 @@ class BaseRequestWebsocket(SansIORequest):
         if body_timeout is not None:
             setattr(self, "body_timeout", body_timeout)  # noqa: B010
         self._send_push_promise = send_push_promise
+
+    def _received(self, name: bytes) -> bytes | None:
+        """The first value of a header as it came, or as the headers have it that were set."""
+        # PERF: to look at two or three of them is less than to make a dict of all.
+        if self._headers is None:
+            for other, value in self.scope.get("headers", ()):
+                if other == name:
+                    return value  # type: ignore[no-any-return]
+            return None
+        text = self._headers.get(name.decode())
+        return None if text is None else text.encode("latin-1", "replace")
 
     @cached_property
     def server(self) -> tuple[str, int | None] | None:

@@ -23,7 +23,7 @@ from io import SEEK_END, BufferedReader, BytesIO, FileIO, RawIOBase
 from os import PathLike, fstat
 from pathlib import Path
 from types import EllipsisType, TracebackType
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any
 
 from werkzeug.exceptions import (
     RequestedRangeNotSatisfiable,
@@ -31,10 +31,12 @@ from werkzeug.exceptions import (
     RequestTimeout,
 )
 
-from ..globals import _cv_app
 from ..threads import off_loop
 from ..utils import run_sync_iterable, waits_in_threads
 from .base import ClientDisconnectedError
+
+if TYPE_CHECKING:
+    from ..app import Quart
 
 
 class Body:
@@ -48,7 +50,7 @@ class Body:
     Reading raises RequestEntityTooLarge when more than `max_content_length` bytes have come or
     are announced by `expected_content_length`, and RequestTimeout after `timeout` seconds of
     silence. Both limits may be set until the body is read; None is no limit, and a timeout of
-    `...` is the current application's BODY_TIMEOUT.
+    `...` is the BODY_TIMEOUT of `app`.
 
     A subclass for another event loop than asyncio's has a constructor of its own, which sets
     `_max_content_length` and `_queue`, that loop's queue.
@@ -56,6 +58,7 @@ class Body:
 
     source: Callable[[], Awaitable[None]] | None = None
     timeout: float | EllipsisType | None = None
+    app: Quart | None = None
 
     # PERF: no further defaults on the class: behind one an attribute takes twice as long.
     def __init__(self, expected_content_length: int | None, max_content_length: int | None) -> None:
@@ -161,12 +164,11 @@ class Body:
 
         Raises RequestEntityTooLarge also when more than `max_size` bytes have come.
         """
-        self._check_limit(max_size)
         while not self.complete:
+            self._check_limit(max_size)
             if (rest := self._receive()) is not None:
                 await rest
-            if self._dropped or max_size is not None:
-                self._check_limit(max_size)
+        self._check_limit(max_size)
         chunks = self._chunks
         if len(chunks) == 1:
             return chunks[0]
@@ -221,8 +223,7 @@ class Body:
             return
         timeout = self.timeout
         if timeout is ...:
-            ctx = _cv_app.get(None)
-            timeout = None if ctx is None else ctx.app.config.get("BODY_TIMEOUT")
+            timeout = None if self.app is None else self.app.config["BODY_TIMEOUT"]
         timer = asyncio.timeout(timeout)
         try:
             async with timer:

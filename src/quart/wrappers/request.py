@@ -16,7 +16,7 @@ from ..formparser import FormDataParser
 from ..globals import _cv_app, current_app
 from ..json.long import loads_off_loop
 from ..utils import in_worker_thread, waits_in_threads
-from .base import BaseRequestWebsocket, ScopeHeaders, lazily
+from .base import BaseRequestWebsocket, lazily
 from .body import Body, BodyFile
 
 if TYPE_CHECKING:
@@ -185,24 +185,19 @@ class Request(BaseRequestWebsocket):
 
     # PERF: the usual values are known from the bytes that came, without Werkzeug's parsers.
 
-    def _received_headers(self) -> dict[bytes, bytes]:
-        headers = self.headers
-        return headers.received() if isinstance(headers, ScopeHeaders) else {}
-
     @lazily
     def content_length(self) -> int | None:
         """The announced length of the body in bytes; None without one, or if it is chunked."""
-        received = self._received_headers()
-        value = received.get(b"content-length", b"")
-        if value.isdigit() and len(value) < 20 and b"transfer-encoding" not in received:
+        value = self._received(b"content-length") or b""
+        plain = value.isdigit() and len(value) < 20
+        if plain and self._received(b"transfer-encoding") is None:
             return int(value)
         return super().content_length
 
     @property
     def is_json(self) -> bool:
         """Whether the content type is ``application/json`` or ``application/*+json``."""
-        received = self._received_headers()
-        return received.get(b"content-type") == b"application/json" or super().is_json
+        return self._received(b"content-type") == b"application/json" or super().is_json
 
     @property
     def body(self) -> Body:
@@ -213,7 +208,9 @@ class Request(BaseRequestWebsocket):
             connection = self._connection
             if connection is not None and connection._receive is not None:
                 body.source = connection.pull_body
-            body.timeout = self._body_timeout
+                body.timeout, body.app = self._body_timeout, connection.app
+            else:
+                body.timeout = self.body_timeout
         return body
 
     @body.setter
@@ -424,7 +421,7 @@ class Request(BaseRequestWebsocket):
                 return self.on_json_loading_failed(None)
             return None
 
-        data = await self.get_data(cache)
+        data = await self.get_data(cache=cache)
         loud, quiet = self._cached_json
         try:
             if len(data) < LONG_JSON:
