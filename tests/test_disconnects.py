@@ -2,6 +2,7 @@
 
 import asyncio
 import socket
+import sys
 import threading
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
@@ -360,6 +361,33 @@ async def test_is_disconnected_while_another_task_reads() -> None:
         response = await http.response()
 
     assert [False, "body"] == response.json
+
+
+@pytest.mark.skipif(sys.version_info < (3, 12), reason="eager tasks came with Python 3.12")
+@pytest.mark.parametrize("waits", [True, False])
+async def test_is_disconnected_in_an_eager_task(waits: bool) -> None:
+    """Nothing is lost where it is asked before the handler has waited, nor where it never waits."""
+    answers = []
+
+    async def view() -> Any:
+        loop = asyncio.get_running_loop()
+        loop.set_task_factory(asyncio.eager_task_factory)
+        try:
+            asking = asyncio.create_task(current.is_disconnected())
+        finally:
+            loop.set_task_factory(None)
+        asking.add_done_callback(lambda task: answers.append(task.result()))
+        return await current.get_data() if waits else "body"
+
+    async with stream(make_app(view), "POST", leaves_tasks=True) as http:
+        if waits:
+            await settle()
+        http.body(b"body")
+        response = await http.response()
+        await settle()
+
+    assert b"body" == response.body
+    assert [False] == answers
 
 
 async def test_cleanup_may_wait() -> None:

@@ -147,7 +147,7 @@ class _ASGIConnection(Generic[T_connection]):
                 if self.disconnected is None:
                     return message
             else:
-                waiter = self._loop.create_future()
+                waiter = asyncio.get_running_loop().create_future()
                 if self._waiters is None:
                     self._waiters = []
                 self._waiters.append(waiter)
@@ -418,7 +418,7 @@ class ASGIHTTPConnection(_ASGIConnection[Request]):
                 message = {"type": "disconnect"}
             finally:
                 self._receiving = False
-                if self._task is not None:
+                if self._task is not None or self._waiters is not None:
                     self._let_others_read()
             if message["type"] != "http.request" and message["type"].endswith("disconnect"):
                 self._gone(None, "")
@@ -429,7 +429,9 @@ class ASGIHTTPConnection(_ASGIConnection[Request]):
             body.set_complete()
 
     async def is_disconnected(self) -> bool:
-        if self.disconnected is None and self._receive is not None:
+        if self._task is None and self._receive is not None:
+            await asyncio.sleep(0)  # the handler waits from here on; it is not the one that asks
+        if self.disconnected is None and self._receive is not None and not self._answered:
             self._watch()
             await asyncio.sleep(0)
             await asyncio.sleep(0)
@@ -496,7 +498,7 @@ class ASGIHTTPConnection(_ASGIConnection[Request]):
         seconds = response.timeout
         if seconds is ...:
             seconds = self.app.config["RESPONSE_TIMEOUT"]
-        self._events = response.mimetype == "text/event-stream"
+        self._events = _are_events(start["headers"])
         self._endless = self._events or response.timeout is None
         if self._endless and self._registered and self.app._connections.told:
             self.shut_down()  # it begins while the process ends
@@ -960,6 +962,13 @@ def split_root_path(scope: Any) -> tuple[str, str, bool]:
     below = path.removeprefix(root_path)
     found = path.startswith(root_path) and (not below or below[0] == "/")
     return root_path, below if found else path, found
+
+
+def _are_events(headers: HeaderItems) -> bool:
+    for name, value in headers:
+        if name == b"content-type":
+            return value.partition(b";")[0].rstrip() == b"text/event-stream"
+    return False
 
 
 async def _send(send: Send, message: Message) -> None:
