@@ -430,7 +430,9 @@ class ASGIHTTPConnection(_ASGIConnection[Request]):
 
     async def is_disconnected(self) -> bool:
         if self._task is None and self._receive is not None:
-            await asyncio.sleep(0)  # the handler waits from here on; it is not the one that asks
+            # Another task may ask: the handler has to have waited, and be known, before a look-out
+            # may cancel it.
+            await asyncio.sleep(0)
         if self.disconnected is None and self._receive is not None and not self._answered:
             self._watch()
             await asyncio.sleep(0)
@@ -498,7 +500,7 @@ class ASGIHTTPConnection(_ASGIConnection[Request]):
         seconds = response.timeout
         if seconds is ...:
             seconds = self.app.config["RESPONSE_TIMEOUT"]
-        self._events = _are_events(start["headers"])
+        self._events = _is_event_stream(start["headers"])
         self._endless = self._events or response.timeout is None
         if self._endless and self._registered and self.app._connections.told:
             self.shut_down()  # it begins while the process ends
@@ -964,7 +966,7 @@ def split_root_path(scope: Any) -> tuple[str, str, bool]:
     return root_path, below if found else path, found
 
 
-def _are_events(headers: HeaderItems) -> bool:
+def _is_event_stream(headers: HeaderItems) -> bool:
     for name, value in headers:
         if name == b"content-type":
             return value.partition(b";")[0].rstrip() == b"text/event-stream"
