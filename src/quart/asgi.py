@@ -411,9 +411,9 @@ class ASGIHTTPConnection(_ASGIConnection[Request]):
             message = await self.next_message()
         else:
             # PERF: `next_message` and `_receive_one` without their frames.
-            receive, self._receiving = self._receive, True
+            self._receiving = True
             try:
-                message = await receive()
+                message = await self._receive()
             except OSError:
                 message = {"type": "disconnect"}
             finally:

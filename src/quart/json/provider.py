@@ -94,9 +94,8 @@ class DefaultJSONProvider(FlaskDefaultJSONProvider):
         if options != self._encoder_options:
             self._encoder = _encoder(None, *options, ",", ":")
             self._encoder_options = options
-        encode = self._encoder
         try:
-            data = "".join(encode(args[0], 0))
+            data = "".join(self._encoder(args[0], 0))
         except RecursionError:
             data = self.dumps(args[0], separators=(",", ":"))  # knows a circular reference
         return app.response_class(data + "\n", mimetype=self.mimetype)

@@ -51,8 +51,7 @@ else:
         def __get__(self, instance: object, owner: type | None = None) -> Any:
             if instance is None:
                 return self
-            read = self.read
-            value = read(instance)
+            value = self.read(instance)
             setattr(instance, self.name, value)
             return value
 
