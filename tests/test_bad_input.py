@@ -13,12 +13,13 @@ import flask
 import pytest
 from asgi import Response, get, post
 from asgi import request as ask
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from test_advisories import assert_linear
 from test_forms import MALFORMED, TOO_LARGE, part, view_form
 from test_request_body import FORM, MULTIPART, make_app, send
-from werkzeug.datastructures import Headers
+from werkzeug.datastructures import Headers, ImmutableMultiDict
+from werkzeug.sansio.http import parse_cookie
 
 from quart import Quart, Request, request, send_file
 from quart.wrappers.base import ScopeHeaders
@@ -75,6 +76,17 @@ async def test_cookies(header: str) -> None:
     if header not in COOKIES_READ_FORMERLY or WERKZEUG >= (3, 1, 9):
         assert COOKIES[header] == theirs.request.cookies.to_dict()
     assert theirs.request.cookies.to_dict() == (await get(app, headers={"cookie": header})).json
+
+
+@given(lines=st.lists(st.text('ab=; "\\\t,1\u00e9', max_size=12), max_size=2))
+@example(lines=["theme=dark; seen=1;; a; =b; c=d=e"])
+def test_cookies_are_read_as_werkzeug_reads_them(lines: list[str]) -> None:
+    raw = [(b"cookie", line.encode("latin-1")) for line in lines]
+    ours = Request("GET", "http", "/", b"", ScopeHeaders.of({"headers": raw}), "", "1.1", {})
+
+    theirs = parse_cookie(";".join(lines), ImmutableMultiDict)
+    assert [*theirs.items(multi=True)] == [*ours.cookies.items(multi=True)]
+    assert type(theirs) is type(ours.cookies)
 
 
 @pytest.mark.parametrize("header", ["=", ";", "a", 'a="', 'a="\\', "a=b;", "=a;", "\xff"])

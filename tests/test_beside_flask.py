@@ -17,7 +17,7 @@ from typing import Any
 
 import flask
 import pytest
-from werkzeug.datastructures import FileStorage
+from werkzeug.datastructures import FileStorage, ImmutableMultiDict, MultiDict
 
 import quart
 
@@ -54,9 +54,12 @@ class Side:
         self.app.add_url_rule(rule, "the_view", view, methods=["GET", "POST"])
         return self.ask(path, **options)
 
-    def ask(self, *args: Any, **options: Any) -> Any:
+    def ask(self, *args: Any, cookies: dict[str, str] | None = None, **options: Any) -> Any:
         async def ask() -> Any:
-            response = self.app.test_client().open(*(args or ("/",)), **options)
+            client = self.app.test_client()
+            for name, value in (cookies or {}).items():
+                client.set_cookie(name, value)
+            response = client.open(*(args or ("/",)), **options)
             if inspect.isawaitable(response):
                 response = await response
             return response.status_code, response.text
@@ -551,3 +554,28 @@ async def test_the_files_of_a_form_without_files_in_debug() -> None:
         assert {"get": None, "in": False, "list": [], "copy": []} == await response.get_json()
 
     assert 400 == (await client.post("/key", form={"photo": "me.png"})).status_code
+
+
+class Lowered(ImmutableMultiDict[str, str]):
+    def __init__(self, items: Any = ()) -> None:
+        super().__init__([(key.lower(), value.lower()) for key, value in items])
+
+
+@pytest.mark.parametrize("storage", [dict, Lowered, MultiDict])
+@pytest.mark.parametrize("query", ["A=B&a=c&=", "A=B%20&a=c"])
+def test_storage_classes_of_a_request(sides: list[Side], storage: type, query: str) -> None:
+    """Those of a subclass hold a request's arguments and cookies."""
+    answers = []
+    for side in sides:
+        names = {"parameter_storage_class": storage, "dict_storage_class": storage}
+        side.app.request_class = type("Own", (side.app.request_class,), names)
+
+        def view(side: Side = side) -> str:
+            args, cookies = side.module.request.args, side.module.request.cookies
+            assert storage is type(args) is type(cookies)
+            return repr([args, cookies])
+
+        side.app.add_url_rule("/", "the_view", view)
+        answers.append(side.ask(f"/?{query}", cookies={"X": "Y", "x": "z"}))
+    assert answers[0] == answers[1]
+    assert 200 == answers[0][0]

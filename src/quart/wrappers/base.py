@@ -6,10 +6,11 @@ Everything here is read from the ASGI connection scope; nothing does IO.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, Any, Self
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 from urllib.parse import parse_qsl, quote
 
-from werkzeug.datastructures import Headers, ImmutableMultiDict
+from werkzeug.datastructures import Headers, ImmutableMultiDict, MultiDict
 from werkzeug.exceptions import BadRequestKeyError
 from werkzeug.sansio.http import parse_cookie
 from werkzeug.sansio.request import Request as SansIORequest
@@ -18,7 +19,7 @@ from werkzeug.utils import cached_property
 from ..globals import _cv_app
 
 if TYPE_CHECKING:
-    from werkzeug.datastructures import Authorization, MultiDict
+    from werkzeug.datastructures import Authorization
     from werkzeug.exceptions import HTTPException
     from werkzeug.routing import Rule
 
@@ -79,8 +80,6 @@ class ScopeHeaders(Headers):
     scope: Any
     #: Whether the headers are still as they came.
     _undecoded = False
-    #: The first value of each, as it came, once one has been asked for.
-    _first: dict[bytes, bytes] | None = None
 
     @classmethod
     def of(cls, scope: Any) -> Self:
@@ -88,7 +87,6 @@ class ScopeHeaders(Headers):
         headers = cls.__new__(cls)
         headers.scope = scope
         headers._undecoded = True
-        headers._first = None
         return headers
 
     @lazily
@@ -108,30 +106,33 @@ class ScopeHeaders(Headers):
             """The first value of a header, converted by `type`; the default if there is none."""
             if type is not None or not self._undecoded:
                 return super().get(key, default, type)
-            # PERF: what is not there need not be an exception first.
-            first = self._first or self._index()
-            value = first.get(_RAW_NAMES.get(key) or _raw_name(key))
-            return default if value is None else value.decode("latin-1")
+            value = self._find(key)  # PERF: what is not there need not be an exception first
+            return default if value is None else value
 
         def getlist(self, key: str, type: Any = None) -> list[Any]:
             """The values of a header, each converted by `type`, in the order in which they came."""
             if type is None and self._undecoded:
-                wanted = _RAW_NAMES.get(key) or _raw_name(key)
+                wanted = _raw_name(key)
                 if wanted != b"remote-addr":
                     items = self.scope.get("headers", ())
                     return [value.decode("latin-1") for name, value in items if name == wanted]
             return super().getlist(key, type)
 
     def _get_key(self, key: str) -> str:
-        value: str | None = self.get(key) if self._undecoded else super()._get_key(key)
+        value = self._find(key) if self._undecoded else super()._get_key(key)
         if value is None:
             raise BadRequestKeyError(key)
         return value
 
-    def _index(self) -> dict[bytes, bytes]:
-        first = self._first = dict(reversed(list(self.scope.get("headers", ()))))
-        first[b"remote-addr"] = _client_address(self.scope).encode()
-        return first
+    def _find(self, key: str) -> str | None:
+        wanted = _raw_name(key)
+        if wanted == b"remote-addr":
+            return _client_address(self.scope)
+        for name, value in self.scope.get("headers", ()):
+            if name == wanted:
+                text: str = value.decode("latin-1")
+                return text
+        return None
 
     def copy(self) -> Self:
         """The same headers in another object."""
@@ -173,7 +174,6 @@ TITLES = {
         "X-Requested-With",
     )
 }
-_RAW_NAMES = {spelling: raw for raw, title in TITLES.items() for spelling in (title, title.lower())}
 
 
 def _client_address(scope: Any) -> str:
@@ -181,8 +181,35 @@ def _client_address(scope: Any) -> str:
     return (client and client[0]) or "<local>"
 
 
+@lru_cache(maxsize=256)
 def _raw_name(name: str) -> bytes:
     return name.lower().encode("latin-1", "replace")
+
+
+_Values = TypeVar("_Values", bound="MultiDict[str, str]")
+
+
+def _storage(cls: type[_Values], items: list[tuple[str, str, str]]) -> _Values:
+    """The values of a query or of cookies, each a name, what stood between, and a value."""
+    if cls is not ImmutableMultiDict and cls.__init__ is not MultiDict.__init__:
+        return cls([(name, value) for name, _, value in items])
+    # PERF: half of the time; the constructor asks first whether it is given a mapping.
+    lists: dict[str, list[str]] = {}
+    for name, _, value in items:
+        lists.setdefault(name, []).append(value)
+    made = cls.__new__(cls)
+    dict.update(made, lists)
+    return made
+
+
+def _parse_cookies(line: str, cls: type[_Values]) -> _Values:
+    """What Werkzeug's `parse_cookie` makes of a header."""
+    plain = line.replace("; ", ";")
+    if '"' in plain or " " in plain or "\t" in plain:
+        return parse_cookie(line, cls=cls)  # type: ignore[return-value]
+    # PERF: browsers send no quotes and no other space: no expression need be matched.
+    words = plain.split(";")
+    return _storage(cls, [word.partition("=") for word in words if word and word[0] != "="])
 
 
 def clean_path(path: str) -> str:
@@ -289,19 +316,21 @@ class BaseRequestWebsocket(SansIORequest):
             query = quote(query, safe=_ASCII).encode()
         if b"%" in query:
             items = parse_qsl(query.decode(), keep_blank_values=True, errors="werkzeug.url_quote")
-        else:  # PERF: nothing is quoted in most queries
-            words = query.decode().replace("+", " ").split("&")
-            pairs = [word.partition("=") for word in words if word]
-            items = [(name, value) for name, _, value in pairs]
-        return self.parameter_storage_class(items)
+            return self.parameter_storage_class(items)
+        # PERF: nothing is quoted in most queries.
+        words = query.decode().replace("+", " ").split("&")
+        return _storage(
+            self.parameter_storage_class, [word.partition("=") for word in words if word]
+        )
 
     @lazily
     def cookies(self) -> ImmutableMultiDict[str, str]:
         """The cookies that the client sent."""
         lines = self.headers.getlist("Cookie")
-        if not lines and self.dict_storage_class is ImmutableMultiDict:
+        cls: type[ImmutableMultiDict[str, str]] = self.dict_storage_class  # type: ignore[assignment]
+        if not lines and cls is ImmutableMultiDict:
             return _NO_COOKIES
-        return parse_cookie(";".join(lines), cls=self.dict_storage_class)  # type: ignore[return-value]
+        return _parse_cookies(";".join(lines), cls)
 
     @cached_property
     def full_path(self) -> str:
