@@ -579,3 +579,30 @@ def test_storage_classes_of_a_request(sides: list[Side], storage: type, query: s
         answers.append(side.ask(f"/?{query}", cookies={"X": "Y", "x": "z"}))
     assert answers[0] == answers[1]
     assert 200 == answers[0][0]
+
+
+@pytest.mark.filterwarnings("ignore:Current server name:UserWarning")  # Werkzeug's, under Flask
+@pytest.mark.parametrize("host", ["example.com", "api.example.com", "example.com:8080", "other"])
+@pytest.mark.parametrize("server_name", [None, "Example.com:80", "example.com:8080"])
+@pytest.mark.parametrize("subdomains", [False, True])
+@pytest.mark.parametrize("path", ["/", "/below", "/below/", "/nowhere"])
+def test_hosts_of_urls(
+    sides: list[Side], path: str, subdomains: bool, server_name: str | None, host: str
+) -> None:
+    """Those of links in a page, of the redirect to a slash, and of links in an error page."""
+    answers = []
+    for side in sides:
+        app = side.app_class("side", subdomain_matching=subdomains)
+        app.config["SERVER_NAME"] = server_name
+
+        def view(side: Side = side) -> str:
+            url_for = side.module.url_for
+            urls = [url_for(name, _external=outside) for name in "ab" for outside in (0, 1)]
+            return " ".join([side.module.request.path, *urls])
+
+        app.add_url_rule("/", "a", view)
+        app.add_url_rule("/below/", "b", view, subdomain="api" if subdomains else None)
+        app.register_error_handler(404, lambda error, view=view: (view(), 404))
+        side.app = app
+        answers.append(side.ask(path, headers={"Host": host}))
+    assert answers[0] == answers[1]

@@ -164,22 +164,21 @@ class QuartMap(Map):
     ) -> MapAdapter:
         """An adapter for a request's host and path, as `Map.bind_to_environ` makes for WSGI.
 
-        `server_name` is used only to find the subdomain of the request's host; a host
-        outside it gives a subdomain that no rule matches.
+        `server_name`, where there is one, is the host of the URLs that are built, and where
+        `subdomain` is not given the request's host has to be that or below it: another one gives a
+        subdomain that no rule matches.
         """
         host = _without_default_port(request.host.lower(), request.scheme)
-        if subdomain is None and not self.host_matching and server_name is not None:
+        if server_name is None:
+            server_name = host
+        else:
             server_name = _without_default_port(server_name.lower(), request.scheme)
-            if host == server_name:
-                subdomain = ""
-            elif host.endswith(f".{server_name}"):
-                subdomain = host[: -len(server_name) - 1]
-            else:
-                subdomain = _NO_SUBDOMAIN
+            if subdomain is None and not self.host_matching:
+                subdomain = _subdomain_of(host, server_name)
         try:
             _raise_if_not_idna(host)
             return self.bind(
-                host,
+                server_name,
                 request.root_path,
                 subdomain,
                 request.scheme,
@@ -189,6 +188,13 @@ class QuartMap(Map):
             )
         except UnicodeError as error:  # a host that IDNA refuses
             raise BadRequest("The Host header is not a host name.") from error
+
+
+def _subdomain_of(host: str, server_name: str) -> str:
+    if host == server_name:
+        return ""
+    below = f".{server_name}"
+    return host.removesuffix(below) if host.endswith(below) else _NO_SUBDOMAIN
 
 
 def match(adapter: MapAdapter) -> tuple[Rule, dict[str, Any]]:
