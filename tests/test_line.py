@@ -6,15 +6,18 @@ import asyncio
 import contextlib
 import contextvars
 import functools
+import gc
 import io
+import logging
 import threading
+import weakref
 from pathlib import Path
 from typing import Any, ClassVar
 
 import pytest
 from asgi import HTTP, Websocket, get, http_scope, request, stream, websocket_scope
 from conftest import Connection
-from werkzeug.datastructures import CombinedMultiDict, MultiDict
+from werkzeug.datastructures import CombinedMultiDict, Headers, MultiDict
 from werkzeug.exceptions import Conflict, HTTPException, NotFound
 from werkzeug.routing import BaseConverter, RequestRedirect
 
@@ -142,6 +145,22 @@ async def test_a_before_function_can_stand_for_the_view(connection: Connection) 
 
     assert (403, "stopped") == (answer.status, answer.text)
     assert [] == log
+
+
+async def test_a_sync_hook_that_gives_an_awaitable_ends_nothing(connection: Connection) -> None:
+    """A lambda around an async function, say: the hooks after it are called."""
+
+    async def load() -> None:
+        pass
+
+    connection.before(lambda: load())
+    connection.before(lambda: load())
+    connection.before(lambda: ("refused", 403))
+    connection.route("/")(lambda: "secret")
+
+    answer = await connection.get("/")
+
+    assert (403, "refused") == (answer.status, answer.text)
 
 
 async def test_sync_and_async_hooks_keep_their_order(connection: Connection) -> None:
@@ -616,6 +635,47 @@ async def test_werkzeug_responses_become_ours() -> None:
 
     assert {app.response_class} == {kind for kind, _ in seen}
     assert b"wsgi" == seen[0][1]
+
+
+@pytest.mark.parametrize("sync", [True, False])
+async def test_a_hook_may_put_werkzeugs_response_in_place_of_ours(sync: bool) -> None:
+    from werkzeug.wrappers import Response as WSGIResponse
+
+    app = Quart(__name__)
+    app.get("/")(lambda: "text")
+
+    @app.after_request
+    async def replace(response: Any) -> Any:
+        return WSGIResponse("replaced", 418, {"X": "1"})
+
+    if sync:
+        app.after_request(lambda response: WSGIResponse("replaced", 418, {"X": "1"}))
+
+    response = await get(app, "/")
+
+    assert (418, "replaced", "1") == (response.status, response.text, response.headers["X"])
+
+
+async def test_a_hook_that_returns_no_response_is_told(caplog: pytest.LogCaptureFixture) -> None:
+    app = Quart(__name__)
+    app.get("/")(lambda: "text")
+    app.after_request(lambda response: 42)
+
+    assert 500 == (await get(app, "/")).status
+    assert "is no response, but a int" in caplog.text
+
+
+@pytest.mark.parametrize("body", ["text", {"a": 1}, quart.Response("text")])
+@pytest.mark.parametrize("pairs", [list, tuple, Headers])
+async def test_all_headers_of_a_name_are_kept(body: Any, pairs: Any) -> None:
+    app = Quart(__name__)
+    given = pairs([("Set-Cookie", "a=1"), ("Set-Cookie", "b=2"), ("X", "1"), ("x", "2")])
+    app.get("/")(lambda: (body, given))
+
+    headers = (await get(app, "/")).headers
+
+    assert ["a=1", "b=2"] == headers.getlist("Set-Cookie")
+    assert ["1", "2"] == headers.getlist("X")
 
 
 @pytest.mark.parametrize(
@@ -1120,6 +1180,107 @@ async def test_stages_overridden_with_the_context_first() -> None:
     await get(app, "/")
 
     assert [("finalize", "/", "text"), ("teardown", "/", None)] == calls
+
+
+async def test_stages_overridden_in_a_mixin() -> None:
+    """In Quart's older order, and in Flask's."""
+
+    class Process:
+        async def process_response(self, response: Any, request_context: Any = None) -> Any:
+            assert "/missing" == request_context.request.path
+            response.headers["X"] = "process"
+            return await super().process_response(response, request_context)  # type: ignore[misc]
+
+    class Handle:
+        async def handle_http_exception(self, error: HTTPException) -> Any:
+            handled = await super().handle_http_exception(error)  # type: ignore[misc]
+            return handled, {"Y": type(error).__name__}
+
+    class Outer(Process, Quart):
+        pass
+
+    class Inner(Handle, Outer):
+        pass
+
+    response = await get(Inner(__name__), "/missing")
+
+    assert 404 == response.status
+    assert ("process", "NotFound") == (response.headers["X"], response.headers["Y"])
+
+
+async def test_an_adapter_overridden_in_a_mixin() -> None:
+    class Redirects:
+        def create_url_adapter(self, request: Any) -> Any:
+            if request is not None:
+                request.path = "/elsewhere"
+            return super().create_url_adapter(request)  # type: ignore[misc]
+
+    class App(Redirects, Quart):
+        pass
+
+    app = App(__name__)
+    app.add_url_rule("/", "here", lambda: "here")
+    app.add_url_rule("/elsewhere", "elsewhere", lambda: "elsewhere")
+
+    assert "elsewhere" == (await get(app, "/")).text
+
+
+async def test_a_view_without_a_value_under_an_overridden_stage() -> None:
+    """The None that stands first is the value, and the flag after it the flag."""
+    flags = []
+
+    class NoContent(Quart):
+        async def finalize_request(self, result: Any, from_error_handler: bool = False) -> Any:
+            flags.append(from_error_handler)
+            return await super().finalize_request(result, from_error_handler)
+
+        async def make_response(self, result: Any, *more: Any) -> Any:
+            return await super().make_response(("", 204) if result is None else result, *more)
+
+    app = NoContent(__name__)
+    app.get("/")(lambda: None)
+
+    @app.get("/fails")
+    def fails() -> None:
+        raise ValueError
+
+    assert 204 == (await get(app, "/")).status
+    assert 500 == (await get(app, "/fails")).status
+    assert [False, True] == flags
+
+
+def test_an_error_is_logged_by_hand(caplog: pytest.LogCaptureFixture) -> None:
+    """In the older order, by the argument's name, or with the context first."""
+    app = Quart(__name__)
+    try:
+        raise KeyError("x")
+    except KeyError as error:
+        exc_info = (type(error), error, error.__traceback__)
+    app.log_exception(exc_info)
+    app.log_exception(exc_info=exc_info)
+    app.log_exception(None, exc_info)
+
+    assert 3 == len(caplog.records)
+    assert [exc_info] * 3 == [record.exc_info for record in caplog.records]
+
+
+async def test_an_unhandled_error_leaves_no_cycle() -> None:
+    """What it held is let go at once."""
+    app, held = Quart(__name__), []
+
+    @app.get("/")
+    async def view() -> None:
+        held.append(weakref.ref(quart.request._get_current_object()))  # type: ignore[attr-defined]
+        raise KeyError
+
+    logging.disable()  # a record would hold the traceback
+    gc.disable()
+    try:
+        assert 500 == (await get(app, "/")).status
+        assert held[0]() is None
+    finally:
+        gc.enable()
+        logging.disable(logging.NOTSET)
 
 
 async def test_a_stage_patched_on_the_object() -> None:

@@ -736,3 +736,26 @@ async def test_json_is_sent_in_the_order_it_is_given() -> None:
     response = await app.test_client().post("/", json={"b": 1, "a": 2})
 
     assert ["b", "a"] == list(json.loads(await response.get_data()))
+
+
+@pytest.mark.parametrize("path", ["/me", "/shop/me"])
+async def test_cookies_of_an_application_with_a_root(path: str) -> None:
+    """A test leaves `APPLICATION_ROOT` out of the path, or the server adds it."""
+    app = Quart(__name__)
+    app.secret_key = "secret"
+    app.config["APPLICATION_ROOT"] = "/shop"
+
+    @app.get("/me")
+    @app.get("/shop/me")
+    async def me() -> str:
+        session["visits"] = session.get("visits", 0) + 1
+        return str(session["visits"])
+
+    client = app.test_client()
+
+    assert "1" == (await client.get(path)).text
+    assert "2" == (await client.get(path)).text
+    async with client.session_transaction() as kept:
+        kept["visits"] = 10
+    assert "11" == (await client.get("/shop/me", root_path="/shop")).text
+    assert "12" == (await client.get("/me")).text

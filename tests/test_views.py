@@ -1,11 +1,12 @@
 """Class-based views."""
 
+import functools
 from typing import Any, ClassVar
 
 import pytest
 from asgi import get, post, request
 
-from quart import Blueprint, Quart
+from quart import Blueprint, Quart, current_app, make_response
 from quart.views import MethodView, View, http_method_funcs
 
 
@@ -48,6 +49,48 @@ async def test_a_sync_view_class(app: Quart) -> None:
     app.add_url_rule("/", view_func=Echo.as_view("echo"))
 
     assert '{"a":1}\n' == (await post(app, json={"a": 1})).text
+
+
+@pytest.mark.parametrize("kind", ["decorator", "cache", "subclass", "by name"])
+async def test_a_class_of_a_flask_application(app: Quart, kind: str) -> None:
+    """Where all is `def`, what a view is called by gets its value, as in Flask."""
+    cached: dict[str, Any] = {}
+
+    def decorator(view: Any) -> Any:
+        @functools.wraps(view)
+        def wrapper(**kwargs: Any) -> Any:
+            response = make_response(view(**kwargs))
+            response.headers["X"] = "1"
+            return response
+
+        return wrapper
+
+    def cache(view: Any) -> Any:
+        @functools.wraps(view)
+        def wrapper(**kwargs: Any) -> Any:
+            if "" not in cached:
+                cached[""] = view(**kwargs)
+            return cached[""]
+
+        return wrapper
+
+    class Index(MethodView):
+        decorators: ClassVar[list[Any]] = {"decorator": [decorator], "cache": [cache]}.get(kind, [])
+
+        if kind == "subclass":
+
+            def dispatch_request(self, **kwargs: Any) -> Any:
+                return make_response(super().dispatch_request(**kwargs))
+
+        def get(self) -> Any:
+            return [current_app.name]
+
+    app.add_url_rule("/", view_func=Index.as_view("index"))
+    app.get("/by-name")(lambda: make_response(current_app.view_functions["index"]()))
+
+    for _ in range(2):
+        response = await get(app, "/by-name" if kind == "by name" else "/")
+        assert (200, [app.name]) == (response.status, response.json)
 
 
 def test_the_view_function() -> None:

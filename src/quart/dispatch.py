@@ -112,10 +112,11 @@ class Dispatch(App):
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
-        for name in _STAGES & cls.__dict__.keys():
-            setattr(cls, name, _context_first(name, cls.__dict__[name]))
-        if "create_url_adapter" in cls.__dict__:
-            cls._matches_plainly = False
+        for name in _STAGES:
+            owner = next((each for each in cls.__mro__ if name in each.__dict__), Dispatch)
+            if owner is cls or not issubclass(owner, Dispatch):  # itself, or a mixin of it
+                setattr(cls, name, _context_first(name, owner.__dict__[name]))
+        cls._matches_plainly = cls.create_url_adapter is Dispatch.create_url_adapter
 
     def __setattr__(self, name: str, value: Any) -> None:
         if name in _STAGES:
@@ -192,6 +193,7 @@ class Dispatch(App):
                 if closing is not NOTHING_TO_DO:
                     await self._close(ctx, closing)
             finally:
+                raised = None  # whose traceback holds this frame
                 _leave(token)
         return response
 
@@ -310,6 +312,8 @@ class Dispatch(App):
         With `from_error_handler` an error in that stage is logged, and the response goes out.
         """
         if not isinstance(ctx, AppContext):
+            if isinstance(result, bool):  # in Flask's order, the value comes before it
+                from_error_handler, result = result, None
             ctx, result = _in_order(ctx, result, request_context or websocket_context)
         kind: Any = ctx.kind
         cls = type(self) if self._as_written else None
@@ -334,7 +338,10 @@ class Dispatch(App):
                 or cls is None
                 or cls.process_response is not _process_response
             ):
-                response = await ctx.stages.process_response(ctx, response)
+                processed = await ctx.stages.process_response(ctx, response)
+                if processed is not None and not isinstance(processed, Response):
+                    processed = self._response_instead(processed)
+                response = processed
             if kind.finished.receivers:
                 await self._send_signal(kind.finished, response=response)
         except Exception:
@@ -535,7 +542,10 @@ class Dispatch(App):
         if handler is None:
             handler = self._handler_for(ctx, error)
         if handler is None:
-            raise error
+            try:
+                raise error
+            finally:
+                del error  # whose traceback holds this frame
         return await self._call_handler(ctx, handler, error)
 
     async def handle_http_exception(self, ctx: Any = None, error: Any = None) -> Any:
@@ -602,7 +612,9 @@ class Dispatch(App):
     def log_exception(self, ctx: Any = None, exc_info: Any = None) -> None:
         """Log an error with its traceback and the path and method it happened on."""
         if not isinstance(ctx, AppContext):
-            ctx, exc_info = (exc_info or _cv_app.get(None)), ctx
+            if ctx is not None:
+                ctx, exc_info = exc_info, ctx
+            ctx = ctx or _cv_app.get(None)
         where = "application"
         if ctx is not None and ctx.kind is not None:
             connection = ctx.request_websocket
@@ -686,8 +698,10 @@ class Dispatch(App):
                 result, hook = await self.ensure_async(_values_of_sync)(hook, remaining)
                 if inspect.isawaitable(result):
                     result = await result
-                if hook is None or result is not None:
+                if result is not None:
                     return result
+                if hook is None:
+                    continue
             result = await hook()
             if result is not None:
                 return result
@@ -782,6 +796,15 @@ class Dispatch(App):
             " or a tuple of one of these with a status, headers or both."
         )
 
+    def _response_instead(self, result: Any) -> Response:
+        """The response for what a hook put in its place."""
+        if isinstance(result, SansIOResponse):
+            return self.response_class.force_type(result)
+        raise TypeError(
+            "What is to be sent after the `after_request` functions is no response, but a"
+            f" {type(result).__name__}: each has to return the response it was given, or another."
+        )
+
     async def _response_from_tuple(self, result: tuple[Any, ...]) -> Response:
         status = headers = None
         if len(result) == 3:
@@ -801,7 +824,9 @@ class Dispatch(App):
         if status is not None:
             response.status = status
         if headers:
-            response.headers.update(headers)
+            # Of pairs, all that have the same name are kept.
+            named = isinstance(headers, (Headers, Mapping))
+            response.headers.update(headers if named else Headers(headers))
         return response
 
     async def make_default_options_response(self, ctx: Any = None) -> Response:

@@ -308,7 +308,9 @@ def waits_in_threads(
         coroutine = func(*args, **kwargs)
         return coroutine if _here.loop is None else wait_in_thread(coroutine)
 
-    return _marked_async(wrapper)
+    marked: Any = _marked_async(wrapper)
+    marked._quart_marked = marked
+    return marked  # type: ignore[no-any-return]
 
 
 def async_to_sync(func: Callable[P, Coroutine[Any, Any, T]]) -> Callable[P, T]:
@@ -461,7 +463,8 @@ def is_coroutine_callable(
     if code is not None and code.co_flags & inspect.CO_COROUTINE:
         return True
     if _is_marked_async(func):
-        return True
+        # A sync function takes the mark over from what it wraps, by `functools.wraps`.
+        return getattr(func, "_quart_marked", func) is func
     if isinstance(func, partial):
         return is_coroutine_callable(func.func)
     if code is not None or isinstance(func, type):

@@ -401,7 +401,9 @@ class QuartClient(AsyncOnly):
     def _with_cookies(self, words: RequestWords) -> RequestBuilder:
         """The request, with the cookies that go there after those it has by itself."""
         request = RequestBuilder(self.app, words)
-        cookies = [] if self.cookie_jar is None else [self.cookie_jar.header_for(request.url)]
+        cookies = (
+            [] if self.cookie_jar is None else [self.cookie_jar.header_for(request.url_of_cookies)]
+        )
         cookies = [cookie for cookie in request.headers.getlist("Cookie") + cookies if cookie]
         if cookies:
             request.headers["Cookie"] = "; ".join(cookies)
@@ -410,7 +412,7 @@ class QuartClient(AsyncOnly):
     def _keep_cookies(self, request: RequestBuilder, headers: Headers) -> None:
         if self.cookie_jar is not None:
             for header in headers.getlist("Set-Cookie"):
-                self.cookie_jar.keep(request.url, header)
+                self.cookie_jar.keep(request.url_of_cookies, header)
 
     # Sessions and contexts
 

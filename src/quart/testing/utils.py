@@ -205,7 +205,19 @@ class RequestBuilder:
     def url(self) -> str:
         """The whole URL, quoted."""
         query = f"?{self.query_string.decode('latin-1')}" if self.query_string else ""
-        return f"{self.scheme}://{self.headers['Host']}{self.raw_path}{query}"
+        return f"{self._origin}{self.raw_path}{query}"
+
+    @property
+    def url_of_cookies(self) -> str:
+        """The URL that cookies are for: below `APPLICATION_ROOT`, which tests leave out."""
+        root = self.app.config["APPLICATION_ROOT"].rstrip("/")
+        if self.root_path or f"{self.raw_path}/".startswith(f"{root}/"):
+            root = ""
+        return f"{self._origin}{root}{self.raw_path}"
+
+    @property
+    def _origin(self) -> str:
+        return f"{self.scheme}://{self.headers['Host']}"
 
     def redirected(self, location: str, status_code: int) -> RequestWords:
         """The request that follows a redirect (RFC 9110, section 15.4).
