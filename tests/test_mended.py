@@ -99,6 +99,12 @@ SHOWN_BY = {
         "test_line.py::test_return_values",
         "test_line.py::test_iterators_are_streamed",
     ],
+    "of headers given as pairs the last of each name was sent": [
+        "test_line.py::test_all_headers_of_a_name_are_kept",
+    ],
+    "in a `def` application, decorators of a `MethodView`": [
+        "test_views.py::test_a_class_of_a_flask_application",
+    ],
     "a sync iterable cost a thread hop per item": [
         "test_response.py::test_a_sync_iterable_is_advanced_in_batches",
     ],

@@ -464,7 +464,8 @@ def is_coroutine_callable(
         return True
     if _is_marked_async(func):
         # A sync function takes the mark over from what it wraps, by `functools.wraps`.
-        return getattr(func, "_quart_marked", func) is func
+        own = getattr(func, "__func__", func)
+        return getattr(own, "_quart_marked", own) is own
     if isinstance(func, partial):
         return is_coroutine_callable(func.func)
     if code is not None or isinstance(func, type):
