@@ -332,10 +332,6 @@ IN_OTHER_WORDS: dict[str, tuple[Mistake, list[str]]] = {
     ),
     "a file that is missing": (sent(lambda: "missing.txt"), ["missing.txt"]),
     "a file opened as text": (sent(io.StringIO, mimetype="text/plain"), ["binary"]),
-    "an attachment without a name": (
-        sent(io.BytesIO, mimetype="text/plain", as_attachment=True),
-        ["'download_name'"],
-    ),
     "the request outside of one": (lambda side: side.module.request.path, ["request context"]),
     "the session outside of a request": (lambda side: side.module.session["a"], ["session"]),
     "g outside of a context": (lambda side: side.module.g.a, ["application context"]),

@@ -142,6 +142,22 @@ async def test_a_file_object_that_is_not_sent_is_closed(
     assert source.closed
 
 
+async def test_a_file_without_a_name(root: Path) -> None:
+    """It may have been made for one user: it is kept by nobody, unless that is asked for."""
+    app = make_app(root)
+
+    @app.route("/kept", defaults={"max_age": 60})
+    @app.route("/made", defaults={"max_age": None})
+    async def made(max_age: int | None) -> Any:
+        return await send_file(io.BytesIO(b"x"), "text/csv", as_attachment=True, max_age=max_age)
+
+    response = await get(app, "/made")
+
+    assert (200, "attachment") == (response.status, response.headers["Content-Disposition"])
+    assert "no-cache" == response.headers["Cache-Control"]
+    assert "public, max-age=60" == (await get(app, "/kept")).headers["Cache-Control"]
+
+
 async def test_what_is_no_file(root: Path) -> None:
     """Text files, missing names and types are told apart."""
     async with make_app(root).app_context():
@@ -149,8 +165,6 @@ async def test_what_is_no_file(root: Path) -> None:
             await send_file(io.StringIO("text"), mimetype="text/plain")  # type: ignore[arg-type]
         with pytest.raises(ValueError, match="mime type"):
             await send_file(io.BytesIO(b""))
-        with pytest.raises(TypeError, match="download_name"):
-            await send_file(io.BytesIO(b""), mimetype="text/plain", as_attachment=True)
         with pytest.raises(ValueError):
             await send_file()
         with pytest.raises(TypeError):
@@ -411,6 +425,7 @@ async def test_a_blueprint_has_its_own_max_age(root: Path) -> None:
     blueprint = Own("own", "tests", root_path=str(root), static_folder="static", url_prefix="/own")
     app.register_blueprint(blueprint)
 
+    assert 43200 == Quart("tests").get_send_file_max_age("name")
     assert 7 == int((await get(app, "/own/static/app.js")).headers["Cache-Control"].split("=")[1])
     assert 8 == int((await get(app, "/static/app.js")).headers["Cache-Control"].split("=")[1])
 

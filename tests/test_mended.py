@@ -99,6 +99,9 @@ SHOWN_BY = {
         "test_line.py::test_return_values",
         "test_line.py::test_iterators_are_streamed",
     ],
+    "a file object was sent as `Cache-Control: public`": [
+        "test_files.py::test_a_file_without_a_name",
+    ],
     "of headers given as pairs the last of each name was sent": [
         "test_line.py::test_all_headers_of_a_name_are_kept",
     ],

@@ -673,3 +673,8 @@ def test_changes_are_noted() -> None:
     assert (True, False) == (session.accessed, session.modified)
     session |= {"a": 1}  # type: ignore[misc, operator]
     assert session.modified
+
+
+def test_a_session_names_its_class() -> None:
+    assert "<SecureCookieSession {'a': 1}>" == repr(SecureCookieSession({"a": 1}))
+    assert "<NullSession {}>" == repr(NullSession())

@@ -174,6 +174,15 @@ async def test_what_must_not_be_sent_as_a_close(code: int, reason: str) -> None:
         assert (1000, "") == await ws.closed()
 
 
+@pytest.mark.parametrize("data", [b"x", bytearray(b"x"), memoryview(b"x")])
+async def test_bytes_of_any_kind_are_a_binary_message(data: Any) -> None:
+    async def view() -> None:
+        await websocket.send(data)
+
+    async with connect(make_app(view)) as ws:
+        assert b"x" == await ws.receive()
+
+
 async def test_sending_anything_else_is_a_type_error() -> None:
     async def view() -> None:
         with pytest.raises(TypeError, match="dict"):

@@ -78,8 +78,8 @@ async def send_file(
     directory if it is relative, or a file object that gives bytes. `download_name` names it for
     the client and for guessing `mimetype`. `conditional` answers conditions and ranges. `etag`
     is True to make one for a path, or the ETag itself. `last_modified` is a datetime or seconds
-    since the epoch; `max_age` seconds, a function of the path, or None for the application's
-    `get_send_file_max_age`. The keyword-only names are those of Quart 0.22.
+    since the epoch; `max_age` seconds, a function of the path (None for a file object), or None
+    for the application's `get_send_file_max_age`. The keyword-only names are those of Quart 0.22.
 
     With the config key STATIC_PRECOMPRESSED (True, or a list of "br", "zstd" and "gzip") a
     sibling such as `app.js.br` is sent instead, if it is there and the client accepts it.
@@ -270,7 +270,7 @@ def _set_disposition(headers: Headers, as_attachment: bool, name: str | None) ->
         kind = "attachment" if as_attachment else "inline"
         headers.add("Content-Disposition", dump_options_header(kind, names))
     elif as_attachment:
-        raise TypeError("No name provided for attachment, set 'download_name'.")
+        headers.add("Content-Disposition", "attachment")
 
 
 def _set_caching(headers: Headers, max_age: int | None) -> None:

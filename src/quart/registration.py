@@ -97,11 +97,15 @@ class QuartScaffold(Scaffold):
         return func
 
     def get_send_file_max_age(self, filename: str | None) -> int | None:
-        """How long a client may keep a static file, in seconds; None has it ask each time.
+        """How long a client may keep a file, in seconds; None has it ask each time.
 
-        The answer is `SEND_FILE_MAX_AGE_DEFAULT`; override it to tell files apart.
+        The answer is `SEND_FILE_MAX_AGE_DEFAULT`, and None for what has no file name: it may have
+        been made for one user. Override it to tell files apart.
         """
-        value = current_app.config["SEND_FILE_MAX_AGE_DEFAULT"]
+        if filename is None:
+            return None
+        config = getattr(self, "config", None) or current_app.config
+        value = config["SEND_FILE_MAX_AGE_DEFAULT"]
         if isinstance(value, timedelta):
             return int(value.total_seconds())
         return cast("int | None", value)

@@ -76,7 +76,7 @@ class SecureCookieSession(FlaskSecureCookieSession):
     __len__ = _reading(dict.__len__)
     __ne__ = _reading(dict.__ne__)
     __or__ = _reading(dict.__or__)
-    __repr__ = _reading(dict.__repr__)
+    __repr__ = _reading(FlaskSecureCookieSession.__repr__)
     __reversed__ = _reading(dict.__reversed__)
     __ror__ = _reading(dict.__ror__)
     copy = _reading(dict.copy)

@@ -125,17 +125,19 @@ class Websocket(BaseRequestWebsocket):
             await self.accept()
         return await self._receive()
 
-    async def send(self, data: str | bytes) -> None:
+    async def send(self, data: str | bytes | bytearray | memoryview) -> None:
         """Send one message: a text frame for str, a binary one for bytes.
 
         Raises ClientDisconnectedError when the client has gone, RuntimeError after `close`,
         TypeError for anything but str and bytes.
         """
         if not isinstance(data, _DATA):
-            raise TypeError(
-                f"websocket.send takes str or bytes, not {type(data).__name__};"
-                " see websocket.send_json for other values."
-            )
+            if not isinstance(data, (bytearray, memoryview)):
+                raise TypeError(
+                    f"websocket.send takes str or bytes, not {type(data).__name__};"
+                    " see websocket.send_json for other values."
+                )
+            data = bytes(data)
         if not self.accepted:
             await self.accept()
         if self._closed_here:
