@@ -134,6 +134,74 @@ async def test_a_client_that_goes_is_no_error(caplog: pytest.LogCaptureFixture) 
     assert [] == caplog.records
 
 
+async def gathered(*work: Any) -> None:
+    await asyncio.gather(*work)
+
+
+async def grouped(*work: Any) -> None:
+    async with asyncio.TaskGroup() as group:
+        for each in work:
+            group.create_task(each)
+
+
+async def first_of(*work: Any) -> None:
+    tasks = [asyncio.create_task(each) for each in work]
+    try:
+        await asyncio.wait(tasks)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+@pytest.mark.parametrize("together", [gathered, grouped, first_of])
+@pytest.mark.parametrize("order", [1, -1])
+@pytest.mark.parametrize("kind", ["request", "websocket"])
+async def test_a_client_that_goes_cancels_a_handler_that_reads_in_a_task(
+    kind: str, order: int, together: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    """No error comes out of the tasks, for the handler or for error handlers."""
+    seen: list[Any] = []
+
+    async def send() -> None:
+        while True:
+            if kind == "websocket":
+                await websocket.send("x")
+            await asyncio.sleep(0.01)
+
+    async def receive() -> None:
+        while True:
+            await (websocket.receive() if kind == "websocket" else current.get_data())
+
+    async def view() -> None:
+        try:
+            await together(*[send(), receive()][::order])
+        except BaseException as error:
+            seen.append(type(error))
+            raise
+
+    async def torn_down(error: BaseException | None) -> None:
+        seen.append(type(error))
+
+    app = make_websocket_app(view) if kind == "websocket" else make_app(view)
+    app.register_error_handler(Exception, seen.append)
+    app.teardown_request(torn_down)
+    app.teardown_websocket(torn_down)
+    if kind == "websocket":
+        async with open_websocket(app) as ws:
+            await ws.accepted()
+            await settle()
+            ws.disconnect()
+    else:
+        async with stream(app, "POST") as http:
+            http.body(b"x", more=True)
+            await settle()
+            http.disconnect()
+
+    assert [asyncio.CancelledError] * 2 == seen
+    assert [] == caplog.records
+
+
 # --- a client that goes: sends
 
 

@@ -139,8 +139,9 @@ class _ASGIConnection(Generic[T_connection]):
                 self._arm()
                 return message
             if self.disconnected is not None:
-                if self._cancelled and asyncio.current_task() is self._task:
-                    await asyncio.sleep(0)  # the cancellation is delivered here
+                if self._cancelled:
+                    # The cancellation is delivered here, to a task that the handler waits for too.
+                    await asyncio.sleep(0)
                 raise self.disconnected
             if not self._receiving:
                 message = await self._receive_one()
