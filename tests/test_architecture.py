@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -13,6 +14,7 @@ import quart
 from quart import Quart
 
 PACKAGE = Path(quart.__file__).parent
+ROOT = Path(__file__).resolve().parent.parent
 
 # From the ground up. A room imports from the floors below its own; to move one, move its name.
 FLOORS = [
@@ -91,6 +93,35 @@ def test_imports_run_downhill() -> None:
     ]
 
     assert [] == uphill
+
+
+def test_the_page_shows_these_floors() -> None:
+    """ARCHITECTURE.md lists the same rooms on the same floors, from the top down."""
+    page = (ROOT / "ARCHITECTURE.md").read_text().partition("## The floors")[2]
+    lines = re.findall(r"^    (\S.*)$", page, re.MULTILINE)
+    shown = [re.split(r"\(| {3,}", line)[0].split() for line in lines]
+
+    assert [sorted(floor) for floor in reversed(FLOORS)] == [sorted(rooms) for rooms in shown]
+
+
+def test_the_page_on_connections_names_their_state() -> None:
+    """Its tables name what a connection's classes set, and nothing else."""
+    tree = ast.parse((PACKAGE / "asgi.py").read_text())
+    classes = [node for node in tree.body if isinstance(node, ast.ClassDef)]
+    of_connections = ast.Module([node for node in classes if "Connection" in node.name], [])
+    state = {
+        node.attr
+        for node in ast.walk(of_connections)
+        if isinstance(node, ast.Attribute)
+        and isinstance(node.ctx, ast.Store)
+        and isinstance(node.value, ast.Name)
+        and node.value.id == "self"
+    }
+    page = (ROOT / "docs/discussion/connection-state.md").read_text()
+    cells = re.findall(r"^\| (`.*?`) \|", page, re.MULTILINE)
+    named = {name for cell in cells for name in re.findall(r"`(\w+)`", cell)}
+
+    assert state - {"app", "scope", "connection"} == named
 
 
 def test_all_names_the_public_face() -> None:

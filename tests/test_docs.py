@@ -131,7 +131,7 @@ SPOKEN_OF = {
     "client": quart.testing.QuartClient,
     "request": quart.Request,
     "Response": quart.Response,
-    "response": quart.Response,
+    "response": quart.testing.TestResponse,  # which has what a Response has
     "websocket": quart.Websocket,
 }
 

@@ -118,6 +118,9 @@ SHOWN_BY = {
     "`PREFERRED_URL_SCHEME` was ignored": [
         "test_helpers.py::test_url_for_without_a_connection",
     ],
+    "`SEND_FILE_MAX_AGE_DEFAULT = None` sent `Cache-Control: public`": [
+        "test_files.py::test_max_age",
+    ],
     "relative paths of `send_file` were looked up in the working directory": [
         "test_files.py::test_relative_paths",
     ],

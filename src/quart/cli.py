@@ -220,8 +220,8 @@ class ScriptInfo(flask.cli.ScriptInfo):
             if app is None:
                 raise NoAppException(
                     "Could not locate a Quart application. Use the 'quart --app' option, the"
-                    " 'QUART_APP' environment variable, or an 'app.py' file in the current"
-                    " directory."
+                    " 'QUART_APP' environment variable, or a file 'app.py', 'wsgi.py' or 'asgi.py'"
+                    " in the current directory."
                 )
             if self.set_debug_flag:
                 # By the property, which sets what depends on it too.
@@ -790,7 +790,8 @@ cli = QuartGroup(
 A general utility script for Quart applications.
 
 An application to load must be given with the '--app' option, 'QUART_APP'
-environment variable, or with an 'app.py' file in the current directory.
+environment variable, or with a file 'app.py', 'wsgi.py' or 'asgi.py' in the
+current directory.
 """,
 )
 
