@@ -22,7 +22,18 @@ import websockets
 from asgi import LifespanFailed, connect, get, lifespan, stream
 from servers.processes import Process, free_port, make_certificate, running
 
-from quart import Quart, current_app, g, has_request_context, request, session, signals, websocket
+from quart import (
+    Blueprint,
+    Quart,
+    current_app,
+    g,
+    has_request_context,
+    render_template_string,
+    request,
+    session,
+    signals,
+    websocket,
+)
 
 TIMEOUT = 10  # seconds, for what takes less than one
 
@@ -457,9 +468,29 @@ async def test_the_request_stays_in_reach(app: Quart, log: list[str], sync: bool
         "teardown",
         "app teardown",
         "/path me False",
-        "http://localhost/path",
+        "/path",
         "app teardown",
     ] == log
+
+
+async def test_a_task_builds_urls_and_renders_as_its_blueprint_does(app: Quart) -> None:
+    blueprint = Blueprint("inner", __name__, url_prefix="/inner")
+    blueprint.context_processor(lambda: {"word": "of the blueprint"})
+    template = "{{ word }}, {{ url_for('.start') }}, {{ url_for('.start', _external=True) }}"
+
+    @blueprint.get("/")
+    async def start() -> str:
+        task = app.add_background_task(lambda: render_template_string(template))
+        tasks.append(task)
+        return await render_template_string(template)
+
+    tasks: list[asyncio.Task[Any]] = []
+    app.register_blueprint(blueprint)
+    async with lifespan(app):
+        answer = await get(app, "/inner/", leaves_tasks=True)
+
+        assert "of the blueprint, /inner/, http://localhost/inner/" == answer.text
+        assert answer.text == await tasks[0]
 
 
 async def test_a_task_outside_a_request_has_none(app: Quart) -> None:

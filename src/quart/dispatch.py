@@ -896,7 +896,7 @@ class Dispatch(App):
         ValueError for a `_scheme` on a URL that is not external.
         """
         ctx = _cv_app.get(None)
-        if ctx is not None and ctx.kind is not None:
+        if ctx is not None and (ctx.has_request or ctx.has_websocket):
             adapter = ctx.url_adapter
             if endpoint[:1] == ".":
                 blueprint = ctx.request_websocket.blueprint

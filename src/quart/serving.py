@@ -112,6 +112,7 @@ class BackgroundContext(AppContext):
             self.request = origin.request
         else:
             self.websocket = origin.websocket
+        self.blueprint_names = origin.blueprint_names
         self._session = origin._session
         with suppress(HTTPException):  # a request with a host that is not acceptable
             self._url_adapter = origin.url_adapter
