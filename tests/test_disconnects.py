@@ -12,8 +12,21 @@ from typing import Any
 import pytest
 from asgi import HTTP, Websocket, get, http_scope, post, settle, stream, websocket_scope
 from servers.processes import free_port, running
+from werkzeug.datastructures import Headers
+from werkzeug.wrappers import Response as WSGIResponse
 
-from quart import Quart, Response, make_push_promise, send_early_hints, websocket
+from quart import (
+    Blueprint,
+    Quart,
+    Response,
+    g,
+    make_push_promise,
+    make_response,
+    send_early_hints,
+    session,
+    stream_with_context,
+    websocket,
+)
 from quart import request as current
 from quart.asgi import ResponseTimeoutError
 from quart.wrappers import ClientDisconnectedError
@@ -721,6 +734,99 @@ async def test_an_error_before_the_first_byte(sync: bool, caplog: pytest.LogCapt
     response = await get(app)
 
     assert (500, "handled") == (response.status, response.text)
+    assert 1 == caplog.text.count("Traceback (most recent call last)")
+
+
+def make_blueprint_app(view: Any) -> tuple[Quart, list[str]]:
+    """An application with one view, in a blueprint that answers errors in its own way."""
+    closed: list[str] = []
+    part = Blueprint("part", __name__)
+    part.get("/")(view)
+
+    @part.before_request
+    async def begin() -> None:
+        g.name = "g"
+        session["name"] = "session"
+
+    @part.errorhandler(500)
+    async def answer(error: Any) -> Response:
+        response = Response(f"{g.get('name')} {session.get('name')}", 500)
+        response.call_on_close(lambda: closed.append("error"))
+        return response
+
+    @part.after_request
+    async def allow(response: Response) -> Response:
+        response.headers["Access-Control-Allow-Origin"] = "*"
+        return response
+
+    app = Quart("tests", root_path="tests")
+    app.secret_key = "secret"
+    app.register_blueprint(part)
+    return app, closed
+
+
+def with_broken_trailers() -> Response:
+    response = Response(numbers())
+    response.trailers = Headers({"Not A Name": "value"})
+    return response
+
+
+async def numbers() -> AsyncIterator[str]:
+    yield "1"
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: failing(sync=False, first=None),
+        lambda: failing(sync=True, first=None),
+        lambda: stream_with_context(failing(sync=False, first=None)),
+        lambda: WSGIResponse(failing(sync=True, first=None)),
+        lambda: Response(numbers(), headers={"Not A Name": "value"}),
+        with_broken_trailers,
+    ],
+)
+async def test_an_error_after_the_view_is_answered_as_one_in_it(make: Any) -> None:
+    """By the blueprint's handlers, with the view's `g`, and the session is saved."""
+
+    async def view() -> Any:
+        response = await make_response(make())
+        response.call_on_close(lambda: closed.append("view"))
+        return response
+
+    app, closed = make_blueprint_app(view)
+    response = await get(app, extensions=["http.response.trailers"])
+
+    assert (500, "g session") == (response.status, response.text)
+    assert "*" == response.headers["Access-Control-Allow-Origin"]
+    assert "session=" in response.headers["Set-Cookie"]
+    assert ["error", "view"] == sorted(closed)
+
+
+async def test_a_broken_header_of_a_small_response_is_answered_by_its_blueprint() -> None:
+    """The context is closed by then, and was not kept for a body in memory."""
+
+    async def view() -> Any:
+        return Response("", headers={"Not A Name": "value"})
+
+    app, closed = make_blueprint_app(view)
+    response = await get(app)
+
+    assert (500, "None None") == (response.status, response.text)
+    assert "*" == response.headers["Access-Control-Allow-Origin"]
+    assert ["error"] == closed
+
+
+async def test_an_error_page_that_fails_as_well(caplog: pytest.LogCaptureFixture) -> None:
+    """The server answers then; no page is made for the page."""
+
+    async def view() -> Any:
+        return failing(sync=False, first=None)
+
+    app = make_app(view)
+    app.register_error_handler(500, lambda error: (failing(sync=True, first=None), 500))
+    await get(app, raises=LookupError, aborts=True)
+
     assert 1 == caplog.text.count("Traceback (most recent call last)")
 
 

@@ -20,6 +20,7 @@ from werkzeug.exceptions import BadRequest, NotFound
 
 from . import signals
 from .helpers import preload
+from .routing import blueprint_names
 from .utils import encode_headers, printable
 from .wrappers import ClientDisconnectedError, Request, Response, Websocket
 from .wrappers.base import ScopeHeaders, clean_path
@@ -28,6 +29,7 @@ from .wrappers.response import check_header_value, encode_header_items
 
 if TYPE_CHECKING:
     from .app import Quart
+    from .ctx import AppContext
 
 T_connection = TypeVar("T_connection", Request, Websocket)
 
@@ -288,6 +290,22 @@ class _ASGIConnection(Generic[T_connection]):
             raise self.disconnected
         await _send(self._send, message)
 
+    def _context_of(self, response: Response) -> AppContext:
+        """A context to answer in when a response cannot be sent.
+
+        It is the one that the response was made in, closed or held, if it has a stream; else
+        one that knows the blueprint only.
+        """
+        ctx, connection = response._context, self.connection
+        if ctx is None or ctx.kind is None or ctx.request_websocket is not connection:
+            if isinstance(connection, Request):
+                ctx = self.app.request_context(connection)
+            else:
+                ctx = self.app.websocket_context(connection)
+            if connection.url_rule is not None:
+                ctx.blueprint_names = blueprint_names(connection.url_rule.endpoint)
+        return ctx
+
     def _speaks(self, version: str) -> bool:
         """Whether the server's spec_version is at least this one."""
         offered: str = (self.scope.get("asgi") or {}).get("spec_version", "2.0")
@@ -446,9 +464,9 @@ class ASGIHTTPConnection(_ASGIConnection[Request]):
         try:
             return response, response.header_items()
         except ValueError as error:
-            await response.close()
-            response = await self._late_response_to(error)
-            return response, response.header_items()
+            late = await self._late_response_to(error, response)
+            late.call_on_close(response.close)
+            return late, late.header_items()
 
     async def _send_response(self, send: Send, response: Response) -> None:
         """Send a response, for a subclass that has the application handle the request."""
@@ -479,7 +497,7 @@ class ASGIHTTPConnection(_ASGIConnection[Request]):
                 start["trailers"] = True
             except ValueError as error:
                 trailers = None
-                response = await self._late_response_to(error)
+                response = await self._late_response_to(error, response)
                 start.update(status=response.status_code, headers=response.header_items())
         await self._send_stream(start, response)
         if trailers is not None:
@@ -526,7 +544,7 @@ class ASGIHTTPConnection(_ASGIConnection[Request]):
             )
             raise ResponseTimeoutError(f"No complete response within {seconds} s") from None
 
-    async def _send_pieces(self, start: Message, response: Response) -> None:
+    async def _send_pieces(self, start: Message, response: Response, late: bool = False) -> None:
         body = response.response
         if isinstance(body, SizedBody) and await self._send_by_server(start, body):
             return
@@ -562,11 +580,11 @@ class ASGIHTTPConnection(_ASGIConnection[Request]):
             if not self._shutting_down or (self._task and self._task.cancelling() > 1):
                 raise
         except Exception as error:
-            if started or isinstance(error, ClientDisconnectedError):
+            if started or late or isinstance(error, ClientDisconnectedError):
                 raise
-            response = await self._late_response_to(error)
+            response = await self._late_response_to(error, response)
             start.update(status=response.status_code, headers=response.header_items())
-            await self._send_pieces(start, response)
+            await self._send_pieces(start, response, late=True)
             return
         self._answered = True
         if not started:
@@ -601,18 +619,21 @@ class ASGIHTTPConnection(_ASGIConnection[Request]):
                     return True
         return False
 
-    async def _late_response_to(self, error: Exception) -> Response:
-        """The 500 for an error found when the response was made already, but not begun."""
+    async def _late_response_to(self, error: Exception, made: Response) -> Response:
+        """The 500 for an error found when a response was made already, but not begun.
+
+        It is closed with the one that was made.
+        """
         if self._receive is not None:
             self._expect_to_wait()
-        app = self.app
-        ctx = app.request_context(self.connection)
+        ctx = self._context_of(made)
         try:
             with ctx.entered():
-                response: Response = await app.handle_exception(ctx, error)
-                return response
+                response: Response = await self.app.handle_exception(ctx, error)
         except Exception as raised:
-            return await self._response_to(raised)
+            response = await self._response_to(raised)
+        made.call_on_close(response.close)
+        return response
 
     async def send_push_promise(self, path: str, headers: Headers) -> None:
         """Promise a push (extension http.response.push); where it is not offered, hint at it."""
@@ -859,10 +880,13 @@ class ASGIWebsocketConnection(_ASGIConnection[Websocket]):
                 await response.close()
         except Exception as error:
             # It cannot be sent; the 500 for that is made of plain values.
-            ctx = self.app.websocket_context(self.connection)
+            ctx = self._context_of(response)
             with ctx.entered():
                 response = await self.app.handle_exception(ctx, error)
-            body, headers = await response.get_data(), response.header_items()
+            try:
+                body, headers = await response.get_data(), response.header_items()
+            finally:
+                await response.close()
         self._said_last = self._answered = True
         await self._send_message(
             {

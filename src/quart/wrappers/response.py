@@ -41,6 +41,7 @@ from .body import (
 )
 
 if TYPE_CHECKING:
+    from ..ctx import AppContext
     from .request import Request
 
 __all__ = (
@@ -171,6 +172,8 @@ class Response(SansIOResponse):
     _headers: Headers | None = None
     _encoded: list[tuple[bytes, bytes]] | None = None
     _on_close: list[Callable[[], Any]] | None = None
+    #: Where a body that is made while it is sent comes from: an error in it is answered there.
+    _context: AppContext | None = None
 
     # PERF: one runs per request, so Werkzeug's constructor is not called: for the usual
     # arguments this is one straight line.
@@ -226,12 +229,14 @@ class Response(SansIOResponse):
             self._data = b""
             if self.automatically_set_content_length:
                 self.headers.setdefault("Content-Length", "0")
-        elif isinstance(response, ResponseBody):
-            self._body = response
-        elif isinstance(response, BytesIO):
-            self._body = self.io_body_class(response)
         else:
-            self._body = self.iterable_body_class(response)
+            if isinstance(response, ResponseBody):
+                self._body = response
+            elif isinstance(response, BytesIO):
+                self._body = self.io_body_class(response)
+            else:
+                self._body = self.iterable_body_class(response)
+            self._context = _cv_app.get(None)
 
     @property
     def headers(self) -> Headers:
@@ -263,7 +268,7 @@ class Response(SansIOResponse):
     @response.setter
     def response(self, body: ResponseBody) -> None:
         self._body = body
-        self._data = None
+        self._data = self._context = None
 
     @classmethod
     def force_type(cls, response: SansIOResponse, environ: object = None) -> Response:
