@@ -129,6 +129,40 @@ async def test_a_body_that_came_is_read_after_the_client_has_gone() -> None:
     assert [b"ab"] == seen
 
 
+@pytest.mark.parametrize("begun", [True, False])
+async def test_reads_after_the_answer(begun: bool) -> None:
+    """The rest of a read that waits comes as ever; a later one finds the client gone."""
+    seen: list[Any] = []
+    go = asyncio.Event()
+
+    async def read() -> None:
+        try:
+            if not begun:
+                await go.wait()
+            seen.append(await current.get_data())
+            seen.append(await current.body.get())
+        except ClientDisconnectedError:
+            seen.append("gone")
+
+    async def view() -> Any:
+        app.add_background_task(read)
+        if begun:
+            await asyncio.sleep(0)
+        return ""
+
+    app = make_app(view)
+    async with stream(app, "POST", leaves_tasks=True) as http:
+        await http.response()
+        go.set()
+        await settle()
+        http.body(b"a", more=True)
+        await settle()
+        http.disconnect()
+        await settle()
+
+    assert ["gone"] == seen
+
+
 async def test_a_client_that_goes_is_no_error(caplog: pytest.LogCaptureFixture) -> None:
     """Nothing is logged, and no error handler is called for a handler that is cancelled."""
     handled = []
@@ -403,6 +437,44 @@ async def test_is_disconnected_in_an_eager_task(waits: bool) -> None:
     assert [False] == answers
 
 
+@pytest.mark.skipif(sys.version_info < (3, 12), reason="eager tasks came with Python 3.12")
+@pytest.mark.parametrize("kind", ["request", "websocket"])
+async def test_a_disconnect_is_noticed_where_all_tasks_are_eager(kind: str) -> None:
+    """Also behind a look-out that found its first message without waiting."""
+    log = []
+
+    async def view() -> None:
+        if kind == "websocket":
+            await websocket.accept()
+        asyncio.get_running_loop().set_task_factory(asyncio.eager_task_factory)
+        try:
+            await asyncio.sleep(0.01)
+            log.append(await (websocket.receive() if kind == "websocket" else current.get_data()))
+            await asyncio.sleep(60)
+        except asyncio.CancelledError:
+            log.append("cancelled")
+            raise
+        finally:
+            asyncio.get_running_loop().set_task_factory(None)
+
+    if kind == "websocket":
+        async with open_websocket(make_websocket_app(view)) as ws:
+            await ws.accepted()
+            for _ in range(64):
+                ws.send("a")
+            await asyncio.sleep(0.02)
+            ws.disconnect()
+    else:
+        async with stream(make_app(view), "POST") as http:
+            for _ in range(63):
+                http.body(b"a", more=True)
+            http.body(b"a")
+            await asyncio.sleep(0.02)
+            http.disconnect()
+
+    assert ["a" if kind == "websocket" else b"a" * 64, "cancelled"] == log
+
+
 async def test_cleanup_may_wait() -> None:
     """A handler that is cancelled may still await, and so may teardown functions."""
     log = []
@@ -531,6 +603,32 @@ async def test_teardown_is_not_cut_short(how: str) -> None:
             await http.cancel()
 
     assert ["first", "last", "app"][how == "cancel" :] == log
+
+
+async def test_teardown_after_a_stream_is_not_cut_short() -> None:
+    """Neither by a client that goes, where the stream has failed."""
+    log = []
+    begun = asyncio.Event()
+
+    async def view() -> Any:
+        response = Response(stream_with_context(failing(sync=True, first="first")))
+        response.timeout = None
+        return response
+
+    app = make_app(view)
+
+    @app.teardown_request
+    async def teardown(error: Any) -> None:
+        begun.set()
+        await asyncio.sleep(0.02)
+        log.append(current.path)
+
+    async with stream(app, raises=LookupError, aborts=True) as http:
+        http.body()
+        await begun.wait()
+        http.disconnect()
+
+    assert ["/"] == log
 
 
 # --- a server that gives up

@@ -662,6 +662,25 @@ async def test_close_calls_all() -> None:
         await response.close()
 
 
+async def test_close_calls_all_where_it_is_cancelled() -> None:
+    """The function that waits ends, the others are called, and the cancellation goes on."""
+    called = []
+
+    async def waits() -> None:
+        await asyncio.sleep(60)
+
+    response = Response()
+    response.call_on_close(waits)
+    response.call_on_close(lambda: called.append(True))
+    closing = asyncio.create_task(response.close())
+    await asyncio.sleep(0)
+    closing.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await closing
+
+    assert [True] == called
+
+
 # --- foreign responses and exceptions
 
 

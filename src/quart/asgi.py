@@ -199,7 +199,9 @@ class _ASGIConnection(Generic[T_connection]):
             self._registered = True
             self.app._connections.add(self)
         if not self._receiving and self._look_out is None and not self._ending:
-            self._look_out = asyncio.create_task(self._read_ahead())
+            task = asyncio.create_task(self._read_ahead())
+            if not task.done():  # as one that is eager may be
+                self._look_out = task
 
     async def _read_ahead(self) -> None:
         if self._ahead is None:
@@ -242,9 +244,10 @@ class _ASGIConnection(Generic[T_connection]):
             self._gone(None, "")
 
     def _cancels(self) -> bool:
-        if self.connection._tearing_down:
+        connection = getattr(self, "connection", None)
+        if connection is None or connection._tearing_down:
             return False
-        choice = self.connection.cancel_on_disconnect
+        choice = connection.cancel_on_disconnect
         return bool(self.app.config["CANCEL_ON_DISCONNECT"] if choice is None else choice)
 
     def _cancel(self) -> None:
@@ -424,6 +427,10 @@ class ASGIHTTPConnection(_ASGIConnection[Request]):
     # Reading
 
     async def pull_body(self) -> None:
+        try:
+            request = self.connection
+        except AttributeError:  # the answer is out
+            raise ClientDisconnectedError() from None
         message: Message
         if self._ahead or self._receiving or self.disconnected is not None:
             message = await self.next_message()
@@ -441,7 +448,7 @@ class ASGIHTTPConnection(_ASGIConnection[Request]):
             if message["type"] != "http.request" and message["type"].endswith("disconnect"):
                 self._gone(None, "")
                 message = await self.next_message()  # it raises what there is to raise
-        body = self.connection._body or self.connection.body
+        body = request._body or request.body
         body.append(message.get("body", b""))
         if not message.get("more_body", False):
             body.set_complete()
@@ -662,7 +669,7 @@ class ASGIHTTPConnection(_ASGIConnection[Request]):
     def shut_down(self) -> None:
         """End a stream of events, cut one that has no timeout; the others may finish for
         `SHUTDOWN_TIMEOUT` seconds."""
-        if self._endless:
+        if self._endless and not self.connection._tearing_down:
             self._shutting_down = self._events
             self._cancel_for_good()
         else:

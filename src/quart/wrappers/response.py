@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import secrets
+from asyncio import CancelledError
 from collections.abc import AsyncGenerator, AsyncIterable, Callable, Iterable, Mapping
 from functools import lru_cache
 from http import HTTPStatus
@@ -462,13 +463,18 @@ class Response(SansIOResponse):
         """Call, once, what `call_on_close` was given: all of it, then raise what it raised."""
         functions, self._on_close = self._on_close or [], None
         errors: list[Exception] = []
+        cancelled = None
         for func in functions:
             try:
                 result = func()
                 if isawaitable(result):
                     await result
+            except CancelledError as error:
+                cancelled = error
             except Exception as error:
                 errors.append(error)
+        if cancelled is not None:
+            raise cancelled
         if len(errors) == 1:
             raise errors[0]
         if errors:
