@@ -128,6 +128,21 @@ def test_defaults_of_a_subclass() -> None:
     assert isinstance(response.response, Data)
 
 
+def test_no_default_mimetype() -> None:
+    """A subclass may say no Content-Type where none is given, as in Werkzeug."""
+
+    class Untyped(Response):
+        default_mimetype = None
+
+    for arguments, content_type in [
+        ({}, None),
+        ({"response": iter("x")}, None),
+        ({"headers": {"X-A": "b"}}, None),
+        ({"mimetype": "text/plain"}, "text/plain; charset=utf-8"),
+    ]:
+        assert content_type == Untyped(**arguments).headers.get("Content-Type")
+
+
 # --- header_items
 
 
@@ -810,8 +825,11 @@ async def test_after_request_always_has_one_type() -> None:
     assert {(True, True)} == set(seen)
 
 
-def test_headers_object_is_taken_as_it_is() -> None:
-    """A `Headers` object is used, not copied, as in Werkzeug."""
+def test_a_headers_object_may_be_given_to_many_responses() -> None:
+    """It is copied: one has not the other's length or cookies."""
     headers = Headers({"X-A": "b"})
+    first, second = Response("x", headers=headers), Response("longer", headers=headers)
+    second.set_cookie("name", "second")
 
-    assert headers is Response("x", headers=headers).headers
+    assert [("X-A", "b")] == list(headers)
+    assert [("X-A", "b"), HTML, ("Content-Length", "1")] == list(first.headers)

@@ -18,7 +18,6 @@ from werkzeug.exceptions import HTTPException, RequestedRangeNotSatisfiable
 from werkzeug.http import (
     HTTP_STATUS_CODES,
     generate_etag,
-    parse_date,
     parse_etags,
     remove_entity_headers,
 )
@@ -30,7 +29,7 @@ from werkzeug.wrappers import Response as WSGIResponse
 from .. import json
 from ..globals import _cv_app, current_app
 from ..utils import file_path_to_path, run_sync_iterable, waits_in_threads
-from .base import TITLES
+from .base import TITLES, read_date
 from .body import (
     DataBody,
     FileBody,
@@ -150,7 +149,7 @@ class Response(SansIOResponse):
     """
 
     automatically_set_content_length = True
-    default_mimetype = "text/html"
+    default_mimetype: str | None = "text/html"
     implicit_sequence_conversion = True
     direct_passthrough = False
     autocorrect_location_header = False
@@ -199,18 +198,20 @@ class Response(SansIOResponse):
         else:
             data = None
 
+        item = None
         if headers is None:
-            if content_type is None:
-                item = _mimetype_item(mimetype or self.default_mimetype)
-            else:
+            if content_type is not None:
                 item = _type_item(content_type)
+            elif plain := mimetype or self.default_mimetype:
+                item = _mimetype_item(plain)
+        if item is not None:
             if data is not None and self.automatically_set_content_length:
                 self._encoded = [item, (b"content-length", str(len(data)).encode())]
             else:
                 self._encoded = [item]
         else:
-            given = headers if isinstance(headers, Headers) else Headers(headers)
-            self.headers = given  # pyright: ignore[reportIncompatibleVariableOverride]
+            # Copied, because two responses that overlap may be given the same.
+            self.headers = Headers(headers)  # pyright: ignore[reportIncompatibleVariableOverride]
             if content_type is None:
                 if mimetype is not None:
                     content_type = _content_type(mimetype)
@@ -310,7 +311,7 @@ class Response(SansIOResponse):
             data = error.get_body().encode()
         if kind.get_headers is HTTPException.get_headers:
             return cls(data, error.code, content_type="text/html; charset=utf-8")
-        return cls(data, error.code, Headers(error.get_headers()))
+        return cls(data, error.code, error.get_headers())
 
     # Status and headers
 
@@ -515,9 +516,9 @@ class Response(SansIOResponse):
         # PERF: the ETag and the date of the response are parsed only if there is a condition.
         if if_match := parse_etags(asked.get("If-Match")):
             etag, weak = self.get_etag()
-            if etag is not None and (weak or not if_match.contains(etag)):
+            if etag is not None and not if_match.star_tag and (weak or not if_match.contains(etag)):
                 return 412
-        elif limit := parse_date(asked.get("If-Unmodified-Since")):
+        elif limit := read_date(asked.get("If-Unmodified-Since")):
             modified = self.last_modified
             if modified is not None and modified > limit:
                 return 412
@@ -525,7 +526,7 @@ class Response(SansIOResponse):
             etag, _ = self.get_etag()
             if etag is not None and if_none_match.contains_weak(etag):
                 return 304
-        elif since := parse_date(asked.get("If-Modified-Since")):
+        elif since := read_date(asked.get("If-Modified-Since")):
             modified = self.last_modified
             if modified is not None and modified <= since:
                 return 304
@@ -536,7 +537,7 @@ class Response(SansIOResponse):
         if value.endswith('"'):
             etag, weak = self.get_etag()
             return etag is not None and not weak and value == f'"{etag}"'
-        date = parse_date(value)
+        date = read_date(value)
         return date is not None and date == self.last_modified
 
     async def _make_ranges(self, request: Request, complete_length: int | None) -> None:
