@@ -81,6 +81,10 @@ SHOWN_BY = {
     "a `Headers` object given to a response became its own": [
         "test_response.py::test_a_headers_object_may_be_given_to_many_responses",
     ],
+    "an iterator, or open file, given as a body was never closed": [
+        "test_response.py::test_a_body_is_closed",
+        "test_response.py::test_an_open_file_is_closed",
+    ],
     "several ranges were a 416": [
         "test_files.py::test_several_ranges",
     ],

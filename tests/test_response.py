@@ -19,6 +19,7 @@ from werkzeug.sansio.response import Response as SansIOResponse
 from werkzeug.wrappers import Response as WSGIResponse
 
 from quart import Quart, Response
+from quart import request as current
 from quart.wrappers.response import (
     DataBody,
     FileBody,
@@ -406,6 +407,89 @@ async def test_generators_are_closed_when_the_body_is_left(kind: str) -> None:
         await anext(aiter(body))
 
     assert [True] == closed
+
+
+class Words:
+    """An iterator that is no generator, and wants to be closed."""
+
+    def __init__(self, fails: bool) -> None:
+        self.words = iter(["a", "b"])
+        self.fails = fails
+        self.closed = 0
+
+    def __iter__(self) -> Iterator[str]:
+        return self  # type: ignore[return-value]
+
+    def __next__(self) -> str:
+        if self.fails:
+            raise LookupError("in an iterator")
+        return next(self.words)
+
+    def close(self) -> None:
+        self.closed += 1
+
+
+class IterableWords(Words):
+    """An iterable whose iterator is a generator."""
+
+    def __iter__(self) -> Iterator[str]:
+        while (word := next(self, None)) is not None:
+            yield word
+
+
+class AsyncWords(Words):
+    """An async iterator that is no generator."""
+
+    __iter__ = None  # type: ignore[assignment]
+
+    def __aiter__(self) -> AsyncIterator[str]:
+        return self  # type: ignore[return-value]
+
+    async def __anext__(self) -> str:
+        try:
+            return next(self)
+        except StopIteration:
+            raise StopAsyncIteration from None
+
+    async def aclose(self) -> None:
+        self.close()
+
+
+@pytest.mark.parametrize("kind", [Words, IterableWords, AsyncWords])
+@pytest.mark.parametrize("how", ["sent", "HEAD", "204", "304", "refused", "failed", "read"])
+async def test_a_body_is_closed(kind: type[Words], how: str) -> None:
+    """Once, when it was sent, was given up, or was not asked for, as in Flask."""
+    words = kind(fails=how == "failed")
+
+    async def view() -> Any:
+        response = Response(words, status=204 if how == "204" else 200)  # type: ignore[arg-type]
+        response.set_etag("x")
+        if how == "refused":
+            response.headers["Not A Name"] = "value"
+        elif how == "304":
+            await response.make_conditional(current)
+        elif how == "read":
+            await response.get_data()
+        return response
+
+    method = "HEAD" if how == "HEAD" else "GET"
+    response = await request(make_app(view), method, headers={"if-none-match": '"x"'})
+
+    expected = {"204": 204, "304": 304, "refused": 500, "failed": 500}.get(how, 200)
+    assert (expected, 1) == (response.status, words.closed)
+    if how in ("sent", "read"):
+        assert b"ab" == response.body
+
+
+async def test_an_open_file_is_closed() -> None:
+    """As in Flask: the response has become its owner."""
+    file = open(__file__, "rb")  # noqa: SIM115
+
+    async def view() -> Any:
+        return Response(file)
+
+    assert Path(__file__).read_bytes() == (await get(make_app(view))).body
+    assert file.closed
 
 
 @pytest.mark.parametrize("kind", ["sync", "async"])

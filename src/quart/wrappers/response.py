@@ -238,6 +238,8 @@ class Response(SansIOResponse):
                 self._body = self.io_body_class(response)
             else:
                 self._body = self.iterable_body_class(response)
+            if isinstance(self._body, IterableBody) and self._body.must_be_closed:
+                self._on_close = [self._body.close]
             self._context = _cv_app.get(None)
 
     @property
