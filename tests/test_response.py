@@ -336,6 +336,33 @@ async def test_every_kind_of_body(make: Any, body: bytes) -> None:
     assert body.decode("latin-1") == (await response.get_data()).decode("latin-1")
 
 
+@pytest.mark.parametrize(
+    ("items", "length"),
+    [
+        ([], "0"),
+        (["a", b"bc", "é"], "5"),
+        (("a", b"bc"), "3"),
+        ([bytearray(b"ab")], None),  # what has not a length that is sure is sent without
+    ],
+)
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+async def test_a_list_has_a_length(items: Any, length: str | None, method: str) -> None:
+    """As in Flask; what is done to the list later does not change the response."""
+    body = b"".join(item.encode() if isinstance(item, str) else item for item in items)
+
+    async def view() -> Any:
+        given = type(items)(items)
+        response = Response(given)
+        if isinstance(given, list):
+            given.append("more")
+        return response
+
+    response = await request(make_app(view), method)
+
+    assert length == response.headers.get("Content-Length")
+    assert (body if method == "GET" else b"") == response.body
+
+
 async def test_iter_encode() -> None:
     """A body is read piece by piece as bytes."""
     assert [b"a", b"b"] == [chunk async for chunk in Response(["a", b"b"]).iter_encode()]

@@ -568,8 +568,11 @@ class ASGIHTTPConnection(_ASGIConnection[Request]):
                     # PERF: what `_send_message` does, without its frames.
                     elif self.disconnected is not None:
                         raise self.disconnected
-                    if type(data) is not bytes and isinstance(data, str):
-                        data = data.encode()
+                    if type(data) is not bytes:
+                        if isinstance(data, str):
+                            data = data.encode()
+                        elif isinstance(data, (bytearray, memoryview)):
+                            data = bytes(data)
                     try:
                         await send({"type": "http.response.body", "body": data, "more_body": True})
                     except ClientDisconnectedError:

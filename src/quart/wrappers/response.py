@@ -236,6 +236,13 @@ class Response(SansIOResponse):
                 self._body = response
             elif isinstance(response, BytesIO):
                 self._body = self.io_body_class(response)
+            elif isinstance(response, (list, tuple)):
+                items = tuple(response)  # of which the length stays true
+                self._body = self.iterable_body_class(items)
+                if self.automatically_set_content_length:
+                    length = _length_of(items)
+                    if length is not None:
+                        self.headers["Content-Length"] = str(length)
             else:
                 self._body = self.iterable_body_class(response)
             if isinstance(self._body, IterableBody) and self._body.must_be_closed:
@@ -569,6 +576,18 @@ class Response(SansIOResponse):
             self.response = parts
             self.headers["Content-Type"] = f"multipart/byteranges; boundary={boundary}"
             self.headers["Content-Length"] = str(parts.size)
+
+
+def _length_of(items: tuple[Any, ...]) -> int | None:
+    """The length of a body in bytes, None where an item is neither str nor bytes."""
+    length = 0
+    for item in items:
+        if isinstance(item, str):
+            item = item.encode()
+        elif not isinstance(item, bytes):
+            return None
+        length += len(item)
+    return length
 
 
 _ENTITY_HEADERS = frozenset(
