@@ -376,6 +376,20 @@ async def test_a_denial_that_cannot_be_sent_is_a_500(
     assert "ValueError" in caplog.text
 
 
+async def test_an_accept_that_is_refused_is_none(caplog: pytest.LogCaptureFixture) -> None:
+    """A header that breaks the protocol is an error in the view, and the handshake still open."""
+
+    async def view() -> None:
+        await websocket.accept(headers={"Not A Name": "value"})
+
+    with pytest.raises(Rejected) as caught:
+        async with connect(make_app(view), extensions=["websocket.http.response"]):
+            pass
+
+    assert 500 == caught.value.response.status
+    assert "ValueError" in caplog.text
+
+
 async def test_a_denial_that_fails_is_answered_by_its_blueprint() -> None:
     """As an error in the view would be, with the view's `g`."""
     part = Blueprint("part", __name__)
