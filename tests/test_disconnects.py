@@ -1,10 +1,12 @@
 """What ends early: clients that go, servers that give up, answers that take too long."""
 
 import asyncio
+import gc
 import socket
 import sys
 import threading
 import time
+import weakref
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -161,6 +163,35 @@ async def test_reads_after_the_answer(begun: bool) -> None:
         await settle()
 
     assert ["gone"] == seen
+
+
+@pytest.mark.parametrize("reads", [True, False])
+async def test_a_receive_that_fails(reads: bool, caplog: pytest.LogCaptureFixture) -> None:
+    """As that of a middleware may: whoever reads next gets the error, and no one else."""
+    seen: list[str] = []
+
+    async def view() -> Any:
+        await asyncio.sleep(0.01)
+        if reads:
+            try:
+                await current.get_data()
+            except ValueError as error:
+                seen.append(str(error))
+        return ""
+
+    app = make_app(view)
+
+    async def limited(scope: Any, receive: Any, send: Any) -> None:
+        async def refuse() -> Any:
+            await receive()
+            raise ValueError("too large")
+
+        await app(scope, refuse, send)
+
+    assert 200 == (await post(limited, body=b"body")).status
+    gc.collect()
+    assert ["too large"] * reads == seen
+    assert [] == caplog.records
 
 
 async def test_a_client_that_goes_is_no_error(caplog: pytest.LogCaptureFixture) -> None:
@@ -800,6 +831,53 @@ async def test_a_timeout_of_the_handlers_own_is_its_own() -> None:
         return words()
 
     assert 500 == (await get(make_app(view))).status
+
+
+# --- what is left
+
+
+async def waits_a_turn() -> Any:
+    await asyncio.sleep(0)
+    return ""
+
+
+async def waits_longer() -> Any:
+    await asyncio.sleep(0.001)
+    return ""
+
+
+async def streams_and_ends() -> Any:
+    return numbers()
+
+
+async def accepts() -> None:
+    await websocket.accept()
+    await asyncio.sleep(0)
+
+
+@pytest.mark.parametrize("view", [waits_a_turn, waits_longer, streams_and_ends, accepts])
+async def test_nothing_is_left_for_the_garbage_collector(view: Any) -> None:
+    """A request or websocket that has ended is gone at once."""
+    seen = []
+
+    async def noting() -> Any:
+        connection: Any = websocket if view is accepts else current
+        seen.append(weakref.ref(connection._get_current_object()))
+        return await view()
+
+    app = make_websocket_app(noting) if view is accepts else make_app(noting)
+    gc.collect()
+    gc.disable()
+    try:
+        if view is accepts:
+            async with open_websocket(app) as ws:
+                await ws.closed()
+            del ws
+        else:
+            await get(app)
+        assert [None] == [reference() for reference in seen]
+    finally:
+        gc.enable()
 
 
 # --- errors in streams

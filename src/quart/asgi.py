@@ -96,6 +96,7 @@ class _ASGIConnection(Generic[T_connection]):
     _ending = False  # no look-out starts any more
     _answered = False  # from the last message on, a disconnect is only the server's good-bye
     _cancelled = False
+    _counted_before = 0  # cancellations: a TaskGroup leaves one behind on CPython 3.11 and 3.12
     _shutting_down = False
     _registered = False
 
@@ -139,6 +140,8 @@ class _ASGIConnection(Generic[T_connection]):
                 message = self._ahead.popleft()
                 self._ahead_size -= _size(message)
                 self._arm()
+                if message["type"] == "error":
+                    raise message["error"]
                 return message
             if self.disconnected is not None:
                 if self._cancelled and asyncio.current_task() is self._task:
@@ -218,6 +221,8 @@ class _ASGIConnection(Generic[T_connection]):
                 if self.disconnected is None:
                     self._ahead.append(message)
                     self._ahead_size += _size(message)
+        except Exception as error:  # perhaps of a middleware: it is for whoever reads next
+            self._ahead.append({"type": "error", "error": error})
         finally:
             self._look_out = None
 
@@ -227,6 +232,7 @@ class _ASGIConnection(Generic[T_connection]):
         if self._look_out is not None:
             self._look_out.cancel()
             await asyncio.wait((self._look_out,))
+            self._look_out = None  # it may not have begun
 
     def _gone(self, code: int | None, reason: str) -> None:
         self.disconnected = ClientDisconnectedError(code, reason)
@@ -256,7 +262,12 @@ class _ASGIConnection(Generic[T_connection]):
             if self._task is None:
                 self._note_task()
             assert self._task is not None
+            self._counted_before = self._task.cancelling()
             self._task.cancel()
+
+    def _cancelled_by_others(self) -> bool:
+        """Whether the handler was cancelled once more since it was cancelled here."""
+        return self._task is not None and self._task.cancelling() > self._counted_before + 1
 
     def shut_down(self) -> None:
         """Called when the application shuts down, while the handler waits."""
@@ -587,7 +598,7 @@ class ASGIHTTPConnection(_ASGIConnection[Request]):
                                 await asyncio.sleep(0)
                             turn = monotonic()
         except asyncio.CancelledError:
-            if not self._shutting_down or (self._task and self._task.cancelling() > 1):
+            if not self._shutting_down or self._cancelled_by_others():
                 raise
         except Exception as error:
             if started or late or isinstance(error, ClientDisconnectedError):
@@ -706,14 +717,14 @@ class ASGIWebsocketConnection(_ASGIConnection[Websocket]):
         except ClientDisconnectedError:
             pass
         except asyncio.CancelledError:
-            # The look-out's cancellation ends here; the server's goes on. (Their number tells
-            # nothing: a TaskGroup leaves one behind on CPython 3.11 and 3.12.)
+            # The look-out's cancellation ends here; the server's goes on.
             if not self._cancelled:
                 raise
             if self._shutting_down:
                 await self._end(1001)
         finally:
             await self._close()
+        del self.connection  # as for a request
 
     def _create_websocket_from_scope(self, send: Send) -> Websocket:
         scope = self.scope
@@ -802,11 +813,14 @@ class ASGIWebsocketConnection(_ASGIConnection[Websocket]):
         return await self.connection.buffer.get()
 
     def _gone(self, code: int | None, reason: str) -> None:
-        websocket = self.connection
-        if websocket.close_code is None:
-            websocket.close_code = 1005 if code is None else code
-            websocket.close_reason = reason
-        super()._gone(websocket.close_code, reason)
+        if code is None:
+            code = 1005
+        websocket = getattr(self, "connection", None)
+        if websocket is not None:
+            if websocket.close_code is None:
+                websocket.close_code, websocket.close_reason = code, reason
+            code = websocket.close_code
+        super()._gone(code, reason)
 
     def _waits(self, blocker: Any) -> None:
         """Called where the handler waits, for something else than a message."""
