@@ -216,6 +216,8 @@ HEADERS: list[tuple[str, str]] = [
         "W/",
         "Thu, 99 Xxx 9999 99:99:99 GMT",
         "Thu, 01 Jan 0000 00:00:00 GMT",
+        "Thu, 01 Jan 2026 00:00:00 +" + "9" * 20,
+        f"Thu, 01 Jan {'9' * 20} 00:00:00 GMT",
         "9" * 5000,
         "[::1",
         "=?utf-8?q?=ff?=",

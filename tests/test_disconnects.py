@@ -1,10 +1,12 @@
 """What ends early: clients that go, servers that give up, answers that take too long."""
 
 import asyncio
+import gc
 import socket
 import sys
 import threading
 import time
+import weakref
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -12,8 +14,21 @@ from typing import Any
 import pytest
 from asgi import HTTP, Websocket, get, http_scope, post, settle, stream, websocket_scope
 from servers.processes import free_port, running
+from werkzeug.datastructures import Headers
+from werkzeug.wrappers import Response as WSGIResponse
 
-from quart import Quart, Response, make_push_promise, send_early_hints, websocket
+from quart import (
+    Blueprint,
+    Quart,
+    Response,
+    g,
+    make_push_promise,
+    make_response,
+    send_early_hints,
+    session,
+    stream_with_context,
+    websocket,
+)
 from quart import request as current
 from quart.asgi import ResponseTimeoutError
 from quart.wrappers import ClientDisconnectedError
@@ -114,6 +129,69 @@ async def test_a_body_that_came_is_read_after_the_client_has_gone() -> None:
         http.disconnect()
 
     assert [b"ab"] == seen
+
+
+@pytest.mark.parametrize("begun", [True, False])
+async def test_reads_after_the_answer(begun: bool) -> None:
+    """The rest of a read that waits comes as ever; a later one finds the client gone."""
+    seen: list[Any] = []
+    go = asyncio.Event()
+
+    async def read() -> None:
+        try:
+            if not begun:
+                await go.wait()
+            seen.append(await current.get_data())
+            seen.append(await current.body.get())
+        except ClientDisconnectedError:
+            seen.append("gone")
+
+    async def view() -> Any:
+        app.add_background_task(read)
+        if begun:
+            await asyncio.sleep(0)
+        return ""
+
+    app = make_app(view)
+    async with stream(app, "POST", leaves_tasks=True) as http:
+        await http.response()
+        go.set()
+        await settle()
+        http.body(b"a", more=True)
+        await settle()
+        http.disconnect()
+        await settle()
+
+    assert ["gone"] == seen
+
+
+@pytest.mark.parametrize("reads", [True, False])
+async def test_a_receive_that_fails(reads: bool, caplog: pytest.LogCaptureFixture) -> None:
+    """As that of a middleware may: whoever reads next gets the error, and no one else."""
+    seen: list[str] = []
+
+    async def view() -> Any:
+        await asyncio.sleep(0.01)
+        if reads:
+            try:
+                await current.get_data()
+            except ValueError as error:
+                seen.append(str(error))
+        return ""
+
+    app = make_app(view)
+
+    async def limited(scope: Any, receive: Any, send: Any) -> None:
+        async def refuse() -> Any:
+            await receive()
+            raise ValueError("too large")
+
+        await app(scope, refuse, send)
+
+    assert 200 == (await post(limited, body=b"body")).status
+    gc.collect()
+    assert ["too large"] * reads == seen
+    assert [] == caplog.records
 
 
 async def test_a_client_that_goes_is_no_error(caplog: pytest.LogCaptureFixture) -> None:
@@ -458,6 +536,44 @@ async def test_is_disconnected_in_an_eager_task(waits: bool) -> None:
     assert [False] == answers
 
 
+@pytest.mark.skipif(sys.version_info < (3, 12), reason="eager tasks came with Python 3.12")
+@pytest.mark.parametrize("kind", ["request", "websocket"])
+async def test_a_disconnect_is_noticed_where_all_tasks_are_eager(kind: str) -> None:
+    """Also behind a look-out that found its first message without waiting."""
+    log = []
+
+    async def view() -> None:
+        if kind == "websocket":
+            await websocket.accept()
+        asyncio.get_running_loop().set_task_factory(asyncio.eager_task_factory)
+        try:
+            await asyncio.sleep(0.01)
+            log.append(await (websocket.receive() if kind == "websocket" else current.get_data()))
+            await asyncio.sleep(60)
+        except asyncio.CancelledError:
+            log.append("cancelled")
+            raise
+        finally:
+            asyncio.get_running_loop().set_task_factory(None)
+
+    if kind == "websocket":
+        async with open_websocket(make_websocket_app(view)) as ws:
+            await ws.accepted()
+            for _ in range(64):
+                ws.send("a")
+            await asyncio.sleep(0.02)
+            ws.disconnect()
+    else:
+        async with stream(make_app(view), "POST") as http:
+            for _ in range(63):
+                http.body(b"a", more=True)
+            http.body(b"a")
+            await asyncio.sleep(0.02)
+            http.disconnect()
+
+    assert ["a" if kind == "websocket" else b"a" * 64, "cancelled"] == log
+
+
 async def test_cleanup_may_wait() -> None:
     """A handler that is cancelled may still await, and so may teardown functions."""
     log = []
@@ -586,6 +702,32 @@ async def test_teardown_is_not_cut_short(how: str) -> None:
             await http.cancel()
 
     assert ["first", "last", "app"][how == "cancel" :] == log
+
+
+async def test_teardown_after_a_stream_is_not_cut_short() -> None:
+    """Neither by a client that goes, where the stream has failed."""
+    log = []
+    begun = asyncio.Event()
+
+    async def view() -> Any:
+        response = Response(stream_with_context(failing(sync=True, first="first")))
+        response.timeout = None
+        return response
+
+    app = make_app(view)
+
+    @app.teardown_request
+    async def teardown(error: Any) -> None:
+        begun.set()
+        await asyncio.sleep(0.02)
+        log.append(current.path)
+
+    async with stream(app, raises=LookupError, aborts=True) as http:
+        http.body()
+        await begun.wait()
+        http.disconnect()
+
+    assert ["/"] == log
 
 
 # --- a server that gives up
@@ -759,6 +901,53 @@ async def test_a_timeout_of_the_handlers_own_is_its_own() -> None:
     assert 500 == (await get(make_app(view))).status
 
 
+# --- what is left
+
+
+async def waits_a_turn() -> Any:
+    await asyncio.sleep(0)
+    return ""
+
+
+async def waits_longer() -> Any:
+    await asyncio.sleep(0.001)
+    return ""
+
+
+async def streams_and_ends() -> Any:
+    return numbers()
+
+
+async def accepts() -> None:
+    await websocket.accept()
+    await asyncio.sleep(0)
+
+
+@pytest.mark.parametrize("view", [waits_a_turn, waits_longer, streams_and_ends, accepts])
+async def test_nothing_is_left_for_the_garbage_collector(view: Any) -> None:
+    """A request or websocket that has ended is gone at once."""
+    seen = []
+
+    async def noting() -> Any:
+        connection: Any = websocket if view is accepts else current
+        seen.append(weakref.ref(connection._get_current_object()))
+        return await view()
+
+    app = make_websocket_app(noting) if view is accepts else make_app(noting)
+    gc.collect()
+    gc.disable()
+    try:
+        if view is accepts:
+            async with open_websocket(app) as ws:
+                await ws.closed()
+            del ws
+        else:
+            await get(app)
+        assert [None] == [reference() for reference in seen]
+    finally:
+        gc.enable()
+
+
 # --- errors in streams
 
 
@@ -789,6 +978,99 @@ async def test_an_error_before_the_first_byte(sync: bool, caplog: pytest.LogCapt
     response = await get(app)
 
     assert (500, "handled") == (response.status, response.text)
+    assert 1 == caplog.text.count("Traceback (most recent call last)")
+
+
+def make_blueprint_app(view: Any) -> tuple[Quart, list[str]]:
+    """An application with one view, in a blueprint that answers errors in its own way."""
+    closed: list[str] = []
+    part = Blueprint("part", __name__)
+    part.get("/")(view)
+
+    @part.before_request
+    async def begin() -> None:
+        g.name = "g"
+        session["name"] = "session"
+
+    @part.errorhandler(500)
+    async def answer(error: Any) -> Response:
+        response = Response(f"{g.get('name')} {session.get('name')}", 500)
+        response.call_on_close(lambda: closed.append("error"))
+        return response
+
+    @part.after_request
+    async def allow(response: Response) -> Response:
+        response.headers["Access-Control-Allow-Origin"] = "*"
+        return response
+
+    app = Quart("tests", root_path="tests")
+    app.secret_key = "secret"
+    app.register_blueprint(part)
+    return app, closed
+
+
+def with_broken_trailers() -> Response:
+    response = Response(numbers())
+    response.trailers = Headers({"Not A Name": "value"})
+    return response
+
+
+async def numbers() -> AsyncIterator[str]:
+    yield "1"
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: failing(sync=False, first=None),
+        lambda: failing(sync=True, first=None),
+        lambda: stream_with_context(failing(sync=False, first=None)),
+        lambda: WSGIResponse(failing(sync=True, first=None)),
+        lambda: Response(numbers(), headers={"Not A Name": "value"}),
+        with_broken_trailers,
+    ],
+)
+async def test_an_error_after_the_view_is_answered_as_one_in_it(make: Any) -> None:
+    """By the blueprint's handlers, with the view's `g`, and the session is saved."""
+
+    async def view() -> Any:
+        response = await make_response(make())
+        response.call_on_close(lambda: closed.append("view"))
+        return response
+
+    app, closed = make_blueprint_app(view)
+    response = await get(app, extensions=["http.response.trailers"])
+
+    assert (500, "g session") == (response.status, response.text)
+    assert "*" == response.headers["Access-Control-Allow-Origin"]
+    assert "session=" in response.headers["Set-Cookie"]
+    assert ["error", "view"] == sorted(closed)
+
+
+async def test_a_broken_header_of_a_small_response_is_answered_by_its_blueprint() -> None:
+    """The context is closed by then, and was not kept for a body in memory."""
+
+    async def view() -> Any:
+        return Response("", headers={"Not A Name": "value"})
+
+    app, closed = make_blueprint_app(view)
+    response = await get(app)
+
+    assert (500, "None None") == (response.status, response.text)
+    assert "*" == response.headers["Access-Control-Allow-Origin"]
+    assert ["error"] == closed
+
+
+async def test_an_error_page_that_fails_as_well(caplog: pytest.LogCaptureFixture) -> None:
+    """The server answers then; no page is made for the page."""
+
+    async def view() -> Any:
+        return failing(sync=False, first=None)
+
+    app = make_app(view)
+    app.register_error_handler(500, lambda error: (failing(sync=True, first=None), 500))
+    await get(app, raises=LookupError, aborts=True)
+
     assert 1 == caplog.text.count("Traceback (most recent call last)")
 
 

@@ -16,7 +16,7 @@ from asgi import request as ask
 from werkzeug.exceptions import NotFound
 from werkzeug.http import http_date
 
-from quart import Blueprint, Quart, send_file, send_from_directory
+from quart import Blueprint, Quart, request, send_file, send_from_directory
 from quart.files import PRECOMPRESSED
 
 CONTENT = b"0123456789"
@@ -505,6 +505,20 @@ async def test_without_conditions(root: Path) -> None:
     response = await get(app, headers={"if-none-match": "*", "range": "bytes=0-1"})
 
     assert (200, CONTENT) == (response.status, response.body)
+
+
+async def test_if_match_of_any_etag(root: Path) -> None:
+    """`*` holds where there is anything, RFC 9110 section 13.1.1; a weak ETag is no other one."""
+    app = make_app(root)
+
+    @app.route("/weak")
+    async def weak() -> Any:
+        response = app.response_class(CONTENT)
+        response.set_etag("weak", weak=True)
+        return await response.make_conditional(request)
+
+    for value, status in [("*", 200), ('"weak"', 412), ('W/"weak"', 412)]:
+        assert status == (await get(app, "/weak", headers={"if-match": value})).status
 
 
 # --- ranges

@@ -72,6 +72,19 @@ SHOWN_BY = {
     "a 416 lacked `Content-Range`": [
         "test_files.py::test_ranges",
     ],
+    "`If-Match: *` with a weak ETag was a 412": [
+        "test_files.py::test_if_match_of_any_etag",
+    ],
+    "a date with huge numbers in a condition was a 500": [
+        "test_bad_input.py::test_headers_that_are_read",
+    ],
+    "a `Headers` object given to a response became its own": [
+        "test_response.py::test_a_headers_object_may_be_given_to_many_responses",
+    ],
+    "an iterator, or open file, given as a body was never closed": [
+        "test_response.py::test_a_body_is_closed",
+        "test_response.py::test_an_open_file_is_closed",
+    ],
     "several ranges were a 416": [
         "test_files.py::test_several_ranges",
     ],

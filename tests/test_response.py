@@ -19,6 +19,7 @@ from werkzeug.sansio.response import Response as SansIOResponse
 from werkzeug.wrappers import Response as WSGIResponse
 
 from quart import Quart, Response
+from quart import request as current
 from quart.wrappers.response import (
     DataBody,
     FileBody,
@@ -126,6 +127,21 @@ def test_defaults_of_a_subclass() -> None:
     assert 202 == response.status_code
     assert [("Content-Type", "text/plain; charset=utf-8")] == list(response.headers)
     assert isinstance(response.response, Data)
+
+
+def test_no_default_mimetype() -> None:
+    """A subclass may say no Content-Type where none is given, as in Werkzeug."""
+
+    class Untyped(Response):
+        default_mimetype = None
+
+    for arguments, content_type in [
+        ({}, None),
+        ({"response": iter("x")}, None),
+        ({"headers": {"X-A": "b"}}, None),
+        ({"mimetype": "text/plain"}, "text/plain; charset=utf-8"),
+    ]:
+        assert content_type == Untyped(**arguments).headers.get("Content-Type")
 
 
 # --- header_items
@@ -320,6 +336,33 @@ async def test_every_kind_of_body(make: Any, body: bytes) -> None:
     assert body.decode("latin-1") == (await response.get_data()).decode("latin-1")
 
 
+@pytest.mark.parametrize(
+    ("items", "length"),
+    [
+        ([], "0"),
+        (["a", b"bc", "é"], "5"),
+        (("a", b"bc"), "3"),
+        ([bytearray(b"ab")], None),  # what has not a length that is sure is sent without
+    ],
+)
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+async def test_a_list_has_a_length(items: Any, length: str | None, method: str) -> None:
+    """As in Flask; what is done to the list later does not change the response."""
+    body = b"".join(item.encode() if isinstance(item, str) else item for item in items)
+
+    async def view() -> Any:
+        given = type(items)(items)
+        response = Response(given)
+        if isinstance(given, list):
+            given.append("more")
+        return response
+
+    response = await request(make_app(view), method)
+
+    assert length == response.headers.get("Content-Length")
+    assert (body if method == "GET" else b"") == response.body
+
+
 async def test_iter_encode() -> None:
     """A body is read piece by piece as bytes."""
     assert [b"a", b"b"] == [chunk async for chunk in Response(["a", b"b"]).iter_encode()]
@@ -391,6 +434,89 @@ async def test_generators_are_closed_when_the_body_is_left(kind: str) -> None:
         await anext(aiter(body))
 
     assert [True] == closed
+
+
+class Words:
+    """An iterator that is no generator, and wants to be closed."""
+
+    def __init__(self, fails: bool) -> None:
+        self.words = iter(["a", "b"])
+        self.fails = fails
+        self.closed = 0
+
+    def __iter__(self) -> Iterator[str]:
+        return self  # type: ignore[return-value]
+
+    def __next__(self) -> str:
+        if self.fails:
+            raise LookupError("in an iterator")
+        return next(self.words)
+
+    def close(self) -> None:
+        self.closed += 1
+
+
+class IterableWords(Words):
+    """An iterable whose iterator is a generator."""
+
+    def __iter__(self) -> Iterator[str]:
+        while (word := next(self, None)) is not None:
+            yield word
+
+
+class AsyncWords(Words):
+    """An async iterator that is no generator."""
+
+    __iter__ = None  # type: ignore[assignment]
+
+    def __aiter__(self) -> AsyncIterator[str]:
+        return self  # type: ignore[return-value]
+
+    async def __anext__(self) -> str:
+        try:
+            return next(self)
+        except StopIteration:
+            raise StopAsyncIteration from None
+
+    async def aclose(self) -> None:
+        self.close()
+
+
+@pytest.mark.parametrize("kind", [Words, IterableWords, AsyncWords])
+@pytest.mark.parametrize("how", ["sent", "HEAD", "204", "304", "refused", "failed", "read"])
+async def test_a_body_is_closed(kind: type[Words], how: str) -> None:
+    """Once, when it was sent, was given up, or was not asked for, as in Flask."""
+    words = kind(fails=how == "failed")
+
+    async def view() -> Any:
+        response = Response(words, status=204 if how == "204" else 200)  # type: ignore[arg-type]
+        response.set_etag("x")
+        if how == "refused":
+            response.headers["Not A Name"] = "value"
+        elif how == "304":
+            await response.make_conditional(current)
+        elif how == "read":
+            await response.get_data()
+        return response
+
+    method = "HEAD" if how == "HEAD" else "GET"
+    response = await request(make_app(view), method, headers={"if-none-match": '"x"'})
+
+    expected = {"204": 204, "304": 304, "refused": 500, "failed": 500}.get(how, 200)
+    assert (expected, 1) == (response.status, words.closed)
+    if how in ("sent", "read"):
+        assert b"ab" == response.body
+
+
+async def test_an_open_file_is_closed() -> None:
+    """As in Flask: the response has become its owner."""
+    file = open(__file__, "rb")  # noqa: SIM115
+
+    async def view() -> Any:
+        return Response(file)
+
+    assert Path(__file__).read_bytes() == (await get(make_app(view))).body
+    assert file.closed
 
 
 @pytest.mark.parametrize("kind", ["sync", "async"])
@@ -662,6 +788,25 @@ async def test_close_calls_all() -> None:
         await response.close()
 
 
+async def test_close_calls_all_where_it_is_cancelled() -> None:
+    """The function that waits ends, the others are called, and the cancellation goes on."""
+    called = []
+
+    async def waits() -> None:
+        await asyncio.sleep(60)
+
+    response = Response()
+    response.call_on_close(waits)
+    response.call_on_close(lambda: called.append(True))
+    closing = asyncio.create_task(response.close())
+    await asyncio.sleep(0)
+    closing.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await closing
+
+    assert [True] == called
+
+
 # --- foreign responses and exceptions
 
 
@@ -791,8 +936,11 @@ async def test_after_request_always_has_one_type() -> None:
     assert {(True, True)} == set(seen)
 
 
-def test_headers_object_is_taken_as_it_is() -> None:
-    """A `Headers` object is used, not copied, as in Werkzeug."""
+def test_a_headers_object_may_be_given_to_many_responses() -> None:
+    """It is copied: one has not the other's length or cookies."""
     headers = Headers({"X-A": "b"})
+    first, second = Response("x", headers=headers), Response("longer", headers=headers)
+    second.set_cookie("name", "second")
 
-    assert headers is Response("x", headers=headers).headers
+    assert [("X-A", "b")] == list(headers)
+    assert [("X-A", "b"), HTML, ("Content-Length", "1")] == list(first.headers)

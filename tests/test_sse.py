@@ -601,6 +601,33 @@ async def test_the_shutdown(app: Quart) -> None:
     assert ["waits", "waits", "closed", "shut down"] == ticker.log
 
 
+async def test_the_shutdown_after_a_task_group_that_failed(app: Quart) -> None:
+    """The stream ends cleanly; on CPython 3.11 and 3.12 the group leaves a cancellation counted."""
+    ticker = Ticker()
+
+    async def fails() -> None:
+        await asyncio.sleep(0)
+        raise ValueError
+
+    @app.get("/")
+    async def view() -> Response:
+        try:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(fails())
+        except* ValueError:
+            pass
+        return sse_response(ticker.events())
+
+    async with stream(app) as http:
+        async with lifespan(app, leaves_tasks=True):
+            ticker.queue.put_nowait("1")
+            await http.chunk()
+            await http.chunk()
+        response = await http.response()
+
+    assert [COMMENT, b"data: 1\n\n"] == response.chunks
+
+
 async def test_a_stream_that_begins_during_the_shutdown(app: Quart) -> None:
     """It ends at once, in good order; it has no SHUTDOWN_TIMEOUT as other requests have."""
     go = asyncio.Event()

@@ -10,7 +10,7 @@ import pytest
 from asgi import Rejected, Websocket, connect, settle, stream, websocket_scope
 from werkzeug.exceptions import BadRequest, Unauthorized
 
-from quart import Quart, abort, make_response, session, signals, websocket
+from quart import Blueprint, Quart, abort, g, make_response, session, signals, websocket
 from quart.wrappers import ClientDisconnectedError
 
 
@@ -383,6 +383,42 @@ async def test_a_denial_that_cannot_be_sent_is_a_500(
     assert 500 == caught.value.response.status
     assert [True] == closed
     assert "ValueError" in caplog.text
+
+
+async def test_an_accept_that_is_refused_is_none(caplog: pytest.LogCaptureFixture) -> None:
+    """A header that breaks the protocol is an error in the view, and the handshake still open."""
+
+    async def view() -> None:
+        await websocket.accept(headers={"Not A Name": "value"})
+
+    with pytest.raises(Rejected) as caught:
+        async with connect(make_app(view), extensions=["websocket.http.response"]):
+            pass
+
+    assert 500 == caught.value.response.status
+    assert "ValueError" in caplog.text
+
+
+async def test_a_denial_that_fails_is_answered_by_its_blueprint() -> None:
+    """As an error in the view would be, with the view's `g`."""
+    part = Blueprint("part", __name__)
+
+    @part.websocket("/")
+    async def view() -> Any:
+        g.name = "g"
+        return fails_while_it_is_sent()
+
+    @part.errorhandler(500)
+    async def answer(error: Any) -> Any:
+        return g.get("name"), 500
+
+    app = Quart("tests", root_path="tests")
+    app.register_blueprint(part)
+    with pytest.raises(Rejected) as caught:
+        async with connect(app, extensions=["websocket.http.response"]):
+            pass
+
+    assert (500, "g") == (caught.value.response.status, caught.value.response.text)
 
 
 # Ends that cross each other

@@ -20,6 +20,7 @@ from werkzeug.exceptions import BadRequest, NotFound
 
 from . import signals
 from .helpers import preload
+from .routing import blueprint_names
 from .utils import encode_headers, printable
 from .wrappers import ClientDisconnectedError, Request, Response, Websocket
 from .wrappers.base import ScopeHeaders, clean_path
@@ -28,6 +29,7 @@ from .wrappers.response import check_header_value, encode_header_items
 
 if TYPE_CHECKING:
     from .app import Quart
+    from .ctx import AppContext
 
 T_connection = TypeVar("T_connection", Request, Websocket)
 
@@ -94,6 +96,7 @@ class _ASGIConnection(Generic[T_connection]):
     _ending = False  # no look-out starts any more
     _answered = False  # from the last message on, a disconnect is only the server's good-bye
     _cancelled = False
+    _counted_before = 0  # cancellations: a TaskGroup leaves one behind on CPython 3.11 and 3.12
     _shutting_down = False
     _registered = False
 
@@ -137,6 +140,8 @@ class _ASGIConnection(Generic[T_connection]):
                 message = self._ahead.popleft()
                 self._ahead_size -= _size(message)
                 self._arm()
+                if message["type"] == "error":
+                    raise message["error"]
                 return message
             if self.disconnected is not None:
                 if self._cancelled:
@@ -198,7 +203,9 @@ class _ASGIConnection(Generic[T_connection]):
             self._registered = True
             self.app._connections.add(self)
         if not self._receiving and self._look_out is None and not self._ending:
-            self._look_out = asyncio.create_task(self._read_ahead())
+            task = asyncio.create_task(self._read_ahead())
+            if not task.done():  # as one that is eager may be
+                self._look_out = task
 
     async def _read_ahead(self) -> None:
         if self._ahead is None:
@@ -215,6 +222,8 @@ class _ASGIConnection(Generic[T_connection]):
                 if self.disconnected is None:
                     self._ahead.append(message)
                     self._ahead_size += _size(message)
+        except Exception as error:  # perhaps of a middleware: it is for whoever reads next
+            self._ahead.append({"type": "error", "error": error})
         finally:
             self._look_out = None
 
@@ -224,6 +233,7 @@ class _ASGIConnection(Generic[T_connection]):
         if self._look_out is not None:
             self._look_out.cancel()
             await asyncio.wait((self._look_out,))
+            self._look_out = None  # it may not have begun
 
     def _gone(self, code: int | None, reason: str) -> None:
         self.disconnected = ClientDisconnectedError(code, reason)
@@ -241,9 +251,10 @@ class _ASGIConnection(Generic[T_connection]):
             self._gone(None, "")
 
     def _cancels(self) -> bool:
-        if self.connection._tearing_down:
+        connection = getattr(self, "connection", None)
+        if connection is None or connection._tearing_down:
             return False
-        choice = self.connection.cancel_on_disconnect
+        choice = connection.cancel_on_disconnect
         return bool(self.app.config["CANCEL_ON_DISCONNECT"] if choice is None else choice)
 
     def _cancel(self) -> None:
@@ -252,7 +263,12 @@ class _ASGIConnection(Generic[T_connection]):
             if self._task is None:
                 self._note_task()
             assert self._task is not None
+            self._counted_before = self._task.cancelling()
             self._task.cancel()
+
+    def _cancelled_by_others(self) -> bool:
+        """Whether the handler was cancelled once more since it was cancelled here."""
+        return self._task is not None and self._task.cancelling() > self._counted_before + 1
 
     def shut_down(self) -> None:
         """Called when the application shuts down, while the handler waits."""
@@ -288,6 +304,22 @@ class _ASGIConnection(Generic[T_connection]):
         if self.disconnected is not None:  # before ASGI 2.4 servers say nothing
             raise self.disconnected
         await _send(self._send, message)
+
+    def _context_of(self, response: Response) -> AppContext:
+        """A context to answer in when a response cannot be sent.
+
+        It is the one that the response was made in, closed or held, if it has a stream; else
+        one that knows the blueprint only.
+        """
+        ctx, connection = response._context, self.connection
+        if ctx is None or ctx.kind is None or ctx.request_websocket is not connection:
+            if isinstance(connection, Request):
+                ctx = self.app.request_context(connection)
+            else:
+                ctx = self.app.websocket_context(connection)
+            if connection.url_rule is not None:
+                ctx.blueprint_names = blueprint_names(connection.url_rule.endpoint)
+        return ctx
 
     def _speaks(self, version: str) -> bool:
         """Whether the server's spec_version is at least this one."""
@@ -407,6 +439,10 @@ class ASGIHTTPConnection(_ASGIConnection[Request]):
     # Reading
 
     async def pull_body(self) -> None:
+        try:
+            request = self.connection
+        except AttributeError:  # the answer is out
+            raise ClientDisconnectedError() from None
         message: Message
         if self._ahead or self._receiving or self.disconnected is not None:
             message = await self.next_message()
@@ -424,7 +460,7 @@ class ASGIHTTPConnection(_ASGIConnection[Request]):
             if message["type"] != "http.request" and message["type"].endswith("disconnect"):
                 self._gone(None, "")
                 message = await self.next_message()  # it raises what there is to raise
-        body = self.connection._body or self.connection.body
+        body = request._body or request.body
         body.append(message.get("body", b""))
         if not message.get("more_body", False):
             body.set_complete()
@@ -447,9 +483,9 @@ class ASGIHTTPConnection(_ASGIConnection[Request]):
         try:
             return response, response.header_items()
         except ValueError as error:
-            await response.close()
-            response = await self._late_response_to(error)
-            return response, response.header_items()
+            late = await self._late_response_to(error, response)
+            late.call_on_close(response.close)
+            return late, late.header_items()
 
     async def _send_response(self, send: Send, response: Response) -> None:
         """Send a response, for a subclass that has the application handle the request."""
@@ -480,7 +516,7 @@ class ASGIHTTPConnection(_ASGIConnection[Request]):
                 start["trailers"] = True
             except ValueError as error:
                 trailers = None
-                response = await self._late_response_to(error)
+                response = await self._late_response_to(error, response)
                 start.update(status=response.status_code, headers=response.header_items())
         await self._send_stream(start, response)
         if trailers is not None:
@@ -527,7 +563,7 @@ class ASGIHTTPConnection(_ASGIConnection[Request]):
             )
             raise ResponseTimeoutError(f"No complete response within {seconds} s") from None
 
-    async def _send_pieces(self, start: Message, response: Response) -> None:
+    async def _send_pieces(self, start: Message, response: Response, late: bool = False) -> None:
         body = response.response
         if isinstance(body, SizedBody) and await self._send_by_server(start, body):
             return
@@ -544,8 +580,11 @@ class ASGIHTTPConnection(_ASGIConnection[Request]):
                     # PERF: what `_send_message` does, without its frames.
                     elif self.disconnected is not None:
                         raise self.disconnected
-                    if type(data) is not bytes and isinstance(data, str):
-                        data = data.encode()
+                    if type(data) is not bytes:
+                        if isinstance(data, str):
+                            data = data.encode()
+                        elif isinstance(data, (bytearray, memoryview)):
+                            data = bytes(data)
                     try:
                         await send({"type": "http.response.body", "body": data, "more_body": True})
                     except ClientDisconnectedError:
@@ -560,14 +599,14 @@ class ASGIHTTPConnection(_ASGIConnection[Request]):
                                 await asyncio.sleep(0)
                             turn = monotonic()
         except asyncio.CancelledError:
-            if not self._shutting_down or (self._task and self._task.cancelling() > 1):
+            if not self._shutting_down or self._cancelled_by_others():
                 raise
         except Exception as error:
-            if started or isinstance(error, ClientDisconnectedError):
+            if started or late or isinstance(error, ClientDisconnectedError):
                 raise
-            response = await self._late_response_to(error)
+            response = await self._late_response_to(error, response)
             start.update(status=response.status_code, headers=response.header_items())
-            await self._send_pieces(start, response)
+            await self._send_pieces(start, response, late=True)
             return
         self._answered = True
         if not started:
@@ -602,18 +641,21 @@ class ASGIHTTPConnection(_ASGIConnection[Request]):
                     return True
         return False
 
-    async def _late_response_to(self, error: Exception) -> Response:
-        """The 500 for an error found when the response was made already, but not begun."""
+    async def _late_response_to(self, error: Exception, made: Response) -> Response:
+        """The 500 for an error found when a response was made already, but not begun.
+
+        It is closed with the one that was made.
+        """
         if self._receive is not None:
             self._expect_to_wait()
-        app = self.app
-        ctx = app.request_context(self.connection)
+        ctx = self._context_of(made)
         try:
             with ctx.entered():
-                response: Response = await app.handle_exception(ctx, error)
-                return response
+                response: Response = await self.app.handle_exception(ctx, error)
         except Exception as raised:
-            return await self._response_to(raised)
+            response = await self._response_to(raised)
+        made.call_on_close(response.close)
+        return response
 
     async def send_push_promise(self, path: str, headers: Headers) -> None:
         """Promise a push (extension http.response.push); where it is not offered, hint at it."""
@@ -642,7 +684,7 @@ class ASGIHTTPConnection(_ASGIConnection[Request]):
     def shut_down(self) -> None:
         """End a stream of events, cut one that has no timeout; the others may finish for
         `SHUTDOWN_TIMEOUT` seconds."""
-        if self._endless:
+        if self._endless and not self.connection._tearing_down:
             self._shutting_down = self._events
             self._cancel_for_good()
         else:
@@ -676,14 +718,14 @@ class ASGIWebsocketConnection(_ASGIConnection[Websocket]):
         except ClientDisconnectedError:
             pass
         except asyncio.CancelledError:
-            # The look-out's cancellation ends here; the server's goes on. (Their number tells
-            # nothing: a TaskGroup leaves one behind on CPython 3.11 and 3.12.)
+            # The look-out's cancellation ends here; the server's goes on.
             if not self._cancelled:
                 raise
             if self._shutting_down:
                 await self._end(1001)
         finally:
             await self._close()
+        del self.connection  # as for a request
 
     def _create_websocket_from_scope(self, send: Send) -> Websocket:
         scope = self.scope
@@ -772,11 +814,14 @@ class ASGIWebsocketConnection(_ASGIConnection[Websocket]):
         return await self.connection.buffer.get()
 
     def _gone(self, code: int | None, reason: str) -> None:
-        websocket = self.connection
-        if websocket.close_code is None:
-            websocket.close_code = 1005 if code is None else code
-            websocket.close_reason = reason
-        super()._gone(websocket.close_code, reason)
+        if code is None:
+            code = 1005
+        websocket = getattr(self, "connection", None)
+        if websocket is not None:
+            if websocket.close_code is None:
+                websocket.close_code, websocket.close_reason = code, reason
+            code = websocket.close_code
+        super()._gone(code, reason)
 
     def _waits(self, blocker: Any) -> None:
         """Called where the handler waits, for something else than a message."""
@@ -860,10 +905,13 @@ class ASGIWebsocketConnection(_ASGIConnection[Websocket]):
                 await response.close()
         except Exception as error:
             # It cannot be sent; the 500 for that is made of plain values.
-            ctx = self.app.websocket_context(self.connection)
+            ctx = self._context_of(response)
             with ctx.entered():
                 response = await self.app.handle_exception(ctx, error)
-            body, headers = await response.get_data(), response.header_items()
+            try:
+                body, headers = await response.get_data(), response.header_items()
+            finally:
+                await response.close()
         self._said_last = self._answered = True
         await self._send_message(
             {

@@ -507,10 +507,7 @@ class Dispatch(App):
 
     async def _close_held(self, ctx: AppContext) -> None:
         with ctx.entered():
-            try:
-                await self.close_context(ctx)
-            except BaseExceptionGroup as errors:
-                self._teardown_failed(ctx, errors)
+            await self._close(ctx, self.close_context(ctx))
 
     def _teardown_failed(self, ctx: AppContext, errors: BaseExceptionGroup[Any]) -> None:
         # A response that is made is not lost to a teardown function that fails.

@@ -10,7 +10,7 @@ import threading
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable, Iterator
 from concurrent.futures import CancelledError, Future
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from contextvars import Context, copy_context
 from functools import partial, wraps
 from pathlib import Path
@@ -375,9 +375,14 @@ class _ThreadIterator(_Job, AsyncIterator[T]):
     MOST_ITEMS = 256
     MOST_SIZE = 2**16
 
-    def __init__(self, iterator: Iterator[T]) -> None:
+    def __init__(self, iterable: Iterable[T]) -> None:
         super().__init__(copy_context())
-        self._iterator = iterator
+        self._iterator = iter(iterable)
+        owners: list[Any] = [self._iterator]
+        if self._iterator is not iterable:
+            owners.append(iterable)
+        #: How the iterator, and what it was made of, are closed; empty when that was done.
+        self.closers = [owner.close for owner in owners if hasattr(owner, "close")]
         self._items: deque[T] = deque()
         self._error: BaseException | None = None
         self._exhausted = False
@@ -402,17 +407,24 @@ class _ThreadIterator(_Job, AsyncIterator[T]):
         return self._items.popleft()
 
     async def aclose(self) -> None:
-        """Wait for the thread's visit to end, if there is one; close the iterator in a thread."""
+        """Wait for the thread's visit to end, if there is one; close the iterator in a thread.
+
+        That has been done by the visit that came to the iterator's end.
+        """
         self._closing = True
         self._items.clear()
         try:
             if self._visit is not None:
                 await _outlast(self._visit)
         finally:
-            close = getattr(self._iterator, "close", None)
-            if close is not None and not self._exhausted:
-                self._exhausted = True
-                await _Call(self._context, close).result()
+            self._exhausted = True
+            if self.closers:
+                await _Call(self._context, self._close).result()
+
+    def _close(self) -> None:
+        with ExitStack() as all_of_them:
+            while self.closers:
+                all_of_them.callback(self.closers.pop())
 
     def _run(self) -> None:
         size = 0
@@ -426,11 +438,11 @@ class _ThreadIterator(_Job, AsyncIterator[T]):
                 if self._news is not None:
                     news, self._news = self._news, None
                     self._loop.call_soon_threadsafe(_tell, news)
-        except StopIteration:
+        except BaseException as error:
             self._exhausted = True
-        except BaseException:
-            self._exhausted = True
-            raise
+            self._close()
+            if not isinstance(error, StopIteration):
+                raise
 
     def _end(self, result: None, error: BaseException | None) -> None:
         visit, self._visit = self._visit, None
@@ -446,10 +458,11 @@ def _tell(future: asyncio.Future[None]) -> None:
         future.set_result(None)
 
 
-def run_sync_iterable(iterable: Iterator[T]) -> AsyncIterator[T]:
-    """The items of a sync iterator as an async one, made in a worker thread, several at a time.
+def run_sync_iterable(iterable: Iterable[T]) -> _ThreadIterator[T]:
+    """The items of a sync iterable as an async one, made in a worker thread, several at a time.
 
-    All of them are made with the context variables from here. ``aclose`` closes the iterator.
+    All of them are made with the context variables from here. ``close()``, of the iterator and of
+    the iterable, is called after the last item, or by ``aclose``.
     """
     return _ThreadIterator(iterable)
 

@@ -73,7 +73,7 @@ class TestResponse(Response):
 
     __test__ = False
     automatically_set_content_length = False
-    default_mimetype = None  # type: ignore[assignment]  # the headers are what was sent
+    default_mimetype = None  # the headers are what was sent
 
     #: The redirects that led here, first to last.
     history: tuple[TestResponse, ...] = ()

@@ -10,8 +10,9 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 from urllib.parse import parse_qsl, quote
 
-from werkzeug.datastructures import Headers, ImmutableMultiDict, MultiDict
+from werkzeug.datastructures import Headers, IfRange, ImmutableMultiDict, MultiDict
 from werkzeug.exceptions import BadRequestKeyError
+from werkzeug.http import parse_date
 from werkzeug.sansio.http import parse_cookie
 from werkzeug.sansio.request import Request as SansIORequest
 from werkzeug.utils import cached_property
@@ -19,6 +20,8 @@ from werkzeug.utils import cached_property
 from ..globals import _cv_app
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from werkzeug.datastructures import Authorization
     from werkzeug.exceptions import HTTPException
     from werkzeug.routing import Rule
@@ -174,6 +177,14 @@ TITLES = {
         "X-Requested-With",
     )
 }
+
+
+def read_date(value: str | None) -> datetime | None:
+    """The date in a header; None for what is none, or has numbers too large for any."""
+    try:
+        return parse_date(value)
+    except OverflowError:  # which Werkzeug 3.1 does not expect
+        return None
 
 
 def _client_address(scope: Any) -> str:
@@ -344,6 +355,29 @@ class BaseRequestWebsocket(SansIORequest):
             return super().authorization
         except ValueError:  # Basic credentials that are not ASCII, in Werkzeug 3.1
             return None
+
+    @cached_property
+    def if_modified_since(self) -> datetime | None:
+        """The If-Modified-Since header, None where there is none or it is no date."""
+        return read_date(self.headers.get("If-Modified-Since"))
+
+    @cached_property
+    def if_unmodified_since(self) -> datetime | None:
+        """The If-Unmodified-Since header, None where there is none or it is no date."""
+        return read_date(self.headers.get("If-Unmodified-Since"))
+
+    @cached_property
+    def if_range(self) -> IfRange:
+        """The If-Range header: an ETag or a date, or neither."""
+        try:
+            return super().if_range
+        except OverflowError:
+            return IfRange()
+
+    @cached_property
+    def date(self) -> datetime | None:
+        """The Date header, None where there is none or it is no date."""
+        return read_date(self.headers.get("Date"))
 
     @property
     def endpoint(self) -> str | None:

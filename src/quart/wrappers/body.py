@@ -22,7 +22,7 @@ from contextlib import asynccontextmanager, suppress
 from io import SEEK_END, BufferedReader, BytesIO, FileIO, RawIOBase
 from os import PathLike, fstat
 from pathlib import Path
-from types import EllipsisType, TracebackType
+from types import AsyncGeneratorType, EllipsisType, GeneratorType, TracebackType
 from typing import IO, TYPE_CHECKING, Any
 
 from werkzeug.exceptions import (
@@ -372,8 +372,13 @@ class IterableBody(ResponseBody):
     """The items of any iterable or iterator, sync or async.
 
     Lists and tuples are walked on the loop, other sync iterables in a thread, several items
-    at a time; generators are closed as soon as the body is left.
+    at a time. What has a `close()` (`aclose()` where it is async) is closed, once, as soon as the
+    body is left.
     """
+
+    #: Whether there is something to close in a body that nobody enters.
+    must_be_closed = False
+    _closed = False
 
     def __init__(self, iterable: AsyncIterable[Any] | Iterable[Any]) -> None:
         #: Whether the items are made while they are sent.
@@ -381,10 +386,22 @@ class IterableBody(ResponseBody):
         self.iter: AsyncIterator[Any]
         if isinstance(iterable, AsyncIterable):
             self.iter = aiter(iterable)
+            self.must_be_closed = hasattr(self.iter, "aclose")
         elif isinstance(iterable, (list, tuple)):
             self.iter = _walk(iterable)
         else:
-            self.iter = run_sync_iterable(iter(iterable))
+            self.iter = run_sync_iterable(iterable)
+            self.must_be_closed = bool(self.iter.closers)
+        if isinstance(iterable, (AsyncGeneratorType, GeneratorType)):
+            self.must_be_closed = False  # it has not begun
+
+    async def close(self) -> None:
+        """Close what the items come from, unless that was done."""
+        if not self._closed:
+            self._closed = True
+            close = getattr(self.iter, "aclose", None)
+            if close is not None:
+                await close()
 
     async def __aenter__(self) -> IterableBody:
         return self
@@ -395,9 +412,7 @@ class IterableBody(ResponseBody):
         exc_value: BaseException | None,
         tb: TracebackType | None,
     ) -> None:
-        close = getattr(self.iter, "aclose", None)
-        if close is not None:
-            await close()
+        await self.close()
 
     def __aiter__(self) -> AsyncIterator[Any]:
         return self.iter

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import secrets
+from asyncio import CancelledError
 from collections.abc import AsyncGenerator, AsyncIterable, Callable, Iterable, Mapping
 from functools import lru_cache
 from http import HTTPStatus
@@ -17,7 +18,6 @@ from werkzeug.exceptions import HTTPException, RequestedRangeNotSatisfiable
 from werkzeug.http import (
     HTTP_STATUS_CODES,
     generate_etag,
-    parse_date,
     parse_etags,
     remove_entity_headers,
 )
@@ -29,7 +29,7 @@ from werkzeug.wrappers import Response as WSGIResponse
 from .. import json
 from ..globals import _cv_app, current_app
 from ..utils import file_path_to_path, run_sync_iterable, waits_in_threads
-from .base import TITLES
+from .base import TITLES, read_date
 from .body import (
     DataBody,
     FileBody,
@@ -41,6 +41,7 @@ from .body import (
 )
 
 if TYPE_CHECKING:
+    from ..ctx import AppContext
     from .request import Request
 
 __all__ = (
@@ -148,7 +149,7 @@ class Response(SansIOResponse):
     """
 
     automatically_set_content_length = True
-    default_mimetype = "text/html"
+    default_mimetype: str | None = "text/html"
     implicit_sequence_conversion = True
     direct_passthrough = False
     autocorrect_location_header = False
@@ -171,6 +172,8 @@ class Response(SansIOResponse):
     _headers: Headers | None = None
     _encoded: list[tuple[bytes, bytes]] | None = None
     _on_close: list[Callable[[], Any]] | None = None
+    #: Where a body that is made while it is sent comes from: an error in it is answered there.
+    _context: AppContext | None = None
 
     # PERF: one runs per request, so Werkzeug's constructor is not called: for the usual
     # arguments this is one straight line.
@@ -195,18 +198,20 @@ class Response(SansIOResponse):
         else:
             data = None
 
+        item = None
         if headers is None:
-            if content_type is None:
-                item = _mimetype_item(mimetype or self.default_mimetype)
-            else:
+            if content_type is not None:
                 item = _type_item(content_type)
+            elif plain := mimetype or self.default_mimetype:
+                item = _mimetype_item(plain)
+        if item is not None:
             if data is not None and self.automatically_set_content_length:
                 self._encoded = [item, (b"content-length", str(len(data)).encode())]
             else:
                 self._encoded = [item]
         else:
-            given = headers if isinstance(headers, Headers) else Headers(headers)
-            self.headers = given  # pyright: ignore[reportIncompatibleVariableOverride]
+            # Copied, because two responses that overlap may be given the same.
+            self.headers = Headers(headers)  # pyright: ignore[reportIncompatibleVariableOverride]
             if content_type is None:
                 if mimetype is not None:
                     content_type = _content_type(mimetype)
@@ -226,12 +231,23 @@ class Response(SansIOResponse):
             self._data = b""
             if self.automatically_set_content_length:
                 self.headers.setdefault("Content-Length", "0")
-        elif isinstance(response, ResponseBody):
-            self._body = response
-        elif isinstance(response, BytesIO):
-            self._body = self.io_body_class(response)
         else:
-            self._body = self.iterable_body_class(response)
+            if isinstance(response, ResponseBody):
+                self._body = response
+            elif isinstance(response, BytesIO):
+                self._body = self.io_body_class(response)
+            elif isinstance(response, (list, tuple)):
+                items = tuple(response)  # of which the length stays true
+                self._body = self.iterable_body_class(items)
+                if self.automatically_set_content_length:
+                    length = _length_of(items)
+                    if length is not None:
+                        self.headers["Content-Length"] = str(length)
+            else:
+                self._body = self.iterable_body_class(response)
+            if isinstance(self._body, IterableBody) and self._body.must_be_closed:
+                self._on_close = [self._body.close]
+            self._context = _cv_app.get(None)
 
     @property
     def headers(self) -> Headers:
@@ -263,7 +279,7 @@ class Response(SansIOResponse):
     @response.setter
     def response(self, body: ResponseBody) -> None:
         self._body = body
-        self._data = None
+        self._data = self._context = None
 
     @classmethod
     def force_type(cls, response: SansIOResponse, environ: object = None) -> Response:
@@ -304,7 +320,7 @@ class Response(SansIOResponse):
             data = error.get_body().encode()
         if kind.get_headers is HTTPException.get_headers:
             return cls(data, error.code, content_type="text/html; charset=utf-8")
-        return cls(data, error.code, Headers(error.get_headers()))
+        return cls(data, error.code, error.get_headers())
 
     # Status and headers
 
@@ -457,13 +473,18 @@ class Response(SansIOResponse):
         """Call, once, what `call_on_close` was given: all of it, then raise what it raised."""
         functions, self._on_close = self._on_close or [], None
         errors: list[Exception] = []
+        cancelled = None
         for func in functions:
             try:
                 result = func()
                 if isawaitable(result):
                     await result
+            except CancelledError as error:
+                cancelled = error
             except Exception as error:
                 errors.append(error)
+        if cancelled is not None:
+            raise cancelled
         if len(errors) == 1:
             raise errors[0]
         if errors:
@@ -504,9 +525,9 @@ class Response(SansIOResponse):
         # PERF: the ETag and the date of the response are parsed only if there is a condition.
         if if_match := parse_etags(asked.get("If-Match")):
             etag, weak = self.get_etag()
-            if etag is not None and (weak or not if_match.contains(etag)):
+            if etag is not None and not if_match.star_tag and (weak or not if_match.contains(etag)):
                 return 412
-        elif limit := parse_date(asked.get("If-Unmodified-Since")):
+        elif limit := read_date(asked.get("If-Unmodified-Since")):
             modified = self.last_modified
             if modified is not None and modified > limit:
                 return 412
@@ -514,7 +535,7 @@ class Response(SansIOResponse):
             etag, _ = self.get_etag()
             if etag is not None and if_none_match.contains_weak(etag):
                 return 304
-        elif since := parse_date(asked.get("If-Modified-Since")):
+        elif since := read_date(asked.get("If-Modified-Since")):
             modified = self.last_modified
             if modified is not None and modified <= since:
                 return 304
@@ -525,7 +546,7 @@ class Response(SansIOResponse):
         if value.endswith('"'):
             etag, weak = self.get_etag()
             return etag is not None and not weak and value == f'"{etag}"'
-        date = parse_date(value)
+        date = read_date(value)
         return date is not None and date == self.last_modified
 
     async def _make_ranges(self, request: Request, complete_length: int | None) -> None:
@@ -555,6 +576,18 @@ class Response(SansIOResponse):
             self.response = parts
             self.headers["Content-Type"] = f"multipart/byteranges; boundary={boundary}"
             self.headers["Content-Length"] = str(parts.size)
+
+
+def _length_of(items: tuple[Any, ...]) -> int | None:
+    """The length of a body in bytes, None where an item is neither str nor bytes."""
+    length = 0
+    for item in items:
+        if isinstance(item, str):
+            item = item.encode()
+        elif not isinstance(item, bytes):
+            return None
+        length += len(item)
+    return length
 
 
 _ENTITY_HEADERS = frozenset(

@@ -114,7 +114,11 @@ class Websocket(BaseRequestWebsocket):
         if not self.accepted:
             self._raise_if_closed("accept")
             self.accepted = True
-            await self._accept(headers, subprotocol)
+            try:
+                await self._accept(headers, subprotocol)
+            except (TypeError, ValueError):  # a header that breaks the protocol was not sent
+                self.accepted = False
+                raise
 
     async def receive(self) -> str | bytes:
         """The next message: str for a text frame, bytes for a binary one.
