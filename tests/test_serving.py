@@ -20,9 +20,13 @@ from typing import Any
 import pytest
 import websockets
 from asgi import LifespanFailed, connect, get, lifespan, stream
+from conftest import Connection
 from servers.processes import Process, free_port, make_certificate, running
 
+import quart
 from quart import Quart, current_app, g, has_request_context, request, session, signals, websocket
+from quart.ctx import AppContext
+from quart.globals import app_ctx
 
 TIMEOUT = 10  # seconds, for what takes less than one
 
@@ -460,6 +464,48 @@ async def test_the_request_stays_in_reach(app: Quart, log: list[str], sync: bool
         "http://localhost/path",
         "app teardown",
     ] == log
+
+
+async def test_a_task_takes_its_context_along(connection: Connection) -> None:
+    """Into functions that copy the context, and into contexts that are copies of it."""
+    app = connection.app
+    app.secret_key = "secret"
+    tasks: list[asyncio.Task[Any]] = []
+    copies = [quart.copy_current_app_context, connection.twin("copy_current_{}_context", quart)]
+
+    def seen() -> str:
+        return f"{connection.twin('{}', quart).path} {session['user']} {g.get('value')}"
+
+    async def work() -> list[str]:
+        g.value = 1
+        found = []
+        for copy in copies:
+
+            @copy
+            async def later() -> str:
+                return seen()
+
+            found.append(await later())
+            found.append(await asyncio.to_thread(copy(seen)))
+        async with app_ctx.copy():
+            found.append(seen())
+        async with asyncio.TaskGroup() as group:
+
+            async def elsewhere(ctx: AppContext) -> None:
+                async with app.app_context(), ctx:
+                    found.append(seen())
+
+            group.create_task(elsewhere(app_ctx.copy()))
+        return found
+
+    @connection.route("/path")
+    async def view() -> None:
+        session["user"] = "me"
+        tasks.append(app.add_background_task(work))
+
+    await connection.get("/path", leaves_tasks=True)
+
+    assert [*["/path me None"] * 4, "/path me 1", "/path me None"] == await tasks[0]
 
 
 async def test_a_task_outside_a_request_has_none(app: Quart) -> None:
