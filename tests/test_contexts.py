@@ -468,6 +468,42 @@ async def test_a_session_store_that_is_down(
     assert ["ConnectionError"] == ended
 
 
+@pytest.mark.parametrize("make", makers().values(), ids=makers())
+@pytest.mark.parametrize("way", ["async with", "push", "with"])
+def test_a_context_that_fails_to_open(
+    app: Quart, make: Callable[[Quart], AppContext], way: str
+) -> None:
+    """It is not current afterwards, and can be opened when what failed works again."""
+
+    def fail(sender: Quart) -> None:
+        raise ConnectionError("the database is down")
+
+    async def main() -> None:
+        ctx = make(app)
+        async with app.app_context() as outer:
+            with quart.appcontext_pushed.connected_to(fail, app), pytest.raises(ConnectionError):
+                if way == "async with":
+                    async with ctx:
+                        pass
+                else:
+                    await ctx.push()
+            assert outer is _cv_app.get()
+            async with ctx:
+                assert ctx is _cv_app.get()
+            assert outer is _cv_app.get()
+
+    if way == "with":
+        ctx = make(app)
+        with quart.appcontext_pushed.connected_to(fail, app), pytest.raises(ConnectionError):
+            ctx.__enter__()
+        assert not has_app_context()
+        with ctx:
+            assert ctx is _cv_app.get()
+        assert not has_app_context()
+    else:
+        asyncio.run(main())
+
+
 async def test_flask_style_g(app: Quart) -> None:
     """`get`, `pop`, `setdefault`, `in` and iteration work as in Flask."""
     app.add_url_rule("/", "view", lambda: str(g.setdefault("list", []) is g.list))

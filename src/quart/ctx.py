@@ -257,7 +257,10 @@ class AppContext:
             _cv_app.reset(token)
 
     async def push(self) -> None:
-        """Make this the current context, as `async with` does."""
+        """Make this the current context, as `async with` does.
+
+        Raises what opening it raises; then it is not the current context.
+        """
         if self._tokens is None:
             self._tokens = []
         if self._original is not None and not self._tokens:
@@ -267,7 +270,11 @@ class AppContext:
             self._original = None
         self._tokens.append(_cv_app.set(self))
         if len(self._tokens) == 1:
-            await self.app.open_context(self)
+            try:
+                await self.app.open_context(self)
+            except BaseException:
+                _reset(self._tokens.pop())
+                raise
 
     async def pop(self, exc: BaseException | EllipsisType | None = ...) -> None:
         """Leave this context; the last `pop` runs the teardown functions with `exc`.
