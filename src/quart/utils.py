@@ -62,18 +62,27 @@ class _Workers:
         self._unfinished = 0  # jobs, running or not
 
     def submit(self, job: Callable[[], None]) -> None:
-        """Run a job, which must not raise, as soon as a thread is free."""
-        self._jobs.put(job)
+        """Run a job, which must not raise, as soon as a thread is free.
+
+        Raises RuntimeError where none will be, because the system gives no more threads.
+        """
         with self._lock:
             self._unfinished += 1
-            self._start_if_needed()
+            try:
+                self._start_if_needed()
+            except RuntimeError:
+                if self._threads <= self._waiting:
+                    self._unfinished -= 1
+                    raise
+        self._jobs.put(job)
 
     @contextmanager
     def lent(self) -> Iterator[None]:
         """Let another thread take the place of this one, whose job waits for the loop."""
         with self._lock:
             self._waiting += 1
-            self._start_if_needed()
+            with suppress(RuntimeError):  # the system gives no more; the loop may not need one
+                self._start_if_needed()
         try:
             yield
         finally:
@@ -82,8 +91,8 @@ class _Workers:
 
     def _start_if_needed(self) -> None:
         if self._threads - self._waiting < min(self._unfinished - self._waiting, WORKER_THREADS):
-            self._threads += 1
             threading.Thread(target=self._work, name="quart-worker", daemon=True).start()
+            self._threads += 1
 
     def _work(self) -> None:
         jobs, lock = self._jobs, self._lock
