@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import copy
 import threading
 from collections.abc import Callable
 from typing import Any
@@ -131,6 +132,14 @@ async def test_what_a_context_has(connection: Connection) -> None:
 
     assert [] == [name for name, fine in found.items() if fine is not True]
     assert 13 == len(found)
+
+
+def test_the_stages_of_a_websocket_are_an_ordinary_object(app: Quart) -> None:
+    """Which can be asked for what is not there, and be copied."""
+    stages = WebsocketContext(app, make_websocket(app)).stages
+
+    assert not hasattr(stages, "nothing")
+    assert app.dispatch_websocket == copy.copy(stages).dispatch_request
 
 
 async def test_a_context_without_a_connection(app: Quart) -> None:
