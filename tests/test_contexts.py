@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from asgi import get
+from asgi import get, settle, stream
 from conftest import Connection
 from werkzeug.datastructures import Headers
 
@@ -225,6 +225,43 @@ async def test_with_on_an_event_loop_names_the_way(app: Quart) -> None:
     for context in (app.app_context(), app.test_request_context("/")):
         with pytest.raises(RuntimeError, match="use 'async with' instead of 'with'"), context:
             pass
+
+
+async def test_with_in_a_sync_view(app: Quart) -> None:
+    """Async hooks run on the loop that waits for the thread, also when the client has gone."""
+    seen: list[Any] = []
+    entered, gone = asyncio.Event(), threading.Event()
+
+    async def hook(*args: Any, **kwargs: Any) -> None:
+        await asyncio.sleep(0)
+        seen.append(asyncio.get_running_loop())
+
+    @app.get("/")
+    def view() -> str:
+        with app.app_context():
+            g.value = 1
+            return str(quart.copy_current_app_context(lambda: (g.get("value"), len(seen)))())
+
+    @app.get("/gone")
+    def waiting() -> str:
+        with app.app_context():
+            loop.call_soon_threadsafe(entered.set)
+            gone.wait(5)
+        return ""
+
+    loop = asyncio.get_running_loop()
+    app.teardown_appcontext(hook)
+    with quart.appcontext_pushed.connected_to(hook, app):
+        assert "(None, 3)" == (await get(app, "/")).text
+    assert [loop] * 6 == seen
+
+    async with stream(app, "GET", "/gone") as http:
+        http.body()
+        await entered.wait()
+        http.disconnect()
+        await settle()
+        gone.set()
+    assert [loop] * 8 == seen
 
 
 async def test_the_error_of_a_block_reaches_teardown(app: Quart) -> None:

@@ -288,16 +288,19 @@ def run_sync(func: Callable[P, Any]) -> Callable[P, Coroutine[None, None, Any]]:
     return wrapper
 
 
-def wait_in_thread(coroutine: Coroutine[Any, Any, T]) -> Coroutine[Any, Any, T] | T:
+def wait_in_thread(
+    coroutine: Coroutine[Any, Any, T], outlasting: bool = False
+) -> Coroutine[Any, Any, T] | T:
     """The result of a coroutine where a worker thread asks, which waits while the loop runs it.
 
-    Everywhere else it is the coroutine itself.
+    It is cancelled with the thread's caller, unless it is `outlasting`. Everywhere else it is the
+    coroutine itself.
     """
     loop = _here.loop
     if loop is None or asyncio._get_running_loop() is not None:
         return coroutine
     with _workers.lent():
-        if _here.call is not None:
+        if _here.call is not None and not outlasting:
             return _here.call.wait_for(coroutine)
         return asyncio.run_coroutine_threadsafe(coroutine, loop).result()
 
