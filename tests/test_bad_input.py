@@ -13,6 +13,7 @@ import flask
 import pytest
 from asgi import Response, get, post
 from asgi import request as ask
+from conftest import Connection
 from hypothesis import example, given
 from hypothesis import strategies as st
 from test_advisories import assert_linear
@@ -21,6 +22,7 @@ from test_request_body import FORM, MULTIPART, make_app, send
 from werkzeug.datastructures import Headers, ImmutableMultiDict
 from werkzeug.sansio.http import parse_cookie
 
+import quart
 from quart import Quart, Request, request, send_file
 from quart.wrappers.base import ScopeHeaders
 
@@ -415,14 +417,53 @@ async def test_an_address_is_not_forged(client: tuple[str, int] | None) -> None:
 def test_a_header_is_found_as_in_all_of_them(
     headers: list[tuple[str, str]], client: tuple[str, int] | None, name: str
 ) -> None:
-    """Before the headers are decoded and after; the client's address is never what it says."""
+    """Before the headers are decoded and after; the client's address is never what it says.
+
+    The lines of a list are found joined.
+    """
     raw = [(key.encode("latin-1"), value.encode()) for key, value in headers]
     scope = {"headers": raw, "client": client}
-    found, decoded = ScopeHeaders.of(scope), Headers([*ScopeHeaders.of(scope)])
+    after = ScopeHeaders.of(scope)
+    every = Headers([*after])
+    if name == "accept" and name in every:
+        joined = ", ".join(every.getlist(name))
+    else:
+        joined = every.get(name)
 
-    assert ["1.2.3.4" if client else "<local>"] == found.getlist("Remote-Addr")
-    found = ScopeHeaders.of(scope)
-    for key in (name, name.title()):
-        assert decoded.getlist(key) == found.getlist(key)
-        assert decoded.get(key) == found.get(key)
-        assert (key in decoded) == (key in found)
+    for found in (ScopeHeaders.of(scope), after, after.copy()):
+        assert ["1.2.3.4" if client else "<local>"] == found.getlist("Remote-Addr")
+        for key in (name, name.title()):
+            assert every.getlist(key) == found.getlist(key)
+            assert joined == found.get(key) == found.get(key, type=str)
+            assert (key in every) == (key in found)
+
+
+# The lines in which a header comes, and the attribute that it is read from.
+TWO_LINES = {
+    "Accept": ("accept_mimetypes", ["text/plain;q=0.5", "text/html"]),
+    "Accept-Charset": ("accept_charsets", ["utf-8", "latin-1;q=0.1"]),
+    "Accept-Encoding": ("accept_encodings", ["br", "gzip"]),
+    "Accept-Language": ("accept_languages", ["", "de, en;q=0.3"]),
+    "Access-Control-Request-Headers": ("access_control_request_headers", ["x-a", "x-b, x-c"]),
+    "Cache-Control": ("cache_control", ["no-cache", "max-age=0"]),
+    "If-Match": ("if_match", ['"a"', 'W/"b"']),
+    "If-None-Match": ("if_none_match", ['W/"a"', '"b"']),
+    "Pragma": ("pragma", ["no-cache", "x"]),
+    "X-Forwarded-For": ("access_route", ["1.1.1.1", "2.2.2.2, 3.3.3.3"]),
+}
+
+
+@pytest.mark.parametrize("name", TWO_LINES)
+async def test_a_list_may_come_in_several_lines(connection: Connection, name: str) -> None:
+    """It is read as in Flask, where the server has joined them."""
+    attribute, lines = TWO_LINES[name]
+    environ = {f"HTTP_{name.upper().replace('-', '_')}": ",".join(lines)}
+    theirs = getattr(flask.Request(environ), attribute)
+
+    @connection.route("/")
+    async def view() -> str:
+        return repr(getattr(connection.twin("{}", quart), attribute))
+
+    headers = [(name, line) for line in lines]
+
+    assert repr(theirs) == (await connection.get("/", headers=headers)).text

@@ -11,6 +11,7 @@ import inspect
 import io
 import random
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -139,6 +140,10 @@ def read_with_a_limit_of_another_type(side: Side) -> Any:
     return side.view(lambda: side.module.request.get_data(), method="POST", data=b"x")
 
 
+def session_within_a_time_of_another_type(side: Side) -> Any:
+    return side.session_with(object(), BODY_TIMEOUT=timedelta(seconds=1))
+
+
 def lacking_key_in_debug(side: Side) -> Any:
     side.app.debug = True
     return side.view(lambda: side.module.request.args["lacking"])
@@ -265,6 +270,7 @@ def test_the_same_error(sides: list[Side], mistake: Mistake, word: str) -> None:
     [
         (SAME["MAX_COOKIE_SIZE"][0], "MAX_COOKIE_SIZE is of the type str"),
         (SAME["MAX_CONTENT_LENGTH"][0], "MAX_CONTENT_LENGTH is of the type str"),
+        (session_within_a_time_of_another_type, "BODY_TIMEOUT is of the type timedelta"),
         (SAME["SECRET_KEY"][0], "SECRET_KEY is of the type int"),
         (SAME["SESSION_COOKIE_DOMAIN"][0], "SESSION_COOKIE_DOMAIN is of the type int"),
     ],

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import copy
 import threading
 from collections.abc import Callable
 from typing import Any
 
 import pytest
-from asgi import get
+from asgi import get, settle, stream
 from conftest import Connection
 from werkzeug.datastructures import Headers
 
@@ -133,6 +134,14 @@ async def test_what_a_context_has(connection: Connection) -> None:
     assert 13 == len(found)
 
 
+def test_the_stages_of_a_websocket_are_an_ordinary_object(app: Quart) -> None:
+    """Which can be asked for what is not there, and be copied."""
+    stages = WebsocketContext(app, make_websocket(app)).stages
+
+    assert not hasattr(stages, "nothing")
+    assert app.dispatch_websocket == copy.copy(stages).dispatch_request
+
+
 async def test_a_context_without_a_connection(app: Quart) -> None:
     async with app.app_context() as ctx:
         assert (False, False, False) == (ctx.has_request, ctx.has_websocket, ctx.has_session)
@@ -216,6 +225,43 @@ async def test_with_on_an_event_loop_names_the_way(app: Quart) -> None:
     for context in (app.app_context(), app.test_request_context("/")):
         with pytest.raises(RuntimeError, match="use 'async with' instead of 'with'"), context:
             pass
+
+
+async def test_with_in_a_sync_view(app: Quart) -> None:
+    """Async hooks run on the loop that waits for the thread, also when the client has gone."""
+    seen: list[Any] = []
+    entered, gone = asyncio.Event(), threading.Event()
+
+    async def hook(*args: Any, **kwargs: Any) -> None:
+        await asyncio.sleep(0)
+        seen.append(asyncio.get_running_loop())
+
+    @app.get("/")
+    def view() -> str:
+        with app.app_context():
+            g.value = 1
+            return str(quart.copy_current_app_context(lambda: (g.get("value"), len(seen)))())
+
+    @app.get("/gone")
+    def waiting() -> str:
+        with app.app_context():
+            loop.call_soon_threadsafe(entered.set)
+            gone.wait(5)
+        return ""
+
+    loop = asyncio.get_running_loop()
+    app.teardown_appcontext(hook)
+    with quart.appcontext_pushed.connected_to(hook, app):
+        assert "(None, 3)" == (await get(app, "/")).text
+    assert [loop] * 6 == seen
+
+    async with stream(app, "GET", "/gone") as http:
+        http.body()
+        await entered.wait()
+        http.disconnect()
+        await settle()
+        gone.set()
+    assert [loop] * 8 == seen
 
 
 async def test_the_error_of_a_block_reaches_teardown(app: Quart) -> None:
@@ -466,6 +512,42 @@ async def test_a_session_store_that_is_down(
     assert 1 == sum(record.levelname == "ERROR" for record in caplog.records)
     assert "the store is down" in caplog.text
     assert ["ConnectionError"] == ended
+
+
+@pytest.mark.parametrize("make", makers().values(), ids=makers())
+@pytest.mark.parametrize("way", ["async with", "push", "with"])
+def test_a_context_that_fails_to_open(
+    app: Quart, make: Callable[[Quart], AppContext], way: str
+) -> None:
+    """It is not current afterwards, and can be opened when what failed works again."""
+
+    def fail(sender: Quart) -> None:
+        raise ConnectionError("the database is down")
+
+    async def main() -> None:
+        ctx = make(app)
+        async with app.app_context() as outer:
+            with quart.appcontext_pushed.connected_to(fail, app), pytest.raises(ConnectionError):
+                if way == "async with":
+                    async with ctx:
+                        pass
+                else:
+                    await ctx.push()
+            assert outer is _cv_app.get()
+            async with ctx:
+                assert ctx is _cv_app.get()
+            assert outer is _cv_app.get()
+
+    if way == "with":
+        ctx = make(app)
+        with quart.appcontext_pushed.connected_to(fail, app), pytest.raises(ConnectionError):
+            ctx.__enter__()
+        assert not has_app_context()
+        with ctx:
+            assert ctx is _cv_app.get()
+        assert not has_app_context()
+    else:
+        asyncio.run(main())
 
 
 async def test_flask_style_g(app: Quart) -> None:

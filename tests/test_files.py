@@ -855,6 +855,43 @@ async def test_resources_are_for_reading() -> None:
         await app.open_resource()
 
 
+@pytest.mark.parametrize(
+    ("mode", "encoding", "expected"),
+    [
+        ("w", None, "é".encode()),
+        ("xt", "latin-1", b"\xe9"),
+        ("a", "utf-8", b"oldest \xc3\xa9"),
+        ("wb", "utf-8", b"bytes"),
+        ("rb+", None, b"bytest "),
+    ],
+)
+@pytest.mark.parametrize("path", ["/async", "/sync"])
+async def test_files_of_the_instance_are_written(
+    tmp_path: Path, path: str, mode: str, encoding: Any, expected: bytes
+) -> None:
+    """As in Flask, where only `open_resource` is for reading."""
+    app = Quart(__name__, instance_path=str(tmp_path))
+    file_path = tmp_path / "file"
+    if not mode.startswith("x"):
+        file_path.write_bytes(b"oldest ")
+    data: Any = b"bytes" if "b" in mode else "é"
+
+    @app.get("/async")
+    async def awaited() -> str:
+        async with await app.open_instance_resource("file", mode, encoding) as file:
+            await file.write(data)
+        return ""
+
+    @app.get("/sync")
+    def plain() -> str:
+        with app.open_instance_resource("file", mode, encoding) as file:  # type: ignore
+            file.write(data)
+        return ""
+
+    assert 200 == (await get(app, path)).status
+    assert expected == file_path.read_bytes()
+
+
 ZEROCOPY = ["http.response.zerocopysend"]
 
 

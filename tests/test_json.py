@@ -412,6 +412,16 @@ async def test_a_provider_of_ones_own_makes_responses() -> None:
         assert b'{"A":"B"}\n' == await jsonify({"a": "b"}).get_data(as_text=False)
 
 
+async def test_a_function_in_the_place_of_dumps_makes_responses() -> None:
+    """On the provider of one application, as in Flask."""
+    app, other = Quart(__name__), Quart(__name__)
+    app.json.dumps = lambda obj, **kwargs: repr(obj)  # type: ignore[method-assign]
+    for each in (app, other):
+        each.add_url_rule("/", "index", lambda: {"a": "b"})
+
+    assert ["{'a': 'b'}\n", '{"a":"b"}\n'] == [(await get(each)).text for each in (app, other)]
+
+
 async def test_responses_are_readable_in_debug_mode() -> None:
     app = Quart(__name__)
     app.debug = True

@@ -1,6 +1,9 @@
 """The application's logger follows Flask's rules."""
 
+import io
 import logging
+import logging.config
+import sys
 from collections.abc import Iterator
 from queue import SimpleQueue
 from typing import Any
@@ -114,6 +117,26 @@ def test_records_go_to_standard_error_at_once(
 
     assert first.endswith("] ERROR in test_logging: first\n")
     assert capsys.readouterr().err.endswith("] WARNING in test_logging: second\n")
+
+
+def test_a_configuration_written_for_flask(
+    app: Quart, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its stream is standard error, whatever that is at the time."""
+    configured = {
+        "class": "logging.StreamHandler",
+        "stream": "ext://quart.logging.wsgi_errors_stream",
+    }
+    # One handler of it: `dictConfig` would close all that there are.
+    configurator = logging.config.DictConfigurator({"wsgi": configured})
+    app.logger.handlers = [configurator.configure_handler(configurator.config["wsgi"])]
+    app.logger.error("first")
+    first = capsys.readouterr().err
+    other = io.StringIO()
+    monkeypatch.setattr(sys, "stderr", other)
+    app.logger.error("second")
+
+    assert ("first\n", "second\n", "") == (first, other.getvalue(), capsys.readouterr().err)
 
 
 def test_the_default_handler_can_be_removed(app: Quart, capsys: pytest.CaptureFixture[str]) -> None:

@@ -27,6 +27,9 @@ SHOWN_BY = {
     "`MAX_FORM_MEMORY_SIZE` ignored urlencoded forms": [
         "test_forms.py::test_max_form_memory_size_of_a_urlencoded_body",
     ],
+    "of a list in several lines, such as `Accept` or `X-Forwarded-For`": [
+        "test_bad_input.py::test_a_list_may_come_in_several_lines",
+    ],
     "`request.authorization` raised for Basic credentials outside ASCII": [
         "test_bad_input.py::test_headers_that_are_read",
     ],

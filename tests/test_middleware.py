@@ -111,6 +111,9 @@ async def test_exactly_so_many_from_the_right(
         ({"X-Forwarded-Port": "x"}, "localhost:x", ["localhost", 80]),
         ({"X-Forwarded-Port": "82", "Host": None}, "127.0.0.1:82", ["127.0.0.1", 82]),
         ({"X-Forwarded-Host": "a, e.org"}, "e.org", ["e.org", 80]),
+        # More digits than Python reads.
+        ({"X-Forwarded-Host": "e.org:" + "1" * 5000}, "e.org:" + "1" * 5000, ["e.org", 80]),
+        ({"X-Forwarded-Port": "1" * 5000}, "localhost:" + "1" * 5000, ["localhost", 80]),
     ],
 )
 async def test_hosts_and_ports(headers: Any, host: str, server: list[Any]) -> None:

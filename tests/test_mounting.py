@@ -696,6 +696,12 @@ async def test_wsgi_limits() -> None:
     assert [] == calls
     assert 200 == (await post(limited, "/w", body=b"x" * 10)).status
 
+    # What is announced and is no length, or has more digits than Python reads: bytes are counted.
+    for length in ("abc", "-1", "1" * 5000, "\xb2"):
+        headers = {"Content-Length": length}
+        assert 200 == (await post(limited, "/w", body=b"x" * 10, headers=headers)).status
+        assert 413 == (await post(limited, "/w", body=b"x" * 11, headers=headers)).status
+
     unlimited = WSGIBridge(app, {"MAX_CONTENT_LENGTH": None, "BODY_TIMEOUT": None})
     assert 200 == (await post(unlimited, "/", body=b"x" * 100)).status
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from typing import Any
 from urllib.parse import quote
 
@@ -11,7 +12,7 @@ from asgi import Response, request
 from hypothesis import HealthCheck, assume, event, given, settings
 from hypothesis import strategies as st
 from werkzeug.exceptions import HTTPException
-from werkzeug.routing import BaseConverter, MapAdapter, RequestRedirect, Rule
+from werkzeug.routing import BaseConverter, Map, MapAdapter, RequestRedirect, Rule, RuleFactory
 
 from quart import Quart
 from quart import request as current_request
@@ -426,6 +427,54 @@ def test_a_rule_added_late_is_found() -> None:
     found = url_map.find("/late", "GET", False)
     assert found is not None
     assert "late" == found[0].endpoint
+
+
+def test_a_rule_added_while_others_are_matched_is_found() -> None:
+    """A view in a thread adds rules: a request may come before that is done, or the rule come
+    while a request reads the map."""
+    coming = QuartRule("/coming", endpoint="coming", methods=["GET"])
+
+    class Slow(RuleFactory):
+        def get_rules(self, map: Map) -> Iterator[Rule]:
+            assert isinstance(map, QuartMap)
+            assert map.find("/late", "GET", False) is None  # a request comes
+            yield QuartRule("/late", endpoint="late", methods=["GET"])
+            raise LookupError("the next rule is wrong")
+
+    class Busy(ShortWay):
+        def iter_rules(self, endpoint: Any = None) -> Iterator[Rule]:
+            rules = list(super().iter_rules(endpoint))
+            if coming.map is None:
+                self.add(coming)
+            return iter(rules)
+
+    url_map = Busy([QuartRule("/a", endpoint="a", methods=["GET"])])
+    with pytest.raises(LookupError):
+        url_map.add(Slow())
+
+    for path in ("/late", "/coming"):
+        found = url_map.find(path, "GET", False)
+        assert found is not None
+        assert path == found[0].rule
+
+
+@pytest.mark.parametrize("name", ["bind", "bind_to_request"])
+async def test_a_map_that_binds_in_its_own_way_is_asked(name: str) -> None:
+    """Whether it has a rule for the path or none."""
+    asked: list[str] = []
+
+    def bind(self: Any, *args: Any, **kwargs: Any) -> Any:
+        asked.append(name)
+        return getattr(QuartMap, name)(self, *args, **kwargs)
+
+    class App(Quart):
+        url_map_class = type("OwnMap", (QuartMap,), {name: bind})
+
+    app = App("tests", root_path="tests")
+    app.add_url_rule("/<name>", "view", lambda name: name)
+
+    assert [200, 404] == [(await request(app, "GET", path)).status for path in ("/a", "/a/b")]
+    assert [name, name] == asked
 
 
 def test_the_short_way_can_be_turned_off() -> None:

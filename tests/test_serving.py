@@ -20,8 +20,10 @@ from typing import Any
 import pytest
 import websockets
 from asgi import LifespanFailed, connect, get, lifespan, stream
+from conftest import Connection
 from servers.processes import Process, free_port, make_certificate, running
 
+import quart
 from quart import (
     Blueprint,
     Quart,
@@ -34,6 +36,8 @@ from quart import (
     signals,
     websocket,
 )
+from quart.ctx import AppContext
+from quart.globals import app_ctx
 
 TIMEOUT = 10  # seconds, for what takes less than one
 
@@ -491,6 +495,48 @@ async def test_a_task_builds_urls_and_renders_as_its_blueprint_does(app: Quart) 
 
         assert "of the blueprint, /inner/, http://localhost/inner/" == answer.text
         assert answer.text == await tasks[0]
+
+
+async def test_a_task_takes_its_context_along(connection: Connection) -> None:
+    """Into functions that copy the context, and into contexts that are copies of it."""
+    app = connection.app
+    app.secret_key = "secret"
+    tasks: list[asyncio.Task[Any]] = []
+    copies = [quart.copy_current_app_context, connection.twin("copy_current_{}_context", quart)]
+
+    def seen() -> str:
+        return f"{connection.twin('{}', quart).path} {session['user']} {g.get('value')}"
+
+    async def work() -> list[str]:
+        g.value = 1
+        found = []
+        for copy in copies:
+
+            @copy
+            async def later() -> str:
+                return seen()
+
+            found.append(await later())
+            found.append(await asyncio.to_thread(copy(seen)))
+        async with app_ctx.copy():
+            found.append(seen())
+        async with asyncio.TaskGroup() as group:
+
+            async def elsewhere(ctx: AppContext) -> None:
+                async with app.app_context(), ctx:
+                    found.append(seen())
+
+            group.create_task(elsewhere(app_ctx.copy()))
+        return found
+
+    @connection.route("/path")
+    async def view() -> None:
+        session["user"] = "me"
+        tasks.append(app.add_background_task(work))
+
+    await connection.get("/path", leaves_tasks=True)
+
+    assert [*["/path me None"] * 4, "/path me 1", "/path me None"] == await tasks[0]
 
 
 async def test_a_task_outside_a_request_has_none(app: Quart) -> None:

@@ -239,16 +239,23 @@ async def test_the_websocket_is_a_global(app: Quart) -> None:
 
 
 async def test_context_processors(app: Quart) -> None:
-    """Sync and async; the app's first, then the blueprints' from the outside in."""
+    """Sync, async and sync that return an awaitable; the app's first, in their order, then the
+    blueprints' from the outside in."""
 
     @app.context_processor
     async def of_app() -> dict[str, str]:
         return {"a": "app", "b": "app", "c": "app"}
 
-    source = "{{ a }} {{ b }} {{ c }}"
+    async def later() -> dict[str, str]:
+        return {"d": "awaited", "e": "awaited"}
 
-    assert "app app app" == await render(app, source)
-    assert "app outer inner" == await render(app, source, "/inner")
+    app.context_processor(lambda: later())
+    app.context_processor(lambda: {"e": "last"})
+
+    source = "{{ a }} {{ b }} {{ c }} {{ d }} {{ e }}"
+
+    assert "app app app awaited last" == await render(app, source)
+    assert "app outer inner awaited last" == await render(app, source, "/inner")
 
 
 async def test_the_values_of_a_template_come_first(app: Quart) -> None:

@@ -229,6 +229,60 @@ async def test_many_calls_at_once_have_threads_of_their_own() -> None:
     await asyncio.gather(*[run_sync(barrier.wait)(5) for _ in range(20)])
 
 
+def _give_threads(monkeypatch: pytest.MonkeyPatch, most: int) -> None:
+    """Let the system give so many more worker threads, as a limit of a container does."""
+    start = threading.Thread.start
+
+    def limited(thread: threading.Thread) -> None:
+        nonlocal most
+        if thread.name == "quart-worker":
+            if not most:
+                raise RuntimeError("can't start new thread")
+            most -= 1
+        start(thread)
+
+    monkeypatch.setattr(threading.Thread, "start", limited)
+
+
+async def test_the_system_gives_no_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The call raises and does not happen. Later ones do, once there are threads again."""
+    monkeypatch.setattr(utils, "_workers", utils._Workers())
+    called: list[int] = []
+    with monkeypatch.context() as patched:
+        _give_threads(patched, 0)
+        for number in range(utils.WORKER_THREADS + 1):
+            with pytest.raises(RuntimeError, match="can't start new thread"):
+                await run_sync(called.append)(number)
+            with pytest.raises(RuntimeError, match="can't start new thread"):
+                await anext(run_sync_iterable(iter([number])))
+    await asyncio.wait_for(run_sync(called.append)(-1), 5)
+
+    assert [-1] == called
+
+
+async def test_the_system_gives_one_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It does all the work; only what would need a second one for its own end raises."""
+    monkeypatch.setattr(utils, "_workers", utils._Workers())
+    _give_threads(monkeypatch, 1)
+
+    async def work(kind: str) -> Any:
+        if kind == "plain":
+            return await run_sync(lambda: 1)()
+        if kind == "waits for the loop":
+            return await run_sync(lambda: double(1))()
+        return await run_sync(lambda: calls_back())()
+
+    @waits_in_threads
+    async def calls_back() -> Any:
+        return await run_sync(lambda: 1)()
+
+    kinds = ["plain", "waits for the loop", "plain"]
+    assert [1, 2, 1] == await asyncio.wait_for(asyncio.gather(*map(work, kinds)), 5)
+    with pytest.raises(RuntimeError, match="can't start new thread"):
+        await asyncio.wait_for(work("waits for a thread"), 5)
+    assert 1 == await asyncio.wait_for(work("plain"), 5)
+
+
 async def test_nothing_of_a_call_lives_on_in_its_thread() -> None:
     class Thing:
         pass

@@ -27,7 +27,7 @@ from .helpers import get_flashed_messages
 from .json.provider import DefaultJSONProvider
 from .logging import create_logger
 from .mounting import Mounts
-from .registration import QuartScaffold, open_for_reading, with_or_without_name
+from .registration import QuartScaffold, open_file, with_or_without_name
 from .routing import QuartMap, QuartRule
 from .serving import Serving
 from .templating import Environment
@@ -251,8 +251,8 @@ class Quart(QuartScaffold, Serving):
         *,
         resource: FilePath | None = None,
     ) -> Coroutine[Any, Any, AiofilesContextManager[Any]]:
-        """Open a file of the instance folder for reading, as `open_resource` does."""
-        return open_for_reading(self.instance_path, path or resource, mode, encoding)
+        """Open a file of the instance folder as `open_resource` does, for writing too."""
+        return open_file(self.instance_path, path or resource, mode, encoding)
 
     @cached_property
     def jinja_env(self) -> Environment:  # type: ignore[override]

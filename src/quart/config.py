@@ -12,7 +12,8 @@ from flask.config import ConfigAttribute
 
 __all__ = ("DEFAULT_CONFIG", "Config", "ConfigAttribute")
 
-#: Each key the framework reads, with its default. Times are seconds or timedeltas, sizes are bytes.
+#: Each key the framework reads, with its default. Sizes are bytes, times are seconds; where the
+#: default is a timedelta they may be one.
 DEFAULT_CONFIG: dict[str, Any] = {
     "ACCESS_LOG": True,
     "ACCESS_LOG_FORMAT": "%(h)s %(r)s %(s)s %(b)s %(D)s",
@@ -60,7 +61,7 @@ DEFAULT_CONFIG: dict[str, Any] = {
 }
 
 
-#: Keys whose values are text; those of the sizes and times above are numbers.
+#: Keys whose values are text; those of the sizes and times above are numbers, or timedeltas.
 _TEXTS = {
     "APPLICATION_ROOT",
     "PREFERRED_URL_SCHEME",
@@ -71,11 +72,13 @@ _TEXTS = {
     "SESSION_COOKIE_PATH",
     "SESSION_COOKIE_SAMESITE",
 }
-_NUMBERS = {
-    key
-    for key, default in DEFAULT_CONFIG.items()
-    if isinstance(default, (int, timedelta)) and not isinstance(default, bool)
-}
+_NUMBERS = {key for key, default in DEFAULT_CONFIG.items() if type(default) is int}
+_TIMEDELTAS = {key for key, default in DEFAULT_CONFIG.items() if isinstance(default, timedelta)}
+_TYPES: list[tuple[set[str], tuple[type, ...]]] = [
+    (_NUMBERS, (int, float)),
+    (_TIMEDELTAS, (int, float, timedelta)),
+    (_TEXTS, (str, bytes, bool)),
+]
 
 
 def settings_of_wrong_types(config: Mapping[str, Any]) -> list[str]:
@@ -85,7 +88,7 @@ def settings_of_wrong_types(config: Mapping[str, Any]) -> list[str]:
     """
     return [
         f"{key} is of the type {type(config[key]).__name__}"
-        for keys, types in ((_NUMBERS, (int, float, timedelta)), (_TEXTS, (str, bytes, bool)))
+        for keys, types in _TYPES
         for key in sorted(keys)
         if config.get(key) is not None and not isinstance(config[key], types)
     ]

@@ -23,6 +23,7 @@ from . import routing
 from .globals import _cv_app, _cv_request, _cv_websocket
 from .kinds import REQUEST, WEBSOCKET, Kind, WebsocketStages
 from .sessions import SecureCookieSessionInterface
+from .utils import wait_in_thread
 
 if TYPE_CHECKING:
     from werkzeug.routing import MapAdapter, Rule
@@ -257,7 +258,10 @@ class AppContext:
             _cv_app.reset(token)
 
     async def push(self) -> None:
-        """Make this the current context, as `async with` does."""
+        """Make this the current context, as `async with` does.
+
+        Raises what opening it raises; then it is not the current context.
+        """
         if self._tokens is None:
             self._tokens = []
         if self._original is not None and not self._tokens:
@@ -267,7 +271,11 @@ class AppContext:
             self._original = None
         self._tokens.append(_cv_app.set(self))
         if len(self._tokens) == 1:
-            await self.app.open_context(self)
+            try:
+                await self.app.open_context(self)
+            except BaseException:
+                _reset(self._tokens.pop())
+                raise
 
     async def pop(self, exc: BaseException | EllipsisType | None = ...) -> None:
         """Leave this context; the last `pop` runs the teardown functions with `exc`.
@@ -388,14 +396,20 @@ def _in_loop() -> bool:
 
 
 def _run_outside_loop(func: Callable[..., Awaitable[T]], *args: Any) -> T:
-    """Run a coroutine function to its end from code without an event loop."""
+    """Run a coroutine function to its end from code without an event loop.
+
+    The loop that waits for this thread runs it, where there is one: what hooks use may belong to
+    that loop.
+    """
     if _in_loop():
         raise RuntimeError("An event loop is running here: use 'async with' instead of 'with'.")
 
     async def main() -> T:
         return await func(*args)
 
-    return asyncio.run(main())
+    work = main()
+    result = wait_in_thread(work, outlasting=True)
+    return asyncio.run(work) if result is work else cast(T, result)
 
 
 def has_app_context() -> bool:

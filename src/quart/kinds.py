@@ -67,4 +67,8 @@ class WebsocketStages:
         self._app = app
 
     def __getattr__(self, name: str) -> Any:
-        return getattr(self._app, _WEBSOCKET_NAMES[name])
+        try:
+            twin = _WEBSOCKET_NAMES[name]
+        except KeyError:
+            raise AttributeError(f"Websockets have nothing in the place of {name!r}.") from None
+        return getattr(self._app, twin)

@@ -10,9 +10,10 @@ import logging
 import sys
 from logging import DEBUG, NOTSET
 from logging.handlers import QueueHandler
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TextIO, cast
 
 from flask.logging import has_level_handler
+from werkzeug.local import LocalProxy
 
 if TYPE_CHECKING:
     from .app import Quart
@@ -24,21 +25,16 @@ __all__ = (
     "create_logger",
     "default_handler",
     "has_level_handler",
+    "wsgi_errors_stream",
 )
 
 
-class _Stderr:
-    """What ``sys.stderr`` is at the time of writing: tests, for one, put another in its place."""
-
-    def write(self, text: str) -> int:
-        return sys.stderr.write(text)
-
-    def flush(self) -> None:
-        sys.stderr.flush()
-
+#: What ``sys.stderr`` is at the time of writing: tests, for one, put another in its place. The name
+#: is Flask's, for configurations that have ``ext://flask.logging.wsgi_errors_stream``.
+wsgi_errors_stream: TextIO = cast(TextIO, LocalProxy(lambda: sys.stderr))
 
 #: Writes to standard error, with the time, the level and the module.
-default_handler = logging.StreamHandler(_Stderr())
+default_handler = logging.StreamHandler(wsgi_errors_stream)
 default_handler.setFormatter(
     logging.Formatter("[%(asctime)s] %(levelname)s in %(module)s: %(message)s")
 )

@@ -73,7 +73,9 @@ class ProxyFix:
             fixed["headers"] = [(b"host", host.encode("latin-1")), *headers]
         server_name, server_port = fixed.get("server") or ("", None)
         port = port or own_port
-        fixed["server"] = (name or server_name, int(port) if port.isdecimal() else server_port)
+        if port.isdecimal() and len(port) <= 5:
+            server_port = int(port)
+        fixed["server"] = (name or server_name, server_port)
 
 
 def _header(scope: Any, wanted: bytes) -> str:

@@ -136,19 +136,19 @@ class QuartScaffold(Scaffold):
         `path` (in Flask `resource`) is relative to `root_path`. Raises ValueError for a mode other
         than "r", "rt" and "rb".
         """
-        return open_for_reading(self.root_path, path or resource, mode, encoding)
+        if mode not in {"r", "rt", "rb"}:
+            raise ValueError(f"Resources can only be opened for reading, not with mode {mode!r}.")
+        return open_file(self.root_path, path or resource, mode, encoding)
 
 
-def open_for_reading(
+def open_file(
     directory: str, path: FilePath | None, mode: str, encoding: str | None
 ) -> Coroutine[Any, Any, AiofilesContextManager[Any]]:
     """A file to be awaited and then entered, or, in a worker thread, a file."""
     if path is None:
         raise TypeError("The path of the resource is missing.")
-    if mode not in {"r", "rt", "rb"}:
-        raise ValueError(f"Resources can only be opened for reading, not with mode {mode!r}.")
     file = file_path_to_path(directory, path)
-    if mode == "rb":
+    if "b" in mode:
         encoding = None
     elif encoding is None:
         encoding = "utf-8"

@@ -141,6 +141,8 @@ class QuartMap(Map):
     find: Callable[[str, str, bool], Found | None]
     #: Whether no rule can have to do with a path, not even after a redirect; asked after `find`.
     lacks: Callable[[str], bool]
+    #: How often rules were added: a view in a thread may do it while others are matched.
+    _additions = 0
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         self.find = self._build_and_find
@@ -148,13 +150,19 @@ class QuartMap(Map):
 
     def add(self, rulefactory: RuleFactory) -> None:
         """Add a rule, or a factory of rules."""
-        self.find = self._build_and_find
-        super().add(rulefactory)
+        try:
+            super().add(rulefactory)
+        finally:
+            self._additions += 1
+            self.find = self._build_and_find
 
     def _build_and_find(self, path: str, method: str, websocket: bool) -> Found | None:
+        additions = self._additions
         finder = _Finder(self)
         self.find, self.lacks = finder.find, finder.lacks
-        return self.find(path, method, websocket)
+        if additions != self._additions:
+            self.find = self._build_and_find
+        return finder.find(path, method, websocket)
 
     def bind_to_request(
         self,
@@ -296,6 +304,8 @@ class _Finder:
         if (
             not url_map.short_way
             or url_map.host_matching
+            or type(url_map).bind is not Map.bind
+            or type(url_map).bind_to_request is not QuartMap.bind_to_request
             or any(rule.subdomain != url_map.default_subdomain for rule in rules)
         ):
             self.root.unsure = True

@@ -14,7 +14,7 @@ import time
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import suppress
 from functools import partial
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Protocol, Self, TypeVar, cast
 from urllib.parse import urlsplit
 
 import click
@@ -116,6 +116,10 @@ class BackgroundContext(AppContext):
         self._session = origin._session
         with suppress(HTTPException):  # a request with a host that is not acceptable
             self._url_adapter = origin.url_adapter
+
+    def detached(self) -> Self:
+        """A context for the same connection and session, with a `g` of its own."""
+        return type(self)(self.app, self)
 
     @property
     def has_request(self) -> bool:

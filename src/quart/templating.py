@@ -6,6 +6,7 @@ What is imported "as" itself could be imported from here before.
 from __future__ import annotations
 
 import asyncio
+import inspect
 import sys
 from collections import ChainMap
 from collections.abc import (
@@ -149,7 +150,7 @@ async def update_template_context(
         else:
             sync, values = 1, [await functions[0]()]
         for value in values:
-            context.update(value)
+            context.update(await value if inspect.isawaitable(value) else value)
         del functions[:sync]
     context.update(own)
 

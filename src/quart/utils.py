@@ -62,18 +62,27 @@ class _Workers:
         self._unfinished = 0  # jobs, running or not
 
     def submit(self, job: Callable[[], None]) -> None:
-        """Run a job, which must not raise, as soon as a thread is free."""
-        self._jobs.put(job)
+        """Run a job, which must not raise, as soon as a thread is free.
+
+        Raises RuntimeError where none will be, because the system gives no more threads.
+        """
         with self._lock:
             self._unfinished += 1
-            self._start_if_needed()
+            try:
+                self._start_if_needed()
+            except RuntimeError:
+                if self._threads <= self._waiting:
+                    self._unfinished -= 1
+                    raise
+        self._jobs.put(job)
 
     @contextmanager
     def lent(self) -> Iterator[None]:
         """Let another thread take the place of this one, whose job waits for the loop."""
         with self._lock:
             self._waiting += 1
-            self._start_if_needed()
+            with suppress(RuntimeError):  # the system gives no more; the loop may not need one
+                self._start_if_needed()
         try:
             yield
         finally:
@@ -82,8 +91,8 @@ class _Workers:
 
     def _start_if_needed(self) -> None:
         if self._threads - self._waiting < min(self._unfinished - self._waiting, WORKER_THREADS):
-            self._threads += 1
             threading.Thread(target=self._work, name="quart-worker", daemon=True).start()
+            self._threads += 1
 
     def _work(self) -> None:
         jobs, lock = self._jobs, self._lock
@@ -279,16 +288,19 @@ def run_sync(func: Callable[P, Any]) -> Callable[P, Coroutine[None, None, Any]]:
     return wrapper
 
 
-def wait_in_thread(coroutine: Coroutine[Any, Any, T]) -> Coroutine[Any, Any, T] | T:
+def wait_in_thread(
+    coroutine: Coroutine[Any, Any, T], outlasting: bool = False
+) -> Coroutine[Any, Any, T] | T:
     """The result of a coroutine where a worker thread asks, which waits while the loop runs it.
 
-    Everywhere else it is the coroutine itself.
+    It is cancelled with the thread's caller, unless it is `outlasting`. Everywhere else it is the
+    coroutine itself.
     """
     loop = _here.loop
     if loop is None or asyncio._get_running_loop() is not None:
         return coroutine
     with _workers.lent():
-        if _here.call is not None:
+        if _here.call is not None and not outlasting:
             return _here.call.wait_for(coroutine)
         return asyncio.run_coroutine_threadsafe(coroutine, loop).result()
 

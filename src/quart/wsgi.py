@@ -17,6 +17,7 @@ from typing import IO, Any
 from werkzeug.datastructures import Headers
 from werkzeug.exceptions import HTTPException, RequestEntityTooLarge, RequestTimeout
 from werkzeug.http import is_hop_by_hop_header
+from werkzeug.sansio.utils import get_content_length
 
 from .asgi import Message, Receive, Send, split_root_path
 from .config import DEFAULT_CONFIG
@@ -71,9 +72,10 @@ class WSGIBridge:
     async def _receive_body(self, scope: Any, receive: Receive, body: IO[bytes]) -> int:
         limit = self.limits["MAX_CONTENT_LENGTH"]
         size, more = 0, True
-        for name, value in scope["headers"]:
-            if name == b"content-length" and limit is not None and int(value) > limit:
-                raise RequestEntityTooLarge()
+        length = dict(scope["headers"]).get(b"content-length", b"0").decode("latin-1")
+        # A length that is no number announces nothing: the bytes are counted in any case.
+        if limit is not None and (get_content_length(length) or 0) > limit:
+            raise RequestEntityTooLarge()
         while more:
             message = await self._receive_one(receive)
             chunk = message.get("body", b"")

@@ -86,6 +86,7 @@ class DefaultJSONProvider(FlaskDefaultJSONProvider):
             or kwargs
             or not (compact or (compact is None and not app.config["DEBUG"]))
             or (cls is not DefaultJSONProvider and cls.dumps is not DefaultJSONProvider.dumps)
+            or not self._as_written
             or _make_encoder is None
         ):
             return super().response(*args, **kwargs)
@@ -102,3 +103,10 @@ class DefaultJSONProvider(FlaskDefaultJSONProvider):
 
     _encoder: Any = None
     _encoder_options: tuple[Any, ...] | None = None
+    #: Whether `dumps` was not replaced on this very instance.
+    _as_written = True
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name == "dumps":
+            self._as_written = False
+        super().__setattr__(name, value)

@@ -76,7 +76,9 @@ class ScopeHeaders(Headers):
     """The headers of a scope, decoded when they are first asked for.
 
     `Remote-Addr` is the client's address as the server knows it, whatever the client sent, and
-    "<local>" where it does not know.
+    "<local>" where it does not know. For a header that is a list, such as `Accept`, `get` and
+    `headers[name]` give all its lines, joined by commas (RFC 9110, section 5.3); `getlist` and
+    iteration give each. For any other they give the first.
     """
 
     # PERF: eight headers take 5 us to decode, and most views read one or none.
@@ -106,7 +108,7 @@ class ScopeHeaders(Headers):
     if not TYPE_CHECKING:
 
         def get(self, key: str, default: Any = None, type: Any = None) -> Any:
-            """The first value of a header, converted by `type`; the default if there is none."""
+            """The value of a header, converted by `type`; the default if there is none."""
             if type is not None or not self._undecoded:
                 return super().get(key, default, type)
             value = self._find(key)  # PERF: what is not there need not be an exception first
@@ -122,15 +124,24 @@ class ScopeHeaders(Headers):
             return super().getlist(key, type)
 
     def _get_key(self, key: str) -> str:
-        value = self._find(key) if self._undecoded else super()._get_key(key)
+        value: str | None
+        if self._undecoded:
+            value = self._find(key)
+        elif _raw_name(key) in _LISTS:
+            lines = self.getlist(key)
+            value = ", ".join(lines) if lines else None
+        else:
+            value = super()._get_key(key)
         if value is None:
             raise BadRequestKeyError(key)
         return value
 
     def _find(self, key: str) -> str | None:
         wanted = _raw_name(key)
-        if wanted == b"remote-addr":
-            return _client_address(self.scope)
+        if wanted in _NOT_FOUND_IN_ONE_LINE:
+            if wanted == b"remote-addr":
+                return _client_address(self.scope)
+            return _all_lines(self.scope, wanted)
         for name, value in self.scope.get("headers", ()):
             if name == wanted:
                 text: str = value.decode("latin-1")
@@ -185,6 +196,43 @@ def read_date(value: str | None) -> datetime | None:
         return parse_date(value)
     except OverflowError:  # which Werkzeug 3.1 does not expect
         return None
+
+
+#: Headers that are lists: several lines of one mean what one line of all of them does.
+_LISTS = frozenset(
+    {
+        b"accept",
+        b"accept-charset",
+        b"accept-encoding",
+        b"accept-language",
+        b"access-control-request-headers",
+        b"cache-control",
+        b"connection",
+        b"content-encoding",
+        b"content-language",
+        b"forwarded",
+        b"if-match",
+        b"if-none-match",
+        b"pragma",
+        b"sec-websocket-extensions",
+        b"sec-websocket-protocol",
+        b"te",
+        b"upgrade",
+        b"via",
+        b"x-forwarded-for",
+        b"x-forwarded-host",
+        b"x-forwarded-port",
+        b"x-forwarded-prefix",
+        b"x-forwarded-proto",
+    }
+)
+# PERF: all other headers are told from these by one question.
+_NOT_FOUND_IN_ONE_LINE = _LISTS | {b"remote-addr"}
+
+
+def _all_lines(scope: Any, wanted: bytes) -> str | None:
+    lines = [value for name, value in scope.get("headers", ()) if name == wanted]
+    return b", ".join(lines).decode("latin-1") if lines else None
 
 
 def _client_address(scope: Any) -> str:
