@@ -920,6 +920,22 @@ async def test_zerocopysend(root: Path, kind: str) -> None:
         assert (len(response.messages), message["file"].closed) == (2, True)
 
 
+async def test_a_file_that_is_deleted_when_it_was_sent(root: Path) -> None:
+    """A server might open it later: it is not given the path."""
+    path = root / "deleted.txt"
+    path.write_bytes(CONTENT)
+    app = make_app(root)
+
+    @app.get("/deleted")
+    async def deleted() -> Any:
+        response = await send_file(path)
+        response.call_on_close(path.unlink)
+        return response
+
+    assert CONTENT == (await get(app, "/deleted", extensions=["http.response.pathsend"])).body
+    assert not path.exists()
+
+
 async def test_pathsend_comes_before_zerocopysend(root: Path) -> None:
     """A server that offers both gets the path of a whole file, and the descriptor for a part."""
     app = make_app(root, "file.txt")

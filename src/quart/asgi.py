@@ -13,7 +13,7 @@ from collections.abc import Awaitable, Callable, Generator, Iterable
 from contextlib import suppress
 from functools import partial
 from time import monotonic
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, NoReturn, TypeVar
 
 from werkzeug.datastructures import Headers
 from werkzeug.exceptions import BadRequest, NotFound
@@ -144,10 +144,7 @@ class _ASGIConnection(Generic[T_connection]):
                     raise message["error"]
                 return message
             if self.disconnected is not None:
-                if self._cancelled:
-                    # The cancellation is delivered here, to a task that the handler waits for too.
-                    await asyncio.sleep(0)
-                raise self.disconnected
+                await self._raise_disconnected()
             if not self._receiving:
                 message = await self._receive_one()
                 if self.disconnected is None:
@@ -158,6 +155,13 @@ class _ASGIConnection(Generic[T_connection]):
                     self._waiters = []
                 self._waiters.append(waiter)
                 await waiter
+
+    async def _raise_disconnected(self) -> NoReturn:
+        if self._cancelled:
+            # The cancellation is delivered here, to a task that the handler waits for too.
+            await asyncio.sleep(0)
+        assert self.disconnected is not None
+        raise self.disconnected
 
     async def _receive_one(self) -> Message:
         self._receiving = True
@@ -302,7 +306,7 @@ class _ASGIConnection(Generic[T_connection]):
 
     async def _send_message(self, message: Message) -> None:
         if self.disconnected is not None:  # before ASGI 2.4 servers say nothing
-            raise self.disconnected
+            await self._raise_disconnected()
         await _send(self._send, message)
 
     def _context_of(self, response: Response) -> AppContext:
@@ -565,7 +569,7 @@ class ASGIHTTPConnection(_ASGIConnection[Request]):
 
     async def _send_pieces(self, start: Message, response: Response, late: bool = False) -> None:
         body = response.response
-        if isinstance(body, SizedBody) and await self._send_by_server(start, body):
+        if isinstance(body, SizedBody) and await self._send_by_server(start, response, body):
             return
         started, untimed = False, _TURNS
         send, turn = self._send, monotonic()
@@ -613,11 +617,12 @@ class ASGIHTTPConnection(_ASGIConnection[Request]):
             await self._send_message(start)
         await self._send_message({"type": "http.response.body", "body": b""})
 
-    async def _send_by_server(self, start: Message, body: SizedBody) -> bool:
+    async def _send_by_server(self, start: Message, response: Response, body: SizedBody) -> bool:
         """Let a server that can do it send a file by itself; False where it is ours to send."""
         if (
             isinstance(body, FileBody)
             and self._offers("http.response.pathsend")
+            and not response._on_close  # which may delete it; Granian opens it later still
             and await body.is_whole()
         ):
             await self._send_message(start)
@@ -839,7 +844,7 @@ class ASGIWebsocketConnection(_ASGIConnection[Websocket]):
     async def send_data(self, send: Send, data: str | bytes) -> None:
         """Send one message, and tell the receivers of `websocket_sent`."""
         if self.disconnected is not None:
-            raise self.disconnected
+            await self._raise_disconnected()
         message: Message
         if isinstance(data, str):
             message = {"type": "websocket.send", "text": data}
@@ -860,7 +865,7 @@ class ASGIWebsocketConnection(_ASGIConnection[Websocket]):
     async def accept_connection(self, send: Send, headers: Any, subprotocol: str | None) -> None:
         """Accept the handshake, with what the server can take of the headers."""
         if self.disconnected is not None:
-            raise self.disconnected
+            await self._raise_disconnected()
         if subprotocol is not None:
             check_header_value("Sec-WebSocket-Protocol", subprotocol)
         message: Message = {"type": "websocket.accept", "subprotocol": subprotocol}
