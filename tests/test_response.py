@@ -175,6 +175,7 @@ def test_header_items() -> None:
         (" X-A", "a"),
         ("X-A ", "a"),
         ("X-A: b\r\nX-C", "a"),
+        (b"X-A", "a"),
     ],
 )
 def test_header_items_refuses_what_breaks_the_protocol(name: str, value: str) -> None:

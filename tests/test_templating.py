@@ -372,9 +372,11 @@ async def test_signals(app: Quart) -> None:
     @template_rendered.connect_via(app)
     def after(sender: Any, template: Any, context: Any, **kwargs: Any) -> None:
         seen.append(("after", sender, template.name, context["value"]))
+        assert {"g", "request", "session"} <= context.keys()
 
-    async with app.test_request_context("/"):
+    async with app.test_request_context("/") as ctx:
         assert "templates: changed" == await render_template("app.html", value="given")
+        assert not ctx.session.accessed
 
     assert [
         ("before", app, "app.html", "given"),

@@ -27,7 +27,7 @@ from jinja2.runtime import Context, new_context
 
 from .ctx import has_app_context as has_app_context
 from .ctx import has_request_context as has_request_context
-from .globals import _cv_app, current_app
+from .globals import _cv_app, current_app, session
 from .globals import app_ctx as app_ctx
 from .globals import request_ctx as request_ctx
 from .helpers import get_template_attribute, stream_with_context
@@ -120,8 +120,8 @@ async def update_template_context(
 ) -> None:
     """Add what every template sees to a template's own values, which come first.
 
-    That is ``g``, ``request`` or ``websocket``, and what the context processors give: the app's,
-    then those of the blueprints from the outermost in.
+    That is ``g``, ``request`` or ``websocket``, ``session``, and what the context processors give:
+    the app's, then those of the blueprints from the outermost in.
     """
     own = context.copy()
     names: tuple[str | None, ...] = (None,)
@@ -132,6 +132,8 @@ async def update_template_context(
             context["request"] = ctx.request
         elif ctx.has_websocket:
             context["websocket"] = ctx.websocket
+        if ctx.has_session:
+            context["session"] = session  # the proxy: none is opened for a template without one
     processors = app.template_context_processors
     # What Flask's own processor gives is there already.
     functions: list[Callable[[], Any]] = [

@@ -559,7 +559,8 @@ class Response(SansIOResponse):
             return
         if complete_length is None:
             complete_length = await body.make_conditional(0, None)
-        assert complete_length is not None
+        if not complete_length:
+            return  # nothing has no ranges; all of it is what Flask sends
         ranges = _satisfiable_ranges(asked[1], complete_length)
         if ranges is None:
             return
@@ -623,7 +624,7 @@ def encode_header_items(headers: Headers) -> list[tuple[bytes, bytes]]:
 
 
 def _header_name(name: str) -> bytes:
-    if _TOKEN.fullmatch(name) is None:
+    if not isinstance(name, str) or _TOKEN.fullmatch(name) is None:
         raise ValueError(f"{name!r} is no valid name for a header.")
     return name.lower().encode()
 
