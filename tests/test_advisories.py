@@ -649,7 +649,7 @@ async def test_a_log_line_is_one_line(caplog: pytest.LogCaptureFixture) -> None:
 
     await get(app, "/a%0AERROR%20forged%1b%5b31m%e2%80%a8")
 
-    assert ["Exception on request /a\\nERROR forged\\x1b[31m\\u2028 [GET]"] == [
+    assert ["Exception on request GET /a\\nERROR forged\\x1b[31m\\u2028"] == [
         record.getMessage() for record in caplog.records if record.name == app.name
     ]
 

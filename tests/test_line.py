@@ -518,7 +518,7 @@ async def test_debug_shows_the_traceback_and_logs_it(caplog: pytest.LogCaptureFi
     assert 500 == response.status
     assert "&lt;script&gt;" in response.text
     assert "<script>" not in response.text
-    assert "Exception on request / [GET]" in caplog.text
+    assert "Exception on request GET /" in caplog.text
 
 
 async def test_production_shows_nothing_of_an_error() -> None:

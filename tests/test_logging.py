@@ -156,7 +156,7 @@ async def test_an_unhandled_error_is_logged_with_its_traceback(
 
     assert 500 == (await get(app, "/path")).status
     logged = capsys.readouterr().err
-    assert "Exception on request /path [GET]" in logged
+    assert "Exception on request GET /path" in logged
     assert "KeyError: 'the reason'" in logged
 
 

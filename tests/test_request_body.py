@@ -1,6 +1,7 @@
 """Request bodies: pulled by their reader, counted as they come, timed while they do not."""
 
 import asyncio
+import io
 import json
 import threading
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -10,7 +11,7 @@ from typing import Any
 import pytest
 from asgi import Response, post, request, stream
 from flask.json.provider import DefaultJSONProvider as FlaskJSONProvider
-from werkzeug.datastructures import Headers
+from werkzeug.datastructures import FileStorage, Headers
 from werkzeug.exceptions import RequestEntityTooLarge, RequestTimeout
 
 from quart import Quart
@@ -742,13 +743,83 @@ async def test_a_pushed_body_drops_what_is_too_much() -> None:
         await anext(body)
 
 
+async def test_a_body_is_read_after_the_answer() -> None:
+    """By a background task, where the server still gives it."""
+    app = Quart(__name__)
+
+    @app.post("/")
+    async def view() -> str:
+        tasks.append(app.add_background_task(read))
+        return "answered"
+
+    async def read() -> list[Any]:
+        await answered.wait()
+        return [await current.get_json(), await current.get_json()]
+
+    tasks: list[asyncio.Task[Any]] = []
+    answered = asyncio.Event()
+
+    headers = {"content-type": "application/json"}
+    async with stream(app, "POST", headers=headers, leaves_tasks=True) as http:
+        http.body(b'{"a":', more=True)
+        http.body(b" 1}")
+        await http.start()
+    answered.set()
+
+    assert [{"a": 1}] * 2 == await tasks[0]
+
+
+async def test_a_body_is_read_in_a_kept_context() -> None:
+    app = Quart(__name__)
+    app.post("/")(lambda: "answered")
+
+    async with app.test_client() as client:
+        await client.post("/", form={"a": "b"})
+        assert {"a": "b"} == dict(await current.form)
+
+
+async def test_json_outside_of_a_context() -> None:
+    context = Quart(__name__).test_request_context("/", method="POST", json={"a": 1})
+
+    assert {"a": 1} == await context.request.get_json()
+
+
+@pytest.mark.parametrize("sync", [True, False])
+async def test_the_data_of_a_form(sync: bool) -> None:
+    """A multipart form leaves nothing; to code written for Flask, a urlencoded one neither."""
+    app = Quart(__name__)
+
+    if sync:
+
+        @app.post("/")
+        def view() -> Any:
+            return {"data": current.data.decode(), "form": current.form}  # type: ignore[attr-defined]
+    else:
+
+        @app.post("/")
+        async def async_view() -> Any:
+            return {"data": (await current.data).decode(), "form": await current.form}
+
+    client = app.test_client()
+    sent = {
+        "urlencoded": {"form": {"a": "b"}},
+        "multipart": {"form": {"a": "b"}, "files": {"c": FileStorage(io.BytesIO(b"d"))}},
+        "text": {"data": "text"},
+    }
+    answers = {name: (await client.post("/", **words)).json for name, words in sent.items()}
+
+    assert {"data": "" if sync else "a=b", "form": {"a": "b"}} == await answers["urlencoded"]
+    assert {"data": "", "form": {"a": "b"}} == await answers["multipart"]
+    assert {"data": "text", "form": {}} == await answers["text"]
+
+
 async def test_an_error_of_the_source_reaches_the_reader() -> None:
     """What the source raises, at once or after waiting, the reader gets."""
 
-    async def fails() -> None:
+    async def fails(body: Body) -> None:
         raise ClientDisconnectedError()
 
-    async def fails_later() -> None:
+    async def fails_later(body: Body) -> None:
         await asyncio.sleep(0)
         raise ClientDisconnectedError()
 
@@ -763,7 +834,7 @@ async def test_an_error_of_the_source_reaches_the_reader() -> None:
 async def test_a_timeout_within_the_source_is_not_the_bodys() -> None:
     """Only the silence of the client becomes RequestTimeout."""
 
-    async def source() -> None:
+    async def source(body: Body) -> None:
         await asyncio.sleep(0)
         raise TimeoutError("mine")
 

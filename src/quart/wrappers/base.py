@@ -17,6 +17,7 @@ from werkzeug.sansio.http import parse_cookie
 from werkzeug.sansio.request import Request as SansIORequest
 from werkzeug.utils import cached_property
 
+from .. import json
 from ..globals import _cv_app
 
 if TYPE_CHECKING:
@@ -25,8 +26,6 @@ if TYPE_CHECKING:
     from werkzeug.datastructures import Authorization
     from werkzeug.exceptions import HTTPException
     from werkzeug.routing import Rule
-
-    from ..json.provider import JSONProvider
 
 
 # It cannot be changed, so all requests without cookies may share it.
@@ -459,6 +458,7 @@ class BaseRequestWebsocket(SansIORequest):
         return self.root_url
 
     @property
-    def json_module(self) -> JSONProvider:
-        """The JSON provider of the current application."""
-        return _cv_app.get().app.json
+    def json_module(self) -> Any:
+        """The JSON provider of the current application; without one, a module like it."""
+        ctx = _cv_app.get(None)
+        return json if ctx is None else ctx.app.json

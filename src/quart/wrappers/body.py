@@ -43,9 +43,9 @@ class Body:
     """The bytes of a request, pulled from the client by whoever reads them.
 
     `await body` gives all of it, and again the next time; `async for chunk in body` gives each
-    chunk once. `source`, where there is one, receives one message and calls `append` or
-    `set_complete`; without it the reader waits until somebody else has called them, or `put` and
-    `disconnect`.
+    chunk once. `source`, where there is one, is given the body, receives one message and calls
+    `append` or `set_complete`; without it the reader waits until somebody else has called them, or
+    `put` and `disconnect`.
 
     Reading raises RequestEntityTooLarge when more than `max_content_length` bytes have come or
     are announced by `expected_content_length`, and RequestTimeout after `timeout` seconds of
@@ -56,7 +56,7 @@ class Body:
     `_max_content_length` and `_queue`, that loop's queue.
     """
 
-    source: Callable[[], Awaitable[None]] | None = None
+    source: Callable[[Body], Awaitable[None]] | None = None
     timeout: float | EllipsisType | None = None
     app: Quart | None = None
 
@@ -200,7 +200,8 @@ class Body:
         # taken before a timer is started, or a coroutine made for what follows. `next` with a
         # default costs no exception where that step is the last.
         try:
-            waiting = (self._next_arrival if self.source is None else self.source)().__await__()
+            source = self.source
+            waiting = (self._next_arrival() if source is None else source(self)).__await__()
             blocker = next(waiting, ...)
         except BaseException:
             self._end_receiving()
@@ -254,7 +255,7 @@ def _new_body(cls: type[Body], *args: object, **kwargs: object) -> Body:
     return body
 
 
-async def _raise_disconnected() -> None:
+async def _raise_disconnected(body: Body) -> None:
     raise ClientDisconnectedError()
 
 

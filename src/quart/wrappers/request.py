@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable
 from io import BufferedReader
 from types import EllipsisType
 from typing import TYPE_CHECKING, Any, Literal, NoReturn, Protocol, Self, cast, overload
@@ -52,7 +52,7 @@ class Connection(Protocol):
     app: Quart
     _receive: Any  # None where the body is pushed
 
-    async def pull_body(self) -> None: ...
+    async def pull_body(self, body: Body) -> None: ...
     async def is_disconnected(self) -> bool: ...
     async def send_early_hints(self, links: Iterable[str]) -> None: ...
     async def send_push_promise(self, path: str, headers: Headers) -> None: ...
@@ -231,10 +231,19 @@ class Request(BaseRequestWebsocket):
         raise AttributeError("There is no 'environ' without WSGI; request.scope is ASGI's.")
 
     @property
+    def data(self) -> Coroutine[Any, Any, bytes]:
+        """The bytes of the body; of a form, which is read first, what that leaves.
+
+        A multipart form leaves nothing. Sync code, as it is written for Flask, gets nothing of a
+        urlencoded form either.
+        """
+        return self._get_data_of_no_form(in_worker_thread())
+
     @waits_in_threads
-    async def data(self) -> bytes:
-        """The bytes of the body, as `get_data` gives them."""
-        return await self.get_data()
+    async def _get_data_of_no_form(self, as_in_flask: bool) -> bytes:
+        data = await self.get_data(parse_form_data=True)
+        of_form = as_in_flask and self.mimetype == "application/x-www-form-urlencoded"
+        return b"" if of_form else data
 
     @overload
     async def get_data(

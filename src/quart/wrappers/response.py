@@ -469,6 +469,7 @@ class Response(SansIOResponse):
         self._on_close.append(func)
         return func
 
+    @waits_in_threads
     async def close(self) -> None:
         """Call, once, what `call_on_close` was given: all of it, then raise what it raised."""
         functions, self._on_close = self._on_close or [], None
