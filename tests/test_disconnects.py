@@ -966,6 +966,36 @@ def failing(sync: bool, first: str | None) -> Any:
     return sync_words() if sync else words()
 
 
+@pytest.mark.parametrize("first", ["first", None])
+@pytest.mark.parametrize("sync", [True, False])
+async def test_teardown_is_told_what_a_stream_ended_in(sync: bool, first: str | None) -> None:
+    """So that work is undone. A client that goes cancels the work, as it does that of a view."""
+    told = []
+
+    async def view() -> Any:
+        words = endless([], sync=sync) if current.args else failing(sync, first)
+        response = Response(stream_with_context(words))
+        response.timeout = None
+        return response
+
+    async def tear_down(error: BaseException | None) -> None:
+        told.append(type(error))
+
+    app = make_app(view)
+    app.teardown_request(tear_down)
+    app.teardown_appcontext(tear_down)
+    async with stream(app, raises=LookupError if first else None, aborts=bool(first)) as http:
+        http.body()
+        while not told:
+            await asyncio.sleep(0.001)
+    async with stream(app, target="/?endless") as http:
+        http.body()
+        await http.start()
+        http.disconnect()
+
+    assert [LookupError] * 2 + [asyncio.CancelledError] * 2 == told
+
+
 @pytest.mark.parametrize("sync", [True, False])
 async def test_an_error_before_the_first_byte(sync: bool, caplog: pytest.LogCaptureFixture) -> None:
     """A 500, by the application's own handler; one traceback in the log."""

@@ -598,10 +598,12 @@ class ASGIHTTPConnection(_ASGIConnection[Request]):
                             if self._receive is not None:
                                 await asyncio.sleep(0)
                             turn = monotonic()
-        except asyncio.CancelledError:
+        except asyncio.CancelledError as error:
             if not self._shutting_down or self._cancelled_by_others():
+                _tell_context(response, error)
                 raise
         except Exception as error:
+            _tell_context(response, error)
             if started or late or isinstance(error, ClientDisconnectedError):
                 raise
             response = await self._late_response_to(error, response)
@@ -1021,6 +1023,13 @@ def _is_event_stream(headers: HeaderItems) -> bool:
         if name == b"content-type":
             return value.partition(b";")[0].rstrip() == b"text/event-stream"
     return False
+
+
+def _tell_context(response: Response, error: BaseException) -> None:
+    """Have the teardown functions of a context that is held for a body learn that it failed."""
+    ctx = response._context
+    if ctx is not None and ctx.held:
+        ctx.failed = error
 
 
 async def _send(send: Send, message: Message) -> None:

@@ -76,6 +76,8 @@ class AppContext:
     _tokens: list[Token[AppContext]] | None = None
     #: Kept open when the response is ready: its body still needs this context.
     held = False
+    #: What that body ended in, for the teardown functions.
+    failed: BaseException | None = None
     #: Its teardown functions have run, or begun to.
     closed = False
     #: What this is a copy of, until it is entered elsewhere.

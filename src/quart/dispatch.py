@@ -506,8 +506,11 @@ class Dispatch(App):
             response.call_on_close(partial(self._close_held, ctx))
 
     async def _close_held(self, ctx: AppContext) -> None:
+        error, ctx.failed = ctx.failed, None
+        if error is not None and self.should_ignore_error(error):
+            error = None
         with ctx.entered():
-            await self._close(ctx, self.close_context(ctx))
+            await self._close(ctx, self.close_context(ctx, error))
 
     def _teardown_failed(self, ctx: AppContext, errors: BaseExceptionGroup[Any]) -> None:
         # A response that is made is not lost to a teardown function that fails.
