@@ -202,6 +202,52 @@ def test_a_location_is_a_uri(name: str, value: str) -> None:
         assert theirs[name] == ours[name.lower().encode()].decode()
 
 
+@pytest.mark.parametrize("sync", [True, False])
+@pytest.mark.parametrize(
+    ("asked", "status", "body", "content_range"),
+    [
+        ("bytes=2-4", 206, b"234", "bytes 2-4/10"),
+        ("bytes=-3", 206, b"789", "bytes 7-9/10"),
+        ("bytes=0-", 206, b"0123456789", "bytes 0-9/10"),
+        ("bytes=9-20", 206, b"9", "bytes 9-9/10"),
+        ("bytes=0-1,5-6", 200, b"0123456789", None),
+        ("bytes=10-", 416, None, "bytes */10"),
+    ],
+)
+async def test_a_range_of_a_stream_of_known_length(
+    sync: bool, asked: str, status: int, body: bytes | None, content_range: str | None
+) -> None:
+    """One range of it is sent, and no more than that is made."""
+    app, closed = Quart(__name__), []
+    pieces = [b"01", "2345", b"", bytearray(b"678"), "9"]
+
+    def sync_pieces() -> Iterator[Any]:
+        try:
+            yield from pieces
+        finally:
+            closed.append(True)
+
+    async def async_pieces() -> AsyncIterator[Any]:
+        try:
+            for piece in pieces:
+                yield piece
+        finally:
+            closed.append(True)
+
+    @app.get("/")
+    async def view() -> Response:
+        response = Response(sync_pieces() if sync else async_pieces())
+        await response.make_conditional(current, accept_ranges=True, complete_length=10)
+        return response
+
+    response = await get(app, "/", headers={"range": asked})
+
+    assert (status, content_range) == (response.status, response.headers.get("Content-Range"))
+    if body is not None:
+        assert body == response.body
+        assert [True] == closed
+
+
 async def test_sync_code_closes_a_response() -> None:
     app, closed = Quart(__name__), []
 

@@ -322,7 +322,8 @@ class ResponseBody(ABC):
     """What a response sends: `async with body as chunks: async for chunk in chunks`.
 
     A body that can send a part of itself has `async make_conditional(begin, end)`: it narrows
-    the body to the bytes [begin, end), None being the end, and returns the length of the whole.
+    the body to the bytes [begin, end), None being the end, and returns the length of the whole,
+    None where that is not known.
     """
 
     @abstractmethod
@@ -380,6 +381,7 @@ class IterableBody(ResponseBody):
     #: Whether there is something to close in a body that nobody enters.
     must_be_closed = False
     _closed = False
+    _part: tuple[int, int] | None = None
 
     def __init__(self, iterable: AsyncIterable[Any] | Iterable[Any]) -> None:
         #: Whether the items are made while they are sent.
@@ -416,7 +418,31 @@ class IterableBody(ResponseBody):
         await self.close()
 
     def __aiter__(self) -> AsyncIterator[Any]:
-        return self.iter
+        return self.iter if self._part is None else _Part(self.iter, *self._part)
+
+    async def make_conditional(self, begin: int, end: int | None) -> None:
+        """Narrow the body to the bytes [begin, end); the length of the whole is not known."""
+        self._part = None if end is None else (begin, end)
+
+
+class _Part(AsyncIterator[bytes]):
+    """The bytes [begin, end) of what an iterator gives."""
+
+    def __init__(self, items: AsyncIterator[Any], begin: int, end: int) -> None:
+        self._items = items
+        self._to_skip = begin
+        self._to_give = end - begin
+
+    async def __anext__(self) -> bytes:
+        while self._to_give:
+            item = await anext(self._items)
+            data = item.encode() if isinstance(item, str) else item
+            given = data[self._to_skip :][: self._to_give]
+            self._to_skip = max(0, self._to_skip - len(data))
+            self._to_give -= len(given)
+            if given:
+                return bytes(given)
+        raise StopAsyncIteration
 
 
 async def _walk(items: list[Any] | tuple[Any, ...]) -> AsyncIterator[Any]:

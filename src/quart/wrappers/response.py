@@ -563,7 +563,7 @@ class Response(SansIOResponse):
         if not complete_length:
             return  # nothing has no ranges; all of it is what Flask sends
         ranges = _satisfiable_ranges(asked[1], complete_length)
-        if ranges is None:
+        if ranges is None or (len(ranges) > 1 and isinstance(body, IterableBody)):
             return
         self.status_code = 206
         if len(ranges) == 1:
