@@ -1,6 +1,7 @@
 """Code written for Flask, which imports from `flask`, finds the connection that is handled here."""
 
 import asyncio
+import inspect
 from pathlib import Path
 from typing import Any
 
@@ -178,6 +179,9 @@ async def test_blueprints_of_flasks_own(app: Quart, tmp_path: Path) -> None:
     assert "outer" == (await get(app, "/outer/static/file.txt")).text
     assert "inner" == (await get(app, "/outer/inner/static/file.txt")).text
     assert 404 == (await get(app, "/outer/static/nothing")).status
+    # As extensions ask that document the views.
+    assert "send_static_file" == app.view_functions["outer.static"].__name__
+    assert inspect.getfile(app.view_functions["outer.static"])
 
 
 async def test_ensure_sync(app: Quart) -> None:

@@ -227,6 +227,9 @@ SHOWN_BY = {
         "test_testing_client.py::test_redirects_go_where_they_say",
         "test_testing_client.py::test_redirects_in_a_circle_end",
     ],
+    "the response to a stream had a `Content-Length`": [
+        "test_testing_client.py::test_headers_are_those_that_were_sent",
+    ],
     "lists in `form=` were turned into strings": [
         "test_testing_utils.py::test_bodies",
     ],

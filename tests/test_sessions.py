@@ -664,6 +664,14 @@ async def test_a_tag_of_ones_own() -> None:
         serializer.register(Hex)
 
 
+@pytest.mark.parametrize("value", [{"a": 1}, {"a": (1, b"2")}])
+def test_tagged_json_may_be_bytes(value: Any) -> None:
+    """As a store of sessions gives them."""
+    serializer = TaggedJSONSerializer()
+
+    assert value == serializer.loads(serializer.dumps(value).encode())
+
+
 def test_changes_are_noted() -> None:
     """Of the session's own items: what is inside of a value is not watched."""
     session = SecureCookieSession({"list": [1], "id": UUID(int=1)})

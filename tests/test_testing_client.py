@@ -759,3 +759,14 @@ async def test_cookies_of_an_application_with_a_root(path: str) -> None:
         kept["visits"] = 10
     assert "11" == (await client.get("/shop/me", root_path="/shop")).text
     assert "12" == (await client.get("/me")).text
+
+
+async def test_headers_are_those_that_were_sent() -> None:
+    """A stream has no length; the test that asks for it sees that."""
+    app = Quart(__name__)
+    app.get("/")(lambda: iter(["a", "b"]))
+
+    response = await app.test_client().get("/")
+
+    assert "ab" == response.text
+    assert "Content-Length" not in response.headers

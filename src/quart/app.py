@@ -8,7 +8,7 @@ import os
 import sys
 import warnings
 from collections.abc import Callable, Coroutine
-from functools import partial
+from types import MethodType
 from typing import TYPE_CHECKING, Any, cast
 
 from flask.blueprints import Blueprint as FlaskBlueprint
@@ -217,7 +217,7 @@ class Quart(QuartScaffold, Serving):
             if not isinstance(methods, str):
                 options["methods"] = {*methods, "OPTIONS"}
         if getattr(view_func, "__func__", None) is FlaskBlueprint.send_static_file:
-            view_func = partial(QuartScaffold.send_static_file, view_func.__self__)
+            view_func = MethodType(QuartScaffold.send_static_file, view_func.__self__)
         super().add_url_rule(rule, endpoint, view_func, provide_automatic_options, **options)
 
     def asgi2(self, scope: Any) -> Callable[[Any, Any], Any]:

@@ -67,10 +67,10 @@ class TaggedJSONSerializer(FlaskTaggedJSONSerializer):
         """Compact tagged JSON of a value."""
         return dumps(self.tag(value), separators=(",", ":"))
 
-    def loads(self, value: str) -> Any:
-        """The value that tagged JSON stands for."""
+    def loads(self, value: str | bytes) -> Any:
+        """The value that tagged JSON, text or UTF-8 bytes, stands for."""
         loaded = loads(value)
         # PERF: the standard tags all begin with a space, and mostly there is none to look for.
-        if self._only_standard_tags and '" ' not in value:
+        if self._only_standard_tags and isinstance(value, str) and '" ' not in value:
             return loaded
         return self._untag_scan(loaded)
