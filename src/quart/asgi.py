@@ -378,8 +378,11 @@ class ASGIHTTPConnection(_ASGIConnection[Request]):
                     if self.scope["method"] == "HEAD" or status in _BODILESS:
                         data = b""
                     try:
-                        await send(start)
-                        await send({"type": "http.response.body", "body": data})
+                        if self.scope.get("http_version", "1.1") < "2":
+                            await send(start)
+                            await send({"type": "http.response.body", "body": data})
+                        else:
+                            await self._send_small(start, data, response)
                     except OSError:
                         pass  # from a server whose client has gone
             finally:
@@ -487,6 +490,19 @@ class ASGIHTTPConnection(_ASGIConnection[Request]):
             late.call_on_close(response.close)
             return late, late.header_items()
 
+    async def _send_small(self, start: Message, data: bytes, response: Response) -> None:
+        """Send a small body within the response's timeout: a stream of HTTP/2 or 3 has a window of
+        its own, which a client may keep closed.
+        """
+        sending = self._send_both(start, data).__await__()
+        blocker = next(sending, ...)
+        if blocker is not ...:
+            await self._send_in_time(sending, blocker, response)
+
+    async def _send_both(self, start: Message, data: bytes) -> None:
+        await self._send(start)
+        await self._send({"type": "http.response.body", "body": data})
+
     async def _send_response(self, send: Send, response: Response) -> None:
         """Send a response, for a subclass that has the application handle the request."""
         self._send = send
@@ -534,9 +550,6 @@ class ASGIHTTPConnection(_ASGIConnection[Request]):
                 await self._send_message(start)
                 await self._send_message({"type": "http.response.body", "body": data})
             return
-        seconds = response.timeout
-        if seconds is ...:
-            seconds = self.app.config["RESPONSE_TIMEOUT"]
         self._events = _is_event_stream(start["headers"])
         self._endless = self._events or response.timeout is None
         if self._endless and self._registered and self.app._connections.told:
@@ -544,9 +557,20 @@ class ASGIHTTPConnection(_ASGIConnection[Request]):
         # PERF: the first step is taken by hand: what never waits needs no timer and no look-out.
         work = self._send_pieces(start, response).__await__()
         blocker = next(work, ...)
-        if blocker is ...:
+        if blocker is not ...:
+            self._expect_to_wait()
+            await self._send_in_time(work, blocker, response)
+
+    async def _send_in_time(
+        self, work: Generator[Any, Any, None], blocker: Any, response: Response
+    ) -> None:
+        """See what has begun to be sent through, within the response's timeout (seconds)."""
+        if self._receive is None:  # another event loop, whose timers are not ours
+            await Started(work, blocker)
             return
-        self._expect_to_wait()
+        seconds = response.timeout
+        if seconds is ...:
+            seconds = self.app.config["RESPONSE_TIMEOUT"]
         timer = asyncio.timeout(seconds)
         try:
             async with timer:
@@ -574,8 +598,8 @@ class ASGIHTTPConnection(_ASGIConnection[Request]):
                 async for data in pieces:
                     # What fails before the first piece can still be answered with a 500.
                     if not started:
-                        await self._send_message(start)
                         started = self._begun = True
+                        await self._send_message(start)
                         self.disconnected = self.disconnected  # PERF: found faster from here on
                     # PERF: what `_send_message` does, without its frames.
                     elif self.disconnected is not None:
@@ -772,10 +796,15 @@ class ASGIWebsocketConnection(_ASGIConnection[Websocket]):
             response = await traceback_response(error)
         if not websocket.accepted and response is not None and self._may_deny():
             await self._deny(response)
-        elif websocket.accepted and response is not None and response.status_code >= 400:
-            await self._end(self._code_for(response.status_code))
-        else:
-            await self._end(1000)
+            return
+        code = 1000
+        if websocket.accepted and response is not None and response.status_code >= 400:
+            code = self._code_for(response.status_code)
+        try:
+            await self._end(code)
+        finally:
+            if response is not None:
+                await response.close()
 
     def _code_for(self, status: int) -> int:
         """The code to close with where a request would be answered with this status."""
@@ -835,7 +864,8 @@ class ASGIWebsocketConnection(_ASGIConnection[Websocket]):
 
     def _cancels(self) -> bool:
         # An iteration over the websocket that waits just ends.
-        return not self.connection._iterating and super()._cancels()
+        websocket = getattr(self, "connection", None)
+        return not (websocket and websocket._iterating) and super()._cancels()
 
     # Sending
 

@@ -54,7 +54,7 @@ class _Workers:
         self.forget()
 
     def forget(self) -> None:
-        """Start anew: a forked child has none of its parent's threads."""
+        """Start anew."""
         self._jobs: SimpleQueue[Callable[[], None]] = SimpleQueue()
         self._lock = threading.Lock()
         self._threads = 0
@@ -109,9 +109,6 @@ class _Workers:
 
 _workers = _Workers()
 
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_workers.forget)
-
 
 class _Here(threading.local):
     """What a thread knows of itself: the loop that waits for it, while it runs a job."""
@@ -121,6 +118,16 @@ class _Here(threading.local):
 
 
 _here = _Here()
+
+
+def _forget_threads() -> None:
+    """A forked child has none of its parent's threads, nor the loop that waits for this one."""
+    _workers.forget()
+    _here.loop = _here.call = None
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget_threads)
 
 
 class _Job:

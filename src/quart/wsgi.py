@@ -64,7 +64,7 @@ class WSGIBridge:
             try:
                 size = await self._receive_body(scope, receive, body)
             except HTTPException as error:
-                await _refuse(error, send)
+                await _refuse(error, scope["method"], send)
             else:
                 environ = make_environ(scope, body, size)
                 await _Exchange(self.app, environ, receive, send).run()
@@ -282,9 +282,9 @@ class _Exchange:
         return {"type": "http.response.start", "status": status, "headers": head.header_items()}
 
 
-async def _refuse(error: HTTPException, send: Send) -> None:
+async def _refuse(error: HTTPException, method: str, send: Send) -> None:
     response = Response.from_exception(error)
-    body = await response.get_data()
+    body = b"" if method == "HEAD" else await response.get_data()
     with suppress(OSError):
         await send(
             {

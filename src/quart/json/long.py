@@ -26,6 +26,9 @@ from werkzeug.exceptions import RequestEntityTooLarge
 from ..threads import off_loop
 from .provider import DefaultJSONProvider, JSONProvider
 
+#: JSON of this many bytes is parsed off the loop.
+LONG_JSON = 256 * 1024
+
 # In characters: what is tried first, and the most that C gets at once.
 _VALUE = 4096
 _RUN = 65_536

@@ -14,7 +14,7 @@ from werkzeug.exceptions import BadRequest, UnsupportedMediaType
 from ..datastructures import FileStorage
 from ..formparser import FormDataParser
 from ..globals import _cv_app, current_app
-from ..json.long import loads_off_loop
+from ..json.long import LONG_JSON, loads_off_loop
 from ..utils import in_worker_thread, waits_in_threads
 from .base import BaseRequestWebsocket, lazily
 from .body import Body, BodyFile
@@ -41,9 +41,6 @@ SERVER_PUSH_HEADERS_TO_COPY = {
     "cache-control",
     "user-agent",
 }
-
-#: JSON of this many bytes is parsed off the loop.
-LONG_JSON = 256 * 1024
 
 
 class Connection(Protocol):

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from werkzeug.exceptions import BadRequest
 
+from ..json.long import LONG_JSON, loads_off_loop
 from .base import BaseRequestWebsocket, ClientDisconnectedError
 
 if TYPE_CHECKING:
@@ -151,11 +152,15 @@ class Websocket(BaseRequestWebsocket):
     async def receive_json(self) -> Any:
         """The next message, decoded as JSON.
 
-        Raises BadRequest for a message that is not JSON; unhandled, that closes with 1007.
+        Raises BadRequest for a message that is not JSON; unhandled, that closes with 1007. Raises
+        RequestEntityTooLarge for more than 1,048,576 arrays and objects.
         """
         data = await self.receive()
         try:
-            return self.json_module.loads(data)
+            if len(data) < LONG_JSON:
+                return self.json_module.loads(data)
+            raw = data.encode() if isinstance(data, str) else data
+            return await loads_off_loop(self.json_module, raw, len(raw))
         except (ValueError, RecursionError) as error:
             self._bad_json = True
             return self.on_json_loading_failed(error)
