@@ -147,6 +147,39 @@ async def test_commands_run_in_async_tests_too(runner: QuartCliRunner) -> None:
     assert "waited in tests\n" == runner.invoke(args=["wait"]).output
 
 
+@pytest.mark.parametrize("name", ["succeeds", "exits", "fails"])
+def test_teardown_functions_get_the_error_of_the_command(app: Quart, name: str) -> None:
+    """Not one that somebody handles around it."""
+    errors: list[BaseException | None] = []
+    app.teardown_appcontext(errors.append)
+
+    @app.cli.command("succeeds")
+    def succeeds() -> None: ...
+
+    @app.cli.command("exits")
+    @click.pass_context
+    def exits(ctx: click.Context) -> None:
+        ctx.exit()
+
+    error = KeyError("for the test")
+
+    @app.cli.command("fails")
+    def fails() -> None:
+        raise error
+
+    try:
+        raise ValueError
+    except ValueError:
+        result = app.test_cli_runner().invoke(args=[name])
+    expected = error if name == "fails" else None
+
+    assert [expected] == errors
+    assert expected is result.exception
+
+    app.test_cli_runner().invoke(args=[name])
+    assert [expected] * 2 == errors
+
+
 def test_another_command_and_another_obj(app: Quart, runner: QuartCliRunner) -> None:
     @click.command()
     @click.pass_obj

@@ -257,12 +257,19 @@ def _app_context(app: Quart, meta: dict[str, Any]) -> Iterator[None]:
     with asyncio.Runner() as runner:
         runner.run(ctx.push())
         meta[_RUNNER] = runner
+        raised = None
         try:
             with ctx.entered():
                 yield
+        except BaseException as error:
+            raised = error
+            raise
         finally:
             del meta[_RUNNER]
-            runner.run(ctx.pop(sys.exc_info()[1]))
+            try:
+                runner.run(ctx.pop(raised))
+            finally:
+                raised = None  # whose traceback holds this frame
 
 
 def _push_app_context(ctx: click.Context) -> None:
@@ -289,11 +296,12 @@ def with_appcontext(
     def decorator(ctx: click.Context, /, *args: Any, **kwargs: Any) -> Any:
         if _cv_app.get(None) is None:
             _push_app_context(ctx)
+        app = _cv_app.get().app
         try:
             result = ctx.invoke(fn, *args, **kwargs)
             return _run(result) if inspect.iscoroutine(result) else result
-        except Exception as error:
-            _cv_app.get().app._add_notes(error)
+        except Exception as error:  # `ctx.exit()` too, which has closed the context
+            app._add_notes(error)
             raise
 
     return update_wrapper(decorator, fn)
