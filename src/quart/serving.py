@@ -418,7 +418,7 @@ class Serving(Dispatch):
             `extra_files` and `exclude_patterns` are the reloader's; `ssl_context` is Flask's;
             others are settings of Hypercorn's: `bind` (a list), `quic_bind` (HTTP/3), ...
         """
-        if os.environ.get("QUART_RUN_FROM_CLI") == "true":
+        if process.imports_application.get():
             if not process.is_child():
                 click.secho(
                     " * Ignoring a call to 'app.run()' that would block the 'quart' command.\n"
