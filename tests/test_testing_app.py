@@ -83,14 +83,16 @@ async def test_start_and_end_have_a_time_limit(app: Quart) -> None:
         await asyncio.sleep(60)
 
     app.config["SLOW"] = "start"
-    with pytest.raises(LifespanError, match=r"startup took longer than 0\.05 seconds"):
+    with pytest.raises(LifespanError, match=r"startup took longer than 0\.05 seconds") as failed:
         await TestApp(app, startup_timeout=0.05).startup()
+    assert isinstance(failed.value, TimeoutError)
 
     app.config["SLOW"] = "end"
     test_app = TestApp(app, shutdown_timeout=0.05)
     await test_app.startup()
-    with pytest.raises(LifespanError, match="shutdown took longer"):
+    with pytest.raises(LifespanError, match="shutdown took longer") as failed:
         await test_app.shutdown()
+    assert isinstance(failed.value, TimeoutError)
 
 
 async def test_requests_share_the_state_of_the_start(app: Quart) -> None:
