@@ -584,6 +584,8 @@ def test_a_blueprints_command(app: Quart) -> None:
     async def show() -> None:
         click.echo(f"blue in {current_app.name}")
 
+    assert "blue" == blueprint.cli.name
+
     app.register_blueprint(blueprint)
     assert "blue in the_app\n" == invoke("blue", "show", app=app).output
 
