@@ -294,7 +294,7 @@ def _deflated_size(data: bytes) -> int:
 
 
 class SecureCookieSessionInterface(SessionInterface):
-    """Keeps the session in a signed cookie, which Flask can read, as it reads Flask's.
+    """Keeps the session in a signed cookie; each of Quart and Flask reads the other's.
 
     Clients can read it but not change it. SECRET_KEY signs; SECRET_KEY_FALLBACKS, oldest first,
     are still accepted.
