@@ -259,7 +259,32 @@ def test_an_unguarded_run_does_not_block(app: Quart) -> None:
     assert 0 == result.exit_code
     assert "Ignoring a call to 'app.run()'" in result.output
     assert "static" in result.output
-    assert "QUART_RUN_FROM_CLI" not in os.environ
+
+
+@pytest.mark.parametrize("command", ["serve", "child"])
+def test_a_command_may_serve(command: str) -> None:
+    """Or start a program that does."""
+    port = free_port()
+    Path("guarded.py").write_text(
+        APP.format("guarded") + f"if __name__ == '__main__':\n    app.run(port={port})\n"
+    )
+    Path("app.py").write_text(
+        f"""\
+import subprocess, sys
+{APP.format("file")}
+@app.cli.command()
+def serve():
+    app.run(port={port})
+
+@app.cli.command()
+def child():
+    subprocess.run([sys.executable, "guarded.py"])
+
+app.run()
+"""
+    )
+    with running(port, "-m", "quart", command, cwd=Path.cwd()) as process:
+        assert 1 == process.said().count("Ignoring a call to 'app.run()'")
 
 
 # --- the command itself ---------------------------------------------------------------------
@@ -559,6 +584,8 @@ def test_a_blueprints_command(app: Quart) -> None:
     async def show() -> None:
         click.echo(f"blue in {current_app.name}")
 
+    assert "blue" == blueprint.cli.name
+
     app.register_blueprint(blueprint)
     assert "blue in the_app\n" == invoke("blue", "show", app=app).output
 
@@ -718,7 +745,6 @@ def calls(app: Quart) -> list[dict[str, Any]]:
     calls: list[dict[str, Any]] = []
 
     def run(host: str, port: int, debug: bool, **kwargs: Any) -> None:
-        assert "QUART_RUN_FROM_CLI" not in os.environ
         calls.append({"host": host, "port": port, "debug": debug, **kwargs})
 
     app.run = run  # type: ignore[method-assign,assignment]
@@ -805,12 +831,13 @@ def test_run_serves() -> None:
 
 
 def test_run_with_the_reloader() -> None:
-    """Without debug too, where it is asked for."""
-    Path("app.py").write_text(APP.format("file"))
+    """Without debug too, where it is asked for; `app.run()` in a module stays ignored."""
+    Path("app.py").write_text(APP.format("file") + "app.run()\n")
     port = free_port()
     args = ["run", "--reload", "-p", str(port)]
     with running(port, "-m", "quart", *args, cwd=Path.cwd()) as process:
         assert 1 == process.said().count(" * Debug mode: off")
+        assert 1 == process.said().count("Ignoring a call to 'app.run()'")
         Path("app.py").write_text("print('changed', flush=True)\n" + APP.format("file"))
         wait_for(process, "changed\n")
         assert "Detected change in" in process.said()

@@ -356,6 +356,42 @@ async def test_a_request_in_flight_finishes(app: Quart, log: list[str]) -> None:
     assert ["view", "after"] == log
 
 
+@pytest.mark.parametrize("fails", [False, True])
+async def test_the_application_serves_on_after_its_shutdown(app: Quart, fails: bool) -> None:
+    """As tests do that need no lifespan, and those within another one."""
+
+    @app.after_serving
+    async def after() -> None:
+        if fails:
+            raise ValueError("for the test")
+
+    @app.websocket("/ws")
+    async def ws() -> None:
+        await websocket.send("hello")
+        await websocket.receive()
+        await websocket.send("bye")
+        await websocket.receive()
+
+    async def check() -> None:
+        async with connect(app, "/ws") as open_websocket:
+            assert "hello" == await open_websocket.receive()
+            open_websocket.send("")
+            assert "bye" == await open_websocket.receive()
+
+    await app.startup()
+    for _ in range(2):
+        await app.startup()
+        await check()
+        with pytest.raises(ValueError) if fails else contextlib.nullcontext():
+            await app.shutdown()
+        await check()
+    async with connect(app, "/ws") as open_websocket:
+        assert "hello" == await open_websocket.receive()
+        with pytest.raises(ValueError) if fails else contextlib.nullcontext():
+            await app.shutdown()
+        assert (1001, "") == await open_websocket.closed()
+
+
 async def test_a_request_that_does_not_finish_does_not_hold_the_shutdown(
     app: Quart, log: list[str], caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -1,4 +1,4 @@
-"""Sessions: Flask's cookies byte for byte, what counts as read, rotation, and other interfaces."""
+"""Sessions: cookies as Flask's, what counts as read, rotation, and other interfaces."""
 
 import asyncio
 import gc
@@ -6,7 +6,8 @@ import hashlib
 import logging
 import weakref
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
 from importlib.metadata import version
 from typing import Any
 from uuid import UUID
@@ -22,6 +23,7 @@ from markupsafe import Markup
 from werkzeug.http import parse_cookie
 
 from quart import Quart, abort, session, websocket
+from quart.json.provider import DefaultJSONProvider
 from quart.json.tag import JSONTag, TaggedJSONSerializer
 from quart.sessions import (
     NullSession,
@@ -48,6 +50,7 @@ def make_app(view: Callable[[], Any], **config: Any) -> Quart:
 def make_flask_app(view: Callable[[], Any], **config: Any) -> flask.Flask:
     app = flask.Flask(__name__)
     app.config.update(SECRET_KEY=KEY, **config)
+    app.json.sort_keys = False  # type: ignore[attr-defined]  # which sorts the items of sessions
 
     @app.get("/")
     def index() -> str:
@@ -68,6 +71,7 @@ def sign(value: dict[str, Any], key: str | list[str] = KEY) -> str:
     """A cookie as Flask would set it."""
     app = flask.Flask(__name__)
     app.config["SECRET_KEY"] = key
+    app.json.sort_keys = False  # type: ignore[attr-defined]  # as above
     with app.app_context():
         serializer = flask.sessions.SecureCookieSessionInterface().get_signing_serializer(app)
         assert serializer is not None
@@ -213,6 +217,33 @@ async def test_we_read_flasks() -> None:
     ours = await ask(make_app(lambda: session["user"]), cookie_of(theirs))
 
     assert "7" == ours.text
+
+
+async def test_sessions_do_not_depend_on_the_json_of_answers() -> None:
+    """Items keep their order, and keys may be of several types."""
+
+    class Wrapping(DefaultJSONProvider):
+        def dumps(self, obj: Any, **kwargs: Any) -> str:
+            return super().dumps({"data": obj}, **kwargs)
+
+        def loads(self, s: str | bytes, **kwargs: Any) -> Any:
+            return super().loads(s, **kwargs)["data"]
+
+    value = {"cart": {"pear": 1, "apple": (Decimal("1.5"), date(2026, 1, 2))}, "a": {None: 1, 7: 2}}
+    expected = {
+        "cart": {"pear": 1, "apple": ("1.5", "Fri, 02 Jan 2026 00:00:00 GMT")},
+        "a": {"null": 1, "7": 2},
+    }
+    app = make_app(lambda: session.update(value))
+    app.json = Wrapping(app)
+    cookie = cookie_of(await ask(app))
+
+    for app in make_app(lambda: dict(session)), make_flask_app(lambda: dict(flask.session)):
+        client = app.test_client()
+        client.set_cookie("session", cookie)
+        response = client.get("/")
+        answer = (await response if isinstance(app, Quart) else response).text
+        assert str(expected) == answer
 
 
 def test_the_classes_are_flasks() -> None:

@@ -223,19 +223,13 @@ async def test_a_websocket_renders_templates(app: Quart) -> None:
         assert "flashed" == (await client.receive()).split()[0]
 
 
-async def test_the_websocket_is_a_global(app: Quart) -> None:
-    """So macros that are imported see it too."""
-    (Path(app.root_path) / "templates" / "m.html").write_text(
-        "{% macro m() %}{{ websocket.path }}{% endmacro %}"
-    )
+async def test_a_request_has_no_websocket(app: Quart) -> None:
+    """It is not there, rather than there and out of reach."""
+    source = "{{ websocket is defined }} {{ websocket|default('none') }}"
 
-    @app.websocket("/ws")
-    async def ws() -> None:
-        source = "{% from 'm.html' import m %}{{ m() }}"
-        await websocket.send(await render_template_string(source))
-
-    async with connect(app, "/ws") as client:
-        assert "/ws" == await client.receive()
+    assert "False none" == await render(app, source)
+    async with app.app_context():
+        assert "False none" == await render_template_string(source)
 
 
 async def test_context_processors(app: Quart) -> None:
@@ -421,7 +415,11 @@ async def test_jinja_options(app: Quart) -> None:
         pass
 
     app.jinja_environment = Own  # type: ignore[misc]
-    app.jinja_options = {"variable_start_string": "<<", "variable_end_string": ">>"}
+    app.jinja_options = {
+        "variable_start_string": "<<",
+        "variable_end_string": ">>",
+        "enable_async": False,
+    }
     environment = app.jinja_env
 
     assert isinstance(environment, Own)

@@ -83,14 +83,16 @@ async def test_start_and_end_have_a_time_limit(app: Quart) -> None:
         await asyncio.sleep(60)
 
     app.config["SLOW"] = "start"
-    with pytest.raises(LifespanError, match=r"startup took longer than 0\.05 seconds"):
+    with pytest.raises(LifespanError, match=r"startup took longer than 0\.05 seconds") as failed:
         await TestApp(app, startup_timeout=0.05).startup()
+    assert isinstance(failed.value, TimeoutError)
 
     app.config["SLOW"] = "end"
     test_app = TestApp(app, shutdown_timeout=0.05)
     await test_app.startup()
-    with pytest.raises(LifespanError, match="shutdown took longer"):
+    with pytest.raises(LifespanError, match="shutdown took longer") as failed:
         await test_app.shutdown()
+    assert isinstance(failed.value, TimeoutError)
 
 
 async def test_requests_share_the_state_of_the_start(app: Quart) -> None:
@@ -145,6 +147,39 @@ async def test_commands_run_in_async_tests_too(runner: QuartCliRunner) -> None:
     """They have an event loop of their own there."""
     assert "hello tests\n" == runner.invoke(args=["greet", "hello"]).output
     assert "waited in tests\n" == runner.invoke(args=["wait"]).output
+
+
+@pytest.mark.parametrize("name", ["succeeds", "exits", "fails"])
+def test_teardown_functions_get_the_error_of_the_command(app: Quart, name: str) -> None:
+    """Not one that somebody handles around it."""
+    errors: list[BaseException | None] = []
+    app.teardown_appcontext(errors.append)
+
+    @app.cli.command("succeeds")
+    def succeeds() -> None: ...
+
+    @app.cli.command("exits")
+    @click.pass_context
+    def exits(ctx: click.Context) -> None:
+        ctx.exit()
+
+    error = KeyError("for the test")
+
+    @app.cli.command("fails")
+    def fails() -> None:
+        raise error
+
+    try:
+        raise ValueError
+    except ValueError:
+        result = app.test_cli_runner().invoke(args=[name])
+    expected = error if name == "fails" else None
+
+    assert [expected] == errors
+    assert expected is result.exception
+
+    app.test_cli_runner().invoke(args=[name])
+    assert [expected] * 2 == errors
 
 
 def test_another_command_and_another_obj(app: Quart, runner: QuartCliRunner) -> None:

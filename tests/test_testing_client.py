@@ -4,6 +4,7 @@ import asyncio
 import inspect
 import json
 from collections.abc import AsyncGenerator
+from contextlib import nullcontext
 from typing import Any
 
 import pytest
@@ -660,16 +661,40 @@ async def test_a_block_without_requests_ends(client: QuartClient) -> None:
                 pass
 
 
-async def test_the_context_of_a_failed_request_is_kept_too(app: Quart, client: QuartClient) -> None:
+@pytest.mark.parametrize("raised", [True, False])
+async def test_the_context_of_a_failed_request_is_kept_too(
+    app: Quart, client: QuartClient, raised: bool
+) -> None:
+    """Its teardown functions get the error of the request, and no other."""
+    errors: list[str] = []
+
     @app.route("/")
     async def fail() -> str:
-        raise ValueError
+        raise KeyError("for the test")
 
-    async with client:
-        with pytest.raises(ValueError):
-            await client.get("/")
+    @app.route("/good")
+    async def succeed() -> str:
+        return ""
 
-        assert "/" == request.path
+    @app.teardown_request
+    @app.teardown_appcontext
+    async def note(error: BaseException | None) -> None:
+        errors.append(repr(error))
+
+    app.testing = raised
+    with pytest.raises(ZeroDivisionError):
+        async with client:
+            with pytest.raises(KeyError) if raised else nullcontext():
+                assert 500 == (await client.get("/")).status_code
+
+            assert "/" == request.path
+            assert [] == errors
+
+            await client.get("/good")
+
+            assert ["KeyError('for the test')"] * 2 == errors
+            raise ZeroDivisionError
+    assert ["KeyError('for the test')"] * 2 + ["None"] * 2 == errors
     assert not has_request_context()
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncGenerator
+from io import BytesIO
 from typing import Any
 
 import pytest
@@ -43,6 +44,23 @@ async def test_a_connection_that_is_not_open(client: QuartClient) -> None:
     ):
         with pytest.raises(RuntimeError, match="enter it with 'async with' first"):
             await receive()
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"data": b"body"},
+        {"json": None},
+        {"form": {"a": "b"}},
+        {"files": {"a": (BytesIO(b"file"), "name")}},
+        {"input_stream": BytesIO(b"body")},
+    ],
+)
+def test_a_body_is_sent_piece_by_piece_only(client: QuartClient, body: dict[str, Any]) -> None:
+    with pytest.raises(TypeError, match=r"connection\.send"):
+        client.request("/", method="POST", **body)
+    with pytest.raises(TypeError, match=r"websocket\.send"):
+        client.websocket("/", data="body")
 
 
 async def test_a_request_is_sent_and_read_piece_by_piece(app: Quart, client: QuartClient) -> None:

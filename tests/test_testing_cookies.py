@@ -245,6 +245,22 @@ async def test_delete_cookie_in_flasks_words_and_in_quarts(
     assert "k=deep" == (await client.get("/deep")).text
 
 
+async def test_the_jar_holds_no_cookie_that_has_ended(client: QuartClient) -> None:
+    """Tests iterate over it."""
+    jar = client.cookie_jar
+    assert jar is not None
+    client.set_cookie("ended", "v", max_age=0)
+    client.set_cookie("k", "v")
+
+    assert ["k"] == [cookie.name for cookie in jar]
+
+    for end in ("Max-Age=0", "Max-Age=-1", "Expires=Thu, 01 Jan 1970 00:00:00 GMT"):
+        await client.get("/", query_string={"set": "k=v; Path=/"})
+        assert ["k"] == [cookie.name for cookie in jar]
+        await client.get("/", query_string={"set": f"k=; Path=/; {end}"})
+        assert [] == list(jar)
+
+
 async def test_get_cookie_tells_what_was_set(client: QuartClient) -> None:
     header = (
         'k="a\\073b"; Path=/; Max-Age=60; Expires=Fri, 01 Jan 2999 00:00:00 GMT;'

@@ -22,7 +22,7 @@ from .bridge import share_with_patched_flask
 from .cli import AppGroup
 from .config import DEFAULT_CONFIG, Config
 from .ctx import RequestContext
-from .globals import _cv_app, g, request, session, websocket
+from .globals import _cv_app, g, request, session
 from .helpers import get_flashed_messages
 from .json.provider import DefaultJSONProvider
 from .logging import create_logger
@@ -274,7 +274,6 @@ class Quart(QuartScaffold, Serving):
             g=g,
             request=request,
             session=session,
-            websocket=websocket,
         )
         environment.policies["json.dumps_function"] = self.json.dumps
         return environment

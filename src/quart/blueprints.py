@@ -38,6 +38,7 @@ class Blueprint(QuartScaffold, SansIOBlueprint):
         super().__init__(*args, **kwargs)
         #: The commands of this blueprint: `quart <name of the blueprint> <command>`.
         self.cli = AppGroup()
+        self.cli.name = self.name
 
     def _merge_blueprint_funcs(self, app: App, name: str) -> None:
         super()._merge_blueprint_funcs(app, name)

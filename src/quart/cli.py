@@ -216,7 +216,8 @@ class ScriptInfo(flask.cli.ScriptInfo):
     def load_app(self) -> Quart:  # type: ignore[override]  # not a Flask
         """The application, loaded at the first call. Raises NoAppException."""
         if self._app is None:
-            app = self._locate()
+            with process.importing_application():
+                app = self._locate()
             if app is None:
                 raise NoAppException(
                     "Could not locate a Quart application. Use the 'quart --app' option, the"
@@ -257,12 +258,19 @@ def _app_context(app: Quart, meta: dict[str, Any]) -> Iterator[None]:
     with asyncio.Runner() as runner:
         runner.run(ctx.push())
         meta[_RUNNER] = runner
+        raised = None
         try:
             with ctx.entered():
                 yield
+        except BaseException as error:
+            raised = error
+            raise
         finally:
             del meta[_RUNNER]
-            runner.run(ctx.pop(sys.exc_info()[1]))
+            try:
+                runner.run(ctx.pop(raised))
+            finally:
+                raised = None  # whose traceback holds this frame
 
 
 def _push_app_context(ctx: click.Context) -> None:
@@ -289,11 +297,12 @@ def with_appcontext(
     def decorator(ctx: click.Context, /, *args: Any, **kwargs: Any) -> Any:
         if _cv_app.get(None) is None:
             _push_app_context(ctx)
+        app = _cv_app.get().app
         try:
             result = ctx.invoke(fn, *args, **kwargs)
             return _run(result) if inspect.iscoroutine(result) else result
-        except Exception as error:
-            _cv_app.get().app._add_notes(error)
+        except Exception as error:  # `ctx.exit()` too, which has closed the context
+            app._add_notes(error)
             raise
 
     return update_wrapper(decorator, fn)
@@ -516,22 +525,14 @@ class QuartGroup(AppGroup):
         parent: click.Context | None = None,
         **extra: Any,
     ) -> click.Context:
-        """As click's, with a `ScriptInfo`; until it is closed, `app.run()` does nothing."""
+        """As click's, with a `ScriptInfo`."""
         if "obj" not in extra and "obj" not in self.context_settings:
             extra["obj"] = ScriptInfo(
                 create_app=self.create_app,
                 set_debug_flag=self.set_debug_flag,
                 load_dotenv_defaults=self.load_dotenv,
             )
-        # Else a module that calls it when imported would keep the command from running.
-        os.environ["QUART_RUN_FROM_CLI"] = "true"
-        try:
-            ctx = super().make_context(info_name, args, parent=parent, **extra)
-        except BaseException:
-            _allow_run()
-            raise
-        ctx.call_on_close(_allow_run)
-        return ctx
+        return super().make_context(info_name, args, parent=parent, **extra)
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """As click's; for a help page, the files and the application are loaded before it."""
@@ -541,10 +542,6 @@ class QuartGroup(AppGroup):
             _env_file_option.handle_parse_result(ctx, {}, [])
             _app_option.handle_parse_result(ctx, {}, [])
         return super().parse_args(ctx, args)
-
-
-def _allow_run() -> None:
-    os.environ.pop("QUART_RUN_FROM_CLI", None)
 
 
 def _complain(message: str) -> None:
@@ -673,7 +670,6 @@ def run_command(
     options: dict[str, Any] = {name: list(value) for name, value in binds.items() if value}
     if isinstance(certfile, ssl.SSLContext):
         options["ssl_context"], certfile = certfile, None
-    _allow_run()
     app.run(
         host,
         port,

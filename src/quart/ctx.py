@@ -84,6 +84,7 @@ class AppContext:
     _original: AppContext | None = None
     #: Kept open by the test client, which closes it itself.
     preserved = False
+    _preserved_error: BaseException | None = None
     #: The names hooks are kept under: None for the application, then blueprint by blueprint.
     blueprint_names: tuple[str | None, ...] = (None,)
 

@@ -15,6 +15,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sized
 from contextlib import contextmanager, suppress
+from contextvars import ContextVar
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -190,6 +191,23 @@ async def end_tasks(tasks: set[asyncio.Task[Any]], seconds: float | None) -> set
 def give_up(task: asyncio.Task[Any]) -> None:
     """Leave a task that ignores its cancellation behind, where `asyncio.run` would wait for it."""
     asyncio.tasks._unregister_task(task)
+
+
+# The import of the application
+
+
+#: Whether the command line imports the application, whose own `app.run()` would block the command.
+imports_application = ContextVar("imports_application", default=False)
+
+
+@contextmanager
+def importing_application() -> Iterator[None]:
+    """Have `app.run()` do nothing in this block."""
+    token = imports_application.set(True)
+    try:
+        yield
+    finally:
+        imports_application.reset(token)
 
 
 # The reloader: a parent that watches files, and a child that runs the program

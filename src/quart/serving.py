@@ -57,7 +57,7 @@ class _Connections(set[Connection]):
 
     #: Called with the first one.
     on_first: Callable[[Connection], None] | None = None
-    #: From the shutdown on, one that joins is told at once.
+    #: While the application shuts down, one that joins is told at once.
     told = False
 
     def add(self, connection: Connection) -> None:
@@ -217,11 +217,17 @@ class Serving(Dispatch):
         self._unfollow_signals()
         if self._server_ends is not None:
             self._server_ends.cancel()
-        self.begin_shutdown()
-        await self._wait_for_connections()
-        await self._end_background_tasks()
-        async with self.app_context() as ctx:
-            errors = await self._end_serving(ctx)
+        try:
+            self.begin_shutdown()
+            if not self._connections.told:  # a lifespan within this one has ended
+                self._shutdown_began = time.monotonic()
+                self._connections.shut_down()
+            await self._wait_for_connections()
+            await self._end_background_tasks()
+            async with self.app_context() as ctx:
+                errors = await self._end_serving(ctx)
+        finally:
+            self._connections.told = False  # tests go on without a lifespan
         if len(errors) == 1:
             raise errors[0]
         if errors:
@@ -412,7 +418,7 @@ class Serving(Dispatch):
             `extra_files` and `exclude_patterns` are the reloader's; `ssl_context` is Flask's;
             others are settings of Hypercorn's: `bind` (a list), `quic_bind` (HTTP/3), ...
         """
-        if os.environ.get("QUART_RUN_FROM_CLI") == "true":
+        if process.imports_application.get():
             if not process.is_child():
                 click.secho(
                     " * Ignoring a call to 'app.run()' that would block the 'quart' command.\n"

@@ -23,6 +23,7 @@ from itsdangerous import (
 )
 from itsdangerous.encoding import bytes_to_int, int_to_bytes
 
+from .json.provider import DefaultJSONProvider
 from .json.tag import TaggedJSONSerializer
 
 if TYPE_CHECKING:
@@ -185,7 +186,24 @@ class SessionInterface:
         raise NotImplementedError
 
 
-session_json_serializer = TaggedJSONSerializer()
+class _SessionJSON(DefaultJSONProvider):
+    """JSON in the order of the items, whichever provider the application has for its answers."""
+
+    sort_keys = False
+
+    def __init__(self) -> None: ...  # it is no application's
+
+
+class _SessionSerializer(TaggedJSONSerializer):
+    """Tagged JSON that depends on no application."""
+
+    __slots__ = ()
+
+    _dumps = staticmethod(_SessionJSON().dumps)
+    _loads = staticmethod(_SessionJSON().loads)
+
+
+session_json_serializer: TaggedJSONSerializer = _SessionSerializer()
 
 
 def _lazy_sha1(string: bytes = b"") -> Any:
@@ -276,7 +294,7 @@ def _deflated_size(data: bytes) -> int:
 
 
 class SecureCookieSessionInterface(SessionInterface):
-    """Keeps the session in a signed cookie, the very same that Flask's sets.
+    """Keeps the session in a signed cookie; each of Quart and Flask reads the other's.
 
     Clients can read it but not change it. SECRET_KEY signs; SECRET_KEY_FALLBACKS, oldest first,
     are still accepted.

@@ -110,8 +110,7 @@ class Environment(BaseEnvironment):
     def __init__(self, app: Quart, **options: Any) -> None:
         if "loader" not in options:
             options["loader"] = app.create_global_jinja_loader()
-        options.setdefault("enable_async", True)
-        super().__init__(**options)
+        super().__init__(**{**options, "enable_async": True})
         self.app = app
 
 

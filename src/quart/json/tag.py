@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from flask.json.tag import (
@@ -41,6 +42,9 @@ class TaggedJSONSerializer(FlaskTaggedJSONSerializer):
 
     __slots__ = ("_only_standard_tags",)
 
+    _dumps: Callable[..., str] = staticmethod(dumps)
+    _loads: Callable[..., Any] = staticmethod(loads)
+
     def __init__(self) -> None:
         self._only_standard_tags = True
         super().__init__()
@@ -65,11 +69,11 @@ class TaggedJSONSerializer(FlaskTaggedJSONSerializer):
 
     def dumps(self, value: Any) -> str:
         """Compact tagged JSON of a value."""
-        return dumps(self.tag(value), separators=(",", ":"))
+        return self._dumps(self.tag(value), separators=(",", ":"))
 
     def loads(self, value: str | bytes) -> Any:
         """The value that tagged JSON, text or UTF-8 bytes, stands for."""
-        loaded = loads(value)
+        loaded = self._loads(value)
         # PERF: the standard tags all begin with a space, and mostly there is none to look for.
         if self._only_standard_tags and isinstance(value, str) and '" ' not in value:
             return loaded

@@ -82,9 +82,7 @@ class QuartCliRunner(CliRunner):
         if cli is None:
             cli = self.app.cli
         invoke = partial(super().invoke, cli, args, **kwargs)
-        try:
-            asyncio.get_running_loop()
-        except RuntimeError:
+        if asyncio._get_running_loop() is None:
             return invoke()
         with ThreadPoolExecutor(1) as executor:
             return executor.submit(copy_context().run, invoke).result()

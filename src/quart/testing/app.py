@@ -30,6 +30,10 @@ class LifespanError(Exception):
     """The application did not start, or not end, as it should."""
 
 
+class LifespanTimeoutError(LifespanError, TimeoutError):
+    """The start of the application, or its end, took too long."""
+
+
 class TestApp(AsyncOnly):
     """An application whose lifespan runs for the length of a block::
 
@@ -64,7 +68,8 @@ class TestApp(AsyncOnly):
         return client
 
     async def startup(self) -> None:
-        """Start the application. Raises LifespanError where that fails or takes too long."""
+        """Start the application. Raises LifespanError where that fails, which is a TimeoutError too
+        where it takes too long."""
         scope = {
             "type": "lifespan",
             "asgi": {"version": "3.0", "spec_version": "2.0"},
@@ -74,7 +79,7 @@ class TestApp(AsyncOnly):
         await self._ask("startup", self.startup_timeout)
 
     async def shutdown(self) -> None:
-        """End the application. Raises LifespanError where that fails or takes too long."""
+        """End the application. Raises as `startup` does."""
         await self._ask("shutdown", self.shutdown_timeout)
         assert self._task is not None
         await self._task
@@ -106,7 +111,7 @@ class TestApp(AsyncOnly):
         except TimeoutError:
             self._task.cancel()
             await asyncio.wait([self._task])
-            raise LifespanError(f"The {phase} took longer than {seconds} seconds.") from None
+            raise LifespanTimeoutError(f"The {phase} took longer than {seconds} seconds.") from None
         if answer["type"] != f"lifespan.{phase}.complete":
             await asyncio.wait([self._task])
             raise LifespanError(f"The {phase} failed: {answer.get('message', '')}")

@@ -234,9 +234,13 @@ class QuartClient(AsyncOnly):
     def request(self, *args: Any, **kwargs: Any) -> TestHTTPConnectionProtocol:
         """Open a request to be sent and read piece by piece: see `TestHTTPConnection`.
 
-        The arguments are those of `describe_request`, without those for a body.
+        The arguments are those of `describe_request`; those for a body raise TypeError.
         """
         request = self._with_cookies(self._describe(args, kwargs))
+        if request.body:
+            raise TypeError(
+                "A request that is opened has no body yet: send it by 'await connection.send(...)'."
+            )
         return self._listen(self._connect(request), request)
 
     def websocket(
@@ -244,7 +248,7 @@ class QuartClient(AsyncOnly):
     ) -> TestWebsocketConnectionProtocol:
         """Open a websocket, which offers these sub-protocols: see `TestWebsocketConnection`.
 
-        The other arguments are those of `describe_request`, without those for a body.
+        The other arguments are those of `describe_request`; those for a body raise TypeError.
         """
         words = self._describe(args, kwargs)
         words = words._replace(
@@ -253,6 +257,10 @@ class QuartClient(AsyncOnly):
         if subprotocols:
             words.headers["Sec-WebSocket-Protocol"] = ", ".join(subprotocols)
         request = self._with_cookies(words)
+        if request.body:
+            raise TypeError(
+                "A websocket is opened without a body: send it by 'await websocket.send(...)'."
+            )
         scope = self._scope(request, "websocket")
         scope.setdefault("subprotocols", list(subprotocols or ()))
         return self._listen(self.websocket_connection_class(self.app, scope), request)

