@@ -851,6 +851,16 @@ async def test_a_response_that_never_begins() -> None:
     assert [] == response.messages
 
 
+async def test_a_closed_window_of_a_stream() -> None:
+    """HTTP/2 holds up a small body, too."""
+    app = make_app(lambda: "small")
+    app.config["RESPONSE_TIMEOUT"] = 0.02
+    async with stream(app, raises=ResponseTimeoutError, aborts=True, http_version="2") as http:
+        http.pause()
+        http.body()
+        await http.finish()
+
+
 @pytest.mark.parametrize("size", [1_000_000, 65_537])
 async def test_a_client_that_does_not_read(size: int) -> None:
     """What is in memory has the same limit as a stream, when it is too large for a buffer."""

@@ -689,6 +689,8 @@ async def test_wsgi_limits() -> None:
     limited = wsgi(app, MAX_CONTENT_LENGTH=10, BODY_TIMEOUT=0.02)
 
     assert 413 == (await post(limited, "/w", body=b"x" * 11)).status
+    head = await request(limited, "HEAD", "/w", headers={"Content-Length": "11"})
+    assert (413, b"") == (head.status, head.body)
     assert 413 == (await post(limited, "/w", body=[b"x" * 6, b"x" * 5])).status
     async with stream(limited, "POST", "/w") as http:
         http.body(b"x", more=True)

@@ -4,6 +4,7 @@ import asyncio
 import functools
 import gc
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -345,6 +346,35 @@ def test_a_forked_child_has_threads_of_its_own() -> None:
     _, status = os.waitpid(child, 0)
 
     assert 7 == os.waitstatus_to_exitcode(status)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="fork is POSIX")
+@pytest.mark.filterwarnings("ignore:.*multi-threaded.*:DeprecationWarning")
+async def test_a_child_forked_by_sync_code_waits_for_no_loop() -> None:
+    """The loop that waited for the thread is the parent's."""
+
+    async def seven() -> int:
+        return 7
+
+    def fork() -> int:
+        child = os.fork()
+        if not child:
+            code = 1
+            try:
+                code = async_to_sync(seven)()
+            finally:
+                os._exit(code)
+        deadline = time.monotonic() + 5
+        while time.monotonic() < deadline:
+            ended, status = os.waitpid(child, os.WNOHANG)
+            if ended:
+                return os.waitstatus_to_exitcode(status)
+            time.sleep(0.01)
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
+        return -1
+
+    assert 7 == await run_sync(fork)()
 
 
 # Generators

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import json
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -10,7 +12,8 @@ import pytest
 from asgi import Rejected, Websocket, connect, settle, stream, websocket_scope
 from werkzeug.exceptions import BadRequest, Unauthorized
 
-from quart import Blueprint, Quart, abort, g, make_response, session, signals, websocket
+from quart import Blueprint, Quart, Response, abort, g, make_response, session, signals, websocket
+from quart.json.long import LONG_JSON
 from quart.wrappers import ClientDisconnectedError
 
 
@@ -322,6 +325,55 @@ async def test_a_response_before_accept(make: Any, status: int, body: bytes | No
     with pytest.raises(Rejected):
         async with connect(app):
             pass
+
+
+@pytest.mark.parametrize("accepts", [True, False])
+@pytest.mark.parametrize("extensions", [[], ["websocket.http.response"]])
+async def test_the_response_of_a_view_is_closed(accepts: bool, extensions: list[str]) -> None:
+    closed = []
+
+    async def view() -> Response:
+        if accepts:
+            await websocket.accept()
+        response = Response("no", 403)
+        response.call_on_close(lambda: closed.append(True))
+        return response
+
+    with contextlib.suppress(Rejected):
+        async with connect(make_app(view), extensions=extensions) as ws:
+            assert (1008, "") == await ws.closed()
+
+    assert [True] == closed
+
+
+async def test_a_task_that_receives_after_the_end_finds_the_client_gone() -> None:
+    async def view() -> None:
+        await websocket.accept()
+        tasks.append(app.add_background_task(websocket.receive))
+        await asyncio.sleep(0.01)
+
+    tasks: list[asyncio.Task[Any]] = []
+    app = make_app(view)
+    async with connect(app, leaves_tasks=True) as ws:
+        assert (1000, "") == await ws.closed()
+
+    with pytest.raises(ClientDisconnectedError):
+        await tasks[0]
+
+
+async def test_long_json_is_parsed_beside_the_loop_and_limited() -> None:
+    seen: list[Any] = []
+
+    async def view() -> None:
+        seen.append(await websocket.receive_json())
+        await websocket.receive_json()
+
+    async with connect(make_app(view)) as ws:
+        ws.send(json.dumps(["x" * LONG_JSON]))
+        ws.send("[" + "[]," * 1_100_000 + "[]]")
+        assert 1008 == (await ws.closed())[0]
+
+    assert [["x" * LONG_JSON]] == seen
 
 
 async def test_a_view_that_ends_without_accepting_rejects() -> None:
