@@ -21,11 +21,13 @@ from quart import (
     Blueprint,
     Quart,
     Response,
+    ServerSentEvent,
     g,
     make_push_promise,
     make_response,
     send_early_hints,
     session,
+    sse_response,
     stream_with_context,
     websocket,
 )
@@ -277,6 +279,94 @@ async def test_a_client_that_goes_cancels_a_handler_that_reads_in_a_task(
             http.disconnect()
 
     assert [asyncio.CancelledError] * 2 == seen
+    assert [] == caplog.records
+
+
+async def test_a_client_that_goes_after_a_body_that_nobody_reads() -> None:
+    """An endless response ends with it; who reads the body after all is told that it is gone."""
+    seen: list[Any] = []
+
+    async def view() -> Any:
+        async def events() -> AsyncIterator[ServerSentEvent]:
+            try:
+                while True:
+                    yield ServerSentEvent("tick")
+                    await asyncio.sleep(0.001)
+            finally:
+                seen.append("closed")
+
+        response = sse_response(events())
+        if "late" in current.args:
+
+            async def read() -> None:
+                await asyncio.sleep(0.01)
+                await current.get_data()
+
+            tasks.append(app.add_background_task(read))
+        return response
+
+    tasks: list[asyncio.Task[Any]] = []
+    app = make_app(view)
+    for target in ("/", "/?late"):
+        async with stream(app, "POST", target, leaves_tasks=True) as http:
+            for _ in range(100):
+                http.body(b"x" * 10_000, more=True)
+            await http.start()
+            await asyncio.sleep(0.02)
+            http.disconnect()
+
+    assert ["closed"] * 2 == seen
+    with pytest.raises(RuntimeError, match="was not read before its endless response"):
+        await tasks[0]
+
+
+@pytest.mark.parametrize("version", ["2.3", "2.5"])
+async def test_a_client_that_goes_behind_messages_that_nobody_receives(
+    version: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    ended = []
+
+    async def view() -> None:
+        try:
+            while True:
+                await websocket.send("tick")
+                await asyncio.sleep(0.001)
+        finally:
+            ended.append(True)
+
+    app = make_websocket_app(view)
+    async with open_websocket(app, spec_version=version) as ws:
+        await ws.accepted()
+        for _ in range(500):
+            ws.send("x")
+        await settle()
+        ws.disconnect()
+
+    assert [True] == ended
+    assert 1 == caplog.text.count("of what the client sends only the first 64 messages are kept")
+
+
+@pytest.mark.parametrize(
+    ("config", "status"), [({"MAX_CONTENT_LENGTH": 5}, 413), ({"BODY_TIMEOUT": 0.01}, 408)]
+)
+async def test_a_stream_that_fails_by_the_body_that_it_reads(
+    config: dict[str, Any], status: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Before its first piece the client gets its answer, as from a view."""
+
+    async def view() -> Any:
+        async def echo() -> AsyncIterator[bytes]:
+            yield await body
+
+        body = current.body
+        return echo()
+
+    app = make_app(view)
+    app.config.update(config)
+    async with stream(app, "POST") as http:
+        http.body(b"much too long", more=True)
+        assert status == (await http.response()).status
+
     assert [] == caplog.records
 
 

@@ -25,6 +25,7 @@ from asgi import (
 
 from quart import Quart, g, websocket
 from quart import request as current
+from quart.utils import WORKER_THREADS
 from quart.wsgi import WSGIBridge
 
 
@@ -862,3 +863,28 @@ async def test_many_at_once() -> None:
     answers = await asyncio.gather(*(get(mounted, f"/w/{n}") for n in range(100)))
 
     assert [f"/{n}" for n in range(100)] == [answer.text for answer in answers]
+
+
+async def test_a_wsgi_application_does_not_work_for_who_has_gone() -> None:
+    """Where no thread was free when its client was there."""
+    app, calls, release = Quart(__name__), [], threading.Event()
+    app.get("/block")(lambda: release.wait(10) and "")
+
+    def wsgi(environ: Any, start_response: Any) -> Any:
+        calls.append(environ)
+        start_response("200 OK", [])
+        return []
+
+    app.mount("/w", wsgi)
+    blocked = [asyncio.create_task(get(app, "/block")) for _ in range(WORKER_THREADS)]
+    try:
+        await asyncio.sleep(0.05)
+        async with stream(app, target="/w") as http:
+            http.body()
+            await settle()
+            http.disconnect()
+    finally:
+        release.set()
+    await asyncio.gather(*blocked)
+
+    assert [] == calls

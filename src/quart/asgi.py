@@ -100,6 +100,7 @@ class _ASGIConnection(Generic[T_connection]):
     _counted_before = 0  # cancellations: a TaskGroup leaves one behind on CPython 3.11 and 3.12
     _shutting_down = False
     _registered = False
+    _dropped = False
 
     def __init__(self, app: Quart, scope: Any) -> None:
         self.app = app
@@ -220,17 +221,39 @@ class _ASGIConnection(Generic[T_connection]):
                 not self._receiving  # a reader came first; it arms the look-out again
                 and not self._ending  # a receive may outlive its cancellation
                 and self.disconnected is None
-                and len(self._ahead) < _READ_AHEAD_MESSAGES
-                and self._ahead_size < _READ_AHEAD_BYTES
             ):
+                full = (
+                    len(self._ahead) >= _READ_AHEAD_MESSAGES
+                    or self._ahead_size >= _READ_AHEAD_BYTES
+                )
+                if full and not self._reads_no_more():
+                    break
                 message = await self._receive_one()
-                if self.disconnected is None:
+                if self.disconnected is not None:
+                    break
+                if not full:
                     self._ahead.append(message)
                     self._ahead_size += _size(message)
+                elif self._dropped:
+                    await asyncio.sleep(0)  # others have their turn, however much is sent
+                else:
+                    self._dropped = True
+                    self._note_dropped()
         except Exception as error:  # perhaps of a middleware: it is for whoever reads next
             self._ahead.append({"type": "error", "error": error})
         finally:
             self._look_out = None
+
+    def _reads_no_more(self) -> bool:
+        """Whether more than is read ahead may be dropped, to find the disconnect behind it.
+
+        So it is where the handler might go on for ever otherwise, and does not read.
+        """
+        raise NotImplementedError
+
+    def _note_dropped(self) -> None:
+        """Called when something is dropped for the first time."""
+        raise NotImplementedError
 
     async def _end_look_out(self) -> None:
         """Let no receive wait any more. It may tell at last that the client has gone."""
@@ -468,6 +491,14 @@ class ASGIHTTPConnection(_ASGIConnection[Request]):
         if not message.get("more_body", False):
             body.set_complete()
 
+    def _reads_no_more(self) -> bool:
+        return self._endless and self.connection._body is None
+
+    def _note_dropped(self) -> None:
+        error = RuntimeError("The request's body was not read before its endless response began.")
+        if self._ahead is not None:
+            self._ahead.append({"type": "error", "error": error})
+
     async def is_disconnected(self) -> bool:
         if self._task is None and self._receive is not None:
             # Another task may ask: the handler has to have waited, and be known, before a look-out
@@ -669,16 +700,22 @@ class ASGIHTTPConnection(_ASGIConnection[Request]):
         return False
 
     async def _late_response_to(self, error: Exception, made: Response) -> Response:
-        """The 500 for an error found when a response was made already, but not begun.
+        """What answers an error found when a response was made already, but not begun.
 
         It is closed with the one that was made.
         """
         if self._receive is not None:
             self._expect_to_wait()
-        ctx = self._context_of(made)
+        app, ctx = self.app, self._context_of(made)
+        response: Response
         try:
             with ctx.entered():
-                response: Response = await self.app.handle_exception(ctx, error)
+                try:
+                    value = await app.handle_user_exception(ctx, error)
+                except Exception as unhandled:
+                    response = await app.handle_exception(ctx, unhandled)
+                else:
+                    response = await app.finalize_request(ctx, value, from_error_handler=True)
         except Exception as raised:
             response = await self._response_to(raised)
         made.call_on_close(response.close)
@@ -723,6 +760,7 @@ class ASGIWebsocketConnection(_ASGIConnection[Websocket]):
 
     _said_last = False  # a close or a denial
     _fresh = False  # a message was received since the handler waited
+    _reads = False
 
     async def __call__(self, receive: Any, send: Any) -> None:
         self._receive = receive
@@ -814,8 +852,20 @@ class ASGIWebsocketConnection(_ASGIConnection[Websocket]):
 
     # Reading
 
+    def _reads_no_more(self) -> bool:
+        return self._turns > 0 and not self._reads
+
+    def _note_dropped(self) -> None:
+        self.app.logger.warning(
+            "The handler of %s sends, but has never received: of what the client sends only the"
+            " first %d messages are kept",
+            printable(self.connection.path),
+            _READ_AHEAD_MESSAGES,
+        )
+
     async def receive_data(self) -> str | bytes:
         """The next message, as str or bytes."""
+        self._reads = True
         message: Message
         if self._ahead or self._receiving or self.disconnected is not None:
             message = await self.next_message()

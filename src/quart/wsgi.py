@@ -176,7 +176,7 @@ class _Exchange:
         """Answer the request. Raises what the application raises."""
         work = asyncio.create_task(run_sync(self._respond)())
         work.add_done_callback(lambda _: self._offers.put_nowait(None))
-        watch = asyncio.create_task(self._watch())
+        watch = asyncio.create_task(self._watch(work))
         try:
             while (messages := await self._offers.get()) is not None:
                 await self._send_all(messages)
@@ -185,15 +185,16 @@ class _Exchange:
             self._end()
             watch.cancel()
             await asyncio.wait({work, watch})
-            error = work.exception()
+            error = None if work.cancelled() else work.exception()
         if error is not None:
             raise error
 
-    async def _watch(self) -> None:
+    async def _watch(self, work: asyncio.Task[None]) -> None:
         with suppress(OSError):
             while (await self._receive())["type"] != "http.disconnect":
                 pass
         self._end()
+        work.cancel()  # if no thread has begun it, none will
 
     async def _send_all(self, messages: list[Message]) -> None:
         try:
