@@ -214,6 +214,31 @@ async def test_a_client_that_goes_is_no_error(caplog: pytest.LogCaptureFixture) 
     assert [] == caplog.records
 
 
+@pytest.mark.parametrize("how", ["disconnect", "error"])
+async def test_a_response_that_is_given_up_is_closed(how: str) -> None:
+    closed = []
+
+    async def view() -> Any:
+        response = Response("x")
+        response.call_on_close(lambda: closed.append(True))
+        return response
+
+    async def after(response: Response) -> Response:
+        if how == "error":
+            raise ValueError
+        await asyncio.sleep(10)
+        return response
+
+    app = make_app(view)
+    app.after_request(after)
+    async with stream(app) as http:
+        http.body()
+        await settle()
+        http.disconnect()
+
+    assert [True] == closed
+
+
 async def gathered(*work: Any) -> None:
     await asyncio.gather(*work)
 

@@ -344,8 +344,10 @@ class Dispatch(App):
                 response = processed
             if kind.finished.receivers:
                 await self._send_signal(kind.finished, response=response)
-        except Exception:
-            if not from_error_handler:
+        except BaseException as error:
+            if not (from_error_handler and isinstance(error, Exception)):
+                if getattr(response, "_on_close", None):
+                    await cast(Response, response).close()  # it is given up
                 raise
             self.logger.exception(f"{kind.word.capitalize()} finalizing failed with an error")
         return response
