@@ -258,19 +258,17 @@ def _app_context(app: Quart, meta: dict[str, Any]) -> Iterator[None]:
     with asyncio.Runner() as runner:
         runner.run(ctx.push())
         meta[_RUNNER] = runner
-        raised = None
+        handled = sys.exc_info()[1]  # by who calls the command
         try:
             with ctx.entered():
                 yield
-        except BaseException as error:
-            raised = error
-            raise
         finally:
             del meta[_RUNNER]
+            raised = sys.exc_info()[1]  # click 8.2 closes this without it
             try:
-                runner.run(ctx.pop(raised))
+                runner.run(ctx.pop(None if raised is handled else raised))
             finally:
-                raised = None  # whose traceback holds this frame
+                handled = raised = None  # whose tracebacks hold this frame
 
 
 def _push_app_context(ctx: click.Context) -> None:
