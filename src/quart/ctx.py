@@ -76,15 +76,14 @@ class AppContext:
     _tokens: list[Token[AppContext]] | None = None
     #: Kept open when the response is ready: its body still needs this context.
     held = False
-    #: What that body ended in, for the teardown functions.
-    failed: BaseException | None = None
     #: Its teardown functions have run, or begun to.
     closed = False
     #: What this is a copy of, until it is entered elsewhere.
     _original: AppContext | None = None
     #: Kept open by the test client, which closes it itself.
     preserved = False
-    _preserved_error: BaseException | None = None
+    #: What the connection of a context that is kept open ended in, for the teardown functions.
+    failed: BaseException | None = None
     #: The names hooks are kept under: None for the application, then blueprint by blueprint.
     blueprint_names: tuple[str | None, ...] = (None,)
 

@@ -500,7 +500,7 @@ class Dispatch(App):
     ) -> None:
         """Leave a context open for the test client, or until the response's body is sent."""
         if "_quart._preserve_context" in ctx.request_websocket.scope:
-            ctx.preserved, ctx._preserved_error = True, exc
+            ctx.preserved, ctx.failed = True, exc
             self._preserved_context = ctx
         elif response is None or exc is not None:
             await self.close_context(ctx, exc)

@@ -114,7 +114,7 @@ async def close_preserved_context(app: Quart) -> None:
     """Tear down the context that was kept open for a test to look at, if there is one."""
     ctx, app._preserved_context = app._preserved_context, None
     if ctx is not None:
-        error, ctx._preserved_error = ctx._preserved_error, None  # whose traceback holds it
+        error, ctx.failed = ctx.failed, None  # whose traceback holds it
         await ctx.pop(error)
 
 
