@@ -20,10 +20,9 @@ from unittest.mock import AsyncMock, MagicMock, patch
 import pytest
 from werkzeug.datastructures import Headers
 
-from quart import utils
+from quart import utils, workers
 from quart.utils import (
     MustReloadError,
-    async_to_sync,
     cancel_tasks,
     decode_headers,
     encode_headers,
@@ -33,9 +32,8 @@ from quart.utils import (
     raise_task_exceptions,
     run_sync,
     run_sync_iterable,
-    wait_in_thread,
-    waits_in_threads,
 )
+from quart.workers import async_to_sync, awaited_or_blocking, wait_in_thread
 
 variable: ContextVar[str] = ContextVar("variable")
 
@@ -170,8 +168,8 @@ async def test_a_call_that_waits_for_a_thread_is_given_up_at_once(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """With all threads busy, a cancelled call neither waits nor runs later."""
-    monkeypatch.setattr(utils, "_workers", utils._Workers())
-    monkeypatch.setattr(utils, "WORKER_THREADS", 1)
+    monkeypatch.setattr(workers, "_workers", workers._Workers())
+    monkeypatch.setattr(workers, "WORKER_THREADS", 1)
     release = threading.Event()
     ran = []
     blocker = asyncio.create_task(run_sync(release.wait)(5))
@@ -247,11 +245,11 @@ def _give_threads(monkeypatch: pytest.MonkeyPatch, most: int) -> None:
 
 async def test_the_system_gives_no_thread(monkeypatch: pytest.MonkeyPatch) -> None:
     """The call raises and does not happen. Later ones do, once there are threads again."""
-    monkeypatch.setattr(utils, "_workers", utils._Workers())
+    monkeypatch.setattr(workers, "_workers", workers._Workers())
     called: list[int] = []
     with monkeypatch.context() as patched:
         _give_threads(patched, 0)
-        for number in range(utils.WORKER_THREADS + 1):
+        for number in range(workers.WORKER_THREADS + 1):
             with pytest.raises(RuntimeError, match="can't start new thread"):
                 await run_sync(called.append)(number)
             with pytest.raises(RuntimeError, match="can't start new thread"):
@@ -263,7 +261,7 @@ async def test_the_system_gives_no_thread(monkeypatch: pytest.MonkeyPatch) -> No
 
 async def test_the_system_gives_one_thread(monkeypatch: pytest.MonkeyPatch) -> None:
     """It does all the work; only what would need a second one for its own end raises."""
-    monkeypatch.setattr(utils, "_workers", utils._Workers())
+    monkeypatch.setattr(workers, "_workers", workers._Workers())
     _give_threads(monkeypatch, 1)
 
     async def work(kind: str) -> Any:
@@ -273,7 +271,7 @@ async def test_the_system_gives_one_thread(monkeypatch: pytest.MonkeyPatch) -> N
             return await run_sync(lambda: double(1))()
         return await run_sync(lambda: calls_back())()
 
-    @waits_in_threads
+    @awaited_or_blocking
     async def calls_back() -> Any:
         return await run_sync(lambda: 1)()
 
@@ -531,7 +529,7 @@ async def test_many_short_items_are_cheap() -> None:
     visits = 0
     context: Any = None
 
-    class Counting(utils._ThreadIterator[int]):
+    class Counting(workers._ThreadIterator[int]):
         def _run(self) -> None:
             nonlocal visits
             visits += 1
@@ -545,7 +543,7 @@ async def test_many_short_items_are_cheap() -> None:
 # Sync code that calls async code
 
 
-@waits_in_threads
+@awaited_or_blocking
 async def double(number: int) -> int:
     """Twice a number."""
     await asyncio.sleep(0)
@@ -559,7 +557,7 @@ async def test_an_async_function_gives_its_result_in_a_thread() -> None:
 
 
 async def test_an_async_function_raises_in_a_thread() -> None:
-    @waits_in_threads
+    @awaited_or_blocking
     async def fail() -> None:
         raise KeyError("there")
 
@@ -574,7 +572,7 @@ async def test_an_async_function_raises_in_a_thread() -> None:
 
 
 async def test_what_a_thread_waits_for_sees_its_context() -> None:
-    @waits_in_threads
+    @awaited_or_blocking
     async def read() -> str:
         return f"{variable.get()} {threading.current_thread() is threading.main_thread()}"
 
@@ -590,10 +588,10 @@ async def test_threads_that_wait_for_the_loop_leave_their_place(
 ) -> None:
     """What they wait for may need a thread itself, and there is always one."""
     before = threading.active_count()
-    monkeypatch.setattr(utils, "_workers", utils._Workers())
-    monkeypatch.setattr(utils, "WORKER_THREADS", 2)
+    monkeypatch.setattr(workers, "_workers", workers._Workers())
+    monkeypatch.setattr(workers, "WORKER_THREADS", 2)
 
-    @waits_in_threads
+    @awaited_or_blocking
     async def outer(depth: int) -> int:
         await asyncio.sleep(0.001)
         return int(await run_sync(work)(depth - 1)) if depth else 0
@@ -661,7 +659,7 @@ class Shout:
 
 @pytest.mark.parametrize(
     "func",
-    [shout, Shout(), functools.partial(shout), waits_in_threads(shout)],
+    [shout, Shout(), functools.partial(shout), awaited_or_blocking(shout)],
     ids=["function", "object", "partial", "waiting"],
 )
 @pytest.mark.parametrize("place", ["a worker thread", "a thread", "no thread"])

@@ -32,7 +32,7 @@ from .routing import QuartMap, QuartRule
 from .serving import Serving
 from .templating import Environment
 from .templating import update_template_context as _update_template_context
-from .utils import waits_in_threads
+from .workers import awaited_or_blocking
 from .wrappers import Request, Response, Websocket
 
 if TYPE_CHECKING:
@@ -278,7 +278,7 @@ class Quart(QuartScaffold, Serving):
         environment.policies["json.dumps_function"] = self.json.dumps
         return environment
 
-    @waits_in_threads
+    @awaited_or_blocking
     async def update_template_context(self, ctx: Any = None, context: Any = None) -> None:
         """Add to a template's context what the context processors give; what it has stays."""
         if context is None:

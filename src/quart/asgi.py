@@ -24,8 +24,9 @@ from .routing import blueprint_names
 from .utils import encode_headers, printable
 from .wrappers import ClientDisconnectedError, Request, Response, Websocket
 from .wrappers.base import ScopeHeaders, clean_path
-from .wrappers.body import FileBody, SizedBody, Started, leave
+from .wrappers.body import Started, leave
 from .wrappers.response import check_header_value, encode_header_items
+from .wrappers.response_body import FileBody, SizedBody
 
 if TYPE_CHECKING:
     from .app import Quart

@@ -29,7 +29,7 @@ from flask.cli import SeparatedPathType as SeparatedPathType
 from flask.cli import prepare_import
 from werkzeug.utils import import_string
 
-from . import process
+from . import process, reloader
 from .globals import _cv_app, current_app
 from .helpers import get_debug_flag, get_load_dotenv
 from .process import load_dotenv, show_server_banner
@@ -656,13 +656,13 @@ def run_command(
     """
     if process.is_child():
         # Before the application, whose modules may fail to load.
-        process.report_loaded_files()
+        reloader.report_loaded_files()
     app = info.load_app()
     if reload is None:
         reload = get_debug_flag()
     if reload and not process.is_child():
         show_server_banner(app.debug, info.app_import_path or app.name)
-        sys.exit(process.reload_on_change(extra_files, exclude_patterns))
+        sys.exit(reloader.reload_on_change(extra_files, exclude_patterns))
     if debugger is False and app.config["PROPAGATE_EXCEPTIONS"] is None:
         app.config["PROPAGATE_EXCEPTIONS"] = False
     options: dict[str, Any] = {name: list(value) for name, value in binds.items() if value}

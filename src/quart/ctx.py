@@ -23,7 +23,7 @@ from . import routing
 from .globals import _cv_app, _cv_request, _cv_websocket
 from .kinds import REQUEST, WEBSOCKET, Kind, WebsocketStages
 from .sessions import SecureCookieSessionInterface
-from .utils import wait_in_thread
+from .workers import wait_in_thread
 
 if TYPE_CHECKING:
     from werkzeug.routing import MapAdapter, Rule

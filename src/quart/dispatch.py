@@ -19,7 +19,7 @@ from collections.abc import (
     Iterator,
     Mapping,
 )
-from functools import partial, wraps
+from functools import partial
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar, cast
 from urllib.parse import quote
 
@@ -39,11 +39,13 @@ from werkzeug.sansio.response import Response as SansIOResponse
 from . import signals
 from .config import settings_of_wrong_types
 from .ctx import AppContext, RequestContext, WebsocketContext, opens_on_touch
+from .generations import STAGES, context_first, in_order
 from .globals import _cv_app
 from .kinds import REQUEST, WEBSOCKET
 from .routing import QuartMap, accepts_host
 from .sessions import SecureCookieSessionInterface, SessionInterface
-from .utils import async_to_sync, is_coroutine_callable, printable, run_sync
+from .utils import printable
+from .workers import async_to_sync, is_coroutine_callable, run_sync
 from .wrappers import (
     BaseRequestWebsocket,
     ClientDisconnectedError,
@@ -64,9 +66,9 @@ T = TypeVar("T")
 # PERF: called, and asked about, on every connection.
 _enter = _cv_app.set
 _leave = _cv_app.reset
-_pushed = signals.appcontext_pushed
-_popped = signals.appcontext_popped
-_tearing_down = signals.appcontext_tearing_down
+_pushed_signal = signals.appcontext_pushed
+_popped_signal = signals.appcontext_popped
+_tearing_down_signal = signals.appcontext_tearing_down
 
 # A session interface that has this saves nothing that was not touched, but for a cookie's age.
 _SAVE_IF_TOUCHED = SecureCookieSessionInterface.save_session
@@ -112,15 +114,15 @@ class Dispatch(App):
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
-        for name in _STAGES:
+        for name in STAGES:
             owner = next((each for each in cls.__mro__ if name in each.__dict__), Dispatch)
             if owner is cls or not issubclass(owner, Dispatch):  # itself, or a mixin of it
-                setattr(cls, name, _context_first(name, owner.__dict__[name]))
+                setattr(cls, name, context_first(name, owner.__dict__[name]))
         cls._matches_plainly = cls.create_url_adapter is Dispatch.create_url_adapter
 
     def __setattr__(self, name: str, value: Any) -> None:
-        if name in _STAGES:
-            value = _context_first(name, value, bound=True)
+        if name in STAGES:
+            value = context_first(name, value, bound=True)
             super().__setattr__("_as_written", False)
         elif name == "make_response":
             super().__setattr__("_as_written", False)
@@ -147,7 +149,7 @@ class Dispatch(App):
         response: Response | None = None
         try:
             if (
-                _pushed.receivers
+                _pushed_signal.receivers
                 or type(self.session_interface) is not SecureCookieSessionInterface
             ):
                 await self._announce(ctx)
@@ -187,11 +189,11 @@ class Dispatch(App):
             try:
                 closing: Awaitable[None]
                 if ctx.held or "_quart._preserve_context" in request.scope:
-                    closing = self._keep(ctx, raised, response)
+                    closing = self._defer_teardown(ctx, raised, response)
                 else:
                     closing = self.close_context(ctx, raised)
                 if closing is not NOTHING_TO_DO:
-                    await self._close(ctx, closing)
+                    await self._await_teardown(ctx, closing)
             finally:
                 raised = None  # whose traceback holds this frame
                 _leave(token)
@@ -207,8 +209,8 @@ class Dispatch(App):
 
     async def _announce(self, ctx: AppContext) -> None:
         """Send `appcontext_pushed`, and open a session that has to be awaited."""
-        if _pushed.receivers:
-            await self._send_signal(_pushed)
+        if _pushed_signal.receivers:
+            await self._send_signal(_pushed_signal)
         if ctx.kind is not None and not opens_on_touch(self.session_interface):
             await ctx.open_session()
 
@@ -314,7 +316,7 @@ class Dispatch(App):
         if not isinstance(ctx, AppContext):
             if isinstance(result, bool):  # in Flask's order, the value comes before it
                 from_error_handler, result = result, None
-            ctx, result = _in_order(ctx, result, request_context or websocket_context)
+            ctx, result = in_order(ctx, result, request_context or websocket_context)
         kind: Any = ctx.kind
         cls = type(self) if self._as_written else None
         response = None
@@ -366,7 +368,7 @@ class Dispatch(App):
         Then save the session.
         """
         if not isinstance(ctx, AppContext):
-            ctx, response = _in_order(ctx, response, request_context or websocket_context)
+            ctx, response = in_order(ctx, response, request_context or websocket_context)
         if ctx._after_functions:
             response = await self._passed_through(ctx, ctx._after_functions, response, False)
         hooks = ctx.stages.after_request_funcs
@@ -409,7 +411,11 @@ class Dispatch(App):
         if ctx.kind is not None:
             of_connection = ctx.stages.do_teardown_request(ctx, exc)
         of_app = self.do_teardown_appcontext(ctx, exc)
-        if of_connection is NOTHING_TO_DO and of_app is NOTHING_TO_DO and not _popped.receivers:
+        if (
+            of_connection is NOTHING_TO_DO
+            and of_app is NOTHING_TO_DO
+            and not _popped_signal.receivers
+        ):
             return NOTHING_TO_DO
         return self._run_teardown(ctx, of_connection, of_app)
 
@@ -417,15 +423,15 @@ class Dispatch(App):
         errors: list[BaseException] = []
         for stage in stages:
             await _collect(errors, stage)
-        if _popped.receivers:
-            await _collect(errors, self._send_signal(_popped))
+        if _popped_signal.receivers:
+            await _collect(errors, self._send_signal(_popped_signal))
         for kept in errors:
             if _ends_the_task(kept):
                 raise kept
         if errors:
             raise BaseExceptionGroup(f"Errors in the teardown of {ctx!r}", errors)
 
-    async def _close(self, ctx: AppContext, closing: Awaitable[None]) -> None:
+    async def _await_teardown(self, ctx: AppContext, closing: Awaitable[None]) -> None:
         """See a context closed; a client that goes now keeps no teardown function from running."""
         connection = ctx.request_websocket
         connection._tearing_down = True
@@ -449,7 +455,7 @@ class Dispatch(App):
         Raises their errors in one group.
         """
         if not isinstance(ctx, AppContext):
-            ctx, exc = _in_order(ctx, exc, request_context or websocket_context)
+            ctx, exc = in_order(ctx, exc, request_context or websocket_context)
         kind: Any = ctx.kind
         if (
             ctx.stages.teardown_request_funcs
@@ -481,21 +487,21 @@ class Dispatch(App):
 
         Raises their errors in one group.
         """
-        if self.teardown_appcontext_funcs or _tearing_down.receivers:
+        if self.teardown_appcontext_funcs or _tearing_down_signal.receivers:
             if not isinstance(ctx, AppContext):
-                ctx, exc = _in_order(ctx, exc, None)
+                ctx, exc = in_order(ctx, exc, None)
             return self._teardown_app(exc)
         return NOTHING_TO_DO
 
     async def _teardown_app(self, exc: BaseException | None) -> None:
         errors: list[BaseException] = []
         await self._call_all(errors, reversed(self.teardown_appcontext_funcs), exc)
-        if _tearing_down.receivers:
-            await _collect(errors, self._send_signal(_tearing_down, exc=exc))
+        if _tearing_down_signal.receivers:
+            await _collect(errors, self._send_signal(_tearing_down_signal, exc=exc))
         if errors:
             raise BaseExceptionGroup("Errors in the teardown of the app context", errors)
 
-    async def _keep(
+    async def _defer_teardown(
         self, ctx: AppContext, exc: BaseException | None, response: Response | None
     ) -> None:
         """Leave a context open for the test client, or until the response's body is sent."""
@@ -512,7 +518,7 @@ class Dispatch(App):
         if error is not None and self.should_ignore_error(error):
             error = None
         with ctx.entered():
-            await self._close(ctx, self.close_context(ctx, error))
+            await self._await_teardown(ctx, self.close_context(ctx, error))
 
     def _teardown_failed(self, ctx: AppContext, errors: BaseExceptionGroup[Any]) -> None:
         # A response that is made is not lost to a teardown function that fails.
@@ -529,7 +535,7 @@ class Dispatch(App):
         is raised on. An exception group stands for the one error in it that counts.
         """
         if not isinstance(ctx, AppContext):
-            ctx, error = _in_order(ctx, error, None)
+            ctx, error = in_order(ctx, error, None)
         handler = None
         if isinstance(error, BadRequestKeyError) and (
             self.debug or self.config["TRAP_BAD_REQUEST_ERRORS"]
@@ -556,7 +562,7 @@ class Dispatch(App):
         Redirects made by routing, and exceptions without a code, are not handled.
         """
         if not isinstance(ctx, AppContext):
-            ctx, error = _in_order(ctx, error, None)
+            ctx, error = in_order(ctx, error, None)
         if error.code is None or isinstance(error, RoutingException):
             return error
         handler = self._handler_for(ctx, error)
@@ -571,7 +577,7 @@ class Dispatch(App):
         A handler for `InternalServerError` or 500 gets one with `original_exception`.
         """
         if not isinstance(ctx, AppContext):
-            ctx, error = _in_order(ctx, error, None)
+            ctx, error = in_order(ctx, error, None)
         kind = ctx.kind
         assert kind is not None
         if isinstance(error, ClientDisconnectedError):
@@ -936,88 +942,6 @@ class Dispatch(App):
 
 _make_response = Dispatch.make_response
 _process_response = Dispatch.process_response
-
-# The stages whose context is now the first argument, and used to be the last or not there.
-_STAGES = frozenset(
-    {
-        "do_teardown_appcontext",
-        "do_teardown_request",
-        "do_teardown_websocket",
-        "finalize_request",
-        "finalize_websocket",
-        "handle_background_exception",
-        "handle_exception",
-        "handle_http_exception",
-        "handle_user_exception",
-        "handle_websocket_exception",
-        "log_exception",
-        "postprocess_websocket",
-        "process_response",
-        "update_template_context",
-        "dispatch_request",
-        "dispatch_websocket",
-        "full_dispatch_request",
-        "full_dispatch_websocket",
-        "make_default_options_response",
-        "preprocess_request",
-        "preprocess_websocket",
-    }
-)
-
-_CONTEXT_NAMES = frozenset({"ctx", "app_ctx"})
-_OLD_CONTEXT_NAMES = frozenset({"request_context", "websocket_context"})
-
-
-def _context_first(stage: str, func: Any, bound: bool = False) -> Any:
-    """A stage written by others, callable with the context as its first argument.
-
-    The signature tells the generation: the context first (Quart 0.23, Flask 3.2), last and
-    optional (Quart before that), or not there at all (Flask). A sync one, as Flask's extensions
-    write it, may return what is no awaitable.
-    """
-    if not callable(func):
-        return func
-    if stage != "log_exception" and not is_coroutine_callable(func):
-        func = _awaitable(func)
-    names = list(inspect.signature(func).parameters.values())[0 if bound else 1 :]
-    if any(p.kind is p.VAR_POSITIONAL for p in names):
-        return func
-    first = names[0].name if names else ""
-    if first in _CONTEXT_NAMES or (first in _OLD_CONTEXT_NAMES and len(names) == 1):
-        return func
-    takes_context = any(p.name in _OLD_CONTEXT_NAMES for p in names)
-    takes_value = bool(names) and first not in _OLD_CONTEXT_NAMES
-
-    def in_old_order(*args: Any, **kwargs: Any) -> Any:
-        own, args = ((), args) if bound else (args[:1], args[1:])
-        ctx, value, rest = None, args[:1], args[1:]
-        if args and isinstance(args[0], AppContext):
-            ctx, value, rest = args[0], args[1:2], args[2:]
-        elif rest and isinstance(rest[0], AppContext | None):
-            ctx, rest = rest[0], rest[1:]
-        given = (*own, *(value if takes_value else ()))
-        if takes_context and not kwargs.keys() & _OLD_CONTEXT_NAMES:
-            given = (*given, ctx)
-        return func(*given, *rest, **kwargs)
-
-    in_old_order.__wrapped__ = func  # type: ignore[attr-defined]
-    return in_old_order
-
-
-def _awaitable(func: Callable[..., Any]) -> Callable[..., Any]:
-    @wraps(func)
-    async def wrapper(*args: Any, **kwargs: Any) -> Any:
-        result = func(*args, **kwargs)
-        return await result if inspect.isawaitable(result) else result
-
-    return wrapper
-
-
-def _in_order(first: Any, second: Any, named: AppContext | None) -> tuple[AppContext, Any]:
-    """The context and the other argument of a stage that was called in the older order."""
-    if isinstance(second, AppContext):
-        return second, first
-    return named or _cv_app.get(), second if first is None else first
 
 
 def _cancelling() -> bool:

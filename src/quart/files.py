@@ -25,8 +25,8 @@ from werkzeug.security import safe_join
 
 from .globals import _cv_app, current_app
 from .threads import off_loop
-from .utils import waits_in_threads
-from .wrappers.body import IOBody
+from .workers import awaited_or_blocking
+from .wrappers.response_body import IOBody
 
 if TYPE_CHECKING:
     from .typing import FilePath
@@ -56,7 +56,7 @@ class _Found(NamedTuple):
     body: FileBody
 
 
-@waits_in_threads
+@awaited_or_blocking
 async def send_file(
     path_or_file: FilePath | IO[bytes] | _Paths | None = None,
     mimetype: str | None = None,
@@ -160,7 +160,7 @@ async def send_file(
     return response
 
 
-@waits_in_threads
+@awaited_or_blocking
 async def send_from_directory(
     directory: FilePath,
     path: FilePath | None = None,

@@ -33,7 +33,7 @@ from .typing import FilePath as FilePath
 from .typing import ResponseReturnValue as ResponseReturnValue
 from .typing import ResponseTypes
 from .utils import file_path_to_path as file_path_to_path
-from .utils import waits_in_threads
+from .workers import awaited_or_blocking
 
 if TYPE_CHECKING:
     from .ctx import AppContext
@@ -84,7 +84,7 @@ def get_load_dotenv(default: bool = True) -> bool:
 # Responses
 
 
-@waits_in_threads
+@awaited_or_blocking
 async def make_response(*args: Any) -> wrappers.Response:
     """A response of what a view could return; several arguments stand for a tuple of them.
 
@@ -150,7 +150,7 @@ def url_for(
 # Flashed messages
 
 
-@waits_in_threads
+@awaited_or_blocking
 async def flash(message: str, category: str = "message") -> None:
     """Keep a message in the session until ``get_flashed_messages`` takes it, most often in a page.
 
@@ -277,7 +277,7 @@ def _stream_in(ctx: AppContext | None, iterable: Any) -> Any:
 # Hints
 
 
-@waits_in_threads
+@awaited_or_blocking
 async def make_push_promise(path: str) -> None:
     """Promise the client what is at a path, before it asks: HTTP/2 server push.
 
@@ -286,7 +286,7 @@ async def make_push_promise(path: str) -> None:
     await request_ctx.request.send_push_promise(path)
 
 
-@waits_in_threads
+@awaited_or_blocking
 async def send_early_hints(*links: str) -> None:
     """Tell the client what the response will need, in a 103 response before it.
 
@@ -327,7 +327,7 @@ def get_template_attribute(template_name: str, attribute: str) -> Any:
         value: Any = getattr(made.value, attribute)
         if isinstance(value, Macro):
             invoke: Any = value  # which is async in an async environment, unlike its type
-            return waits_in_threads(invoke)
+            return awaited_or_blocking(invoke)
         return value
     making.close()
     raise RuntimeError(f"The top level of template {template_name!r} awaits something.")

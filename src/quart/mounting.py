@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from .asgi import Message, Receive, Send, split_root_path
 from .process import end_tasks, give_up
-from .utils import is_coroutine_callable
+from .workers import is_coroutine_callable
 from .wsgi import WSGIBridge
 
 if TYPE_CHECKING:

@@ -12,7 +12,8 @@ from flask.sansio.scaffold import Scaffold, setupmethod
 
 from .globals import current_app
 from .helpers import send_from_directory
-from .utils import file_path_to_path, in_worker_thread, waits_in_threads
+from .utils import file_path_to_path
+from .workers import awaited_or_blocking, in_worker_thread
 
 if TYPE_CHECKING:
     from aiofiles.base import AiofilesContextManager
@@ -110,7 +111,7 @@ class QuartScaffold(Scaffold):
             return int(value.total_seconds())
         return cast("int | None", value)
 
-    @waits_in_threads
+    @awaited_or_blocking
     async def send_static_file(self, filename: str) -> Response:
         """A file from the static folder; the view behind the static route.
 

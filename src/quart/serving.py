@@ -21,12 +21,12 @@ import click
 from flask.sansio.scaffold import setupmethod
 from werkzeug.exceptions import HTTPException
 
-from . import process, signals
+from . import process, reloader, signals
 from .ctx import AppContext
 from .dispatch import Dispatch, _collect
 from .globals import _cv_app
 from .helpers import get_debug_flag, get_load_dotenv
-from .utils import is_coroutine_callable, wait_in_thread
+from .workers import is_coroutine_callable, wait_in_thread
 from .wrappers.body import Started
 
 if TYPE_CHECKING:
@@ -441,8 +441,8 @@ class Serving(Dispatch):
         watched = kwargs.pop("extra_files", None) or (), kwargs.pop("exclude_patterns", None) or ()
         if self.debug and use_reloader:
             if not process.is_child():
-                sys.exit(process.reload_on_change(*watched))
-            process.report_loaded_files()
+                sys.exit(reloader.reload_on_change(*watched))
+            reloader.report_loaded_files()
 
         # PERF: a server is loaded when one is started.
         from . import server

@@ -16,7 +16,7 @@ from typing import Any
 from . import json as quart_json
 from .globals import _cv_app
 from .wrappers import Response
-from .wrappers.body import IterableBody
+from .wrappers.response_body import IterableBody
 
 __all__ = ("EventBody", "EventReader", "ServerSentEvent", "sse_response")
 

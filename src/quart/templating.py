@@ -32,7 +32,7 @@ from .globals import app_ctx as app_ctx
 from .globals import request_ctx as request_ctx
 from .helpers import get_template_attribute, stream_with_context
 from .signals import before_render_template, template_rendered
-from .utils import is_coroutine_callable, wait_in_thread, waits_in_threads
+from .workers import awaited_or_blocking, is_coroutine_callable, wait_in_thread
 
 if TYPE_CHECKING:
     from .app import Quart
@@ -186,7 +186,7 @@ async def _stream(app: Quart, template: Template, context: dict[str, Any]) -> As
     return stream_with_context(generate())
 
 
-@waits_in_threads
+@awaited_or_blocking
 async def render_template(
     template_name_or_list: str | Template | list[str | Template], **context: Any
 ) -> str:
@@ -199,14 +199,14 @@ async def render_template(
     return await _render(app, template, context)
 
 
-@waits_in_threads
+@awaited_or_blocking
 async def render_template_string(source: str, **context: Any) -> str:
     """Render a template from its source, with these values. Values are escaped as in HTML."""
     app = current_app._get_current_object()  # type: ignore[attr-defined]  # it is a proxy
     return await _render(app, app.jinja_env.from_string(source), context)
 
 
-@waits_in_threads
+@awaited_or_blocking
 async def stream_template(
     template_name_or_list: str | Template | list[str | Template], **context: Any
 ) -> AsyncIterator[str]:
@@ -219,7 +219,7 @@ async def stream_template(
     return await _stream(app, template, context)
 
 
-@waits_in_threads
+@awaited_or_blocking
 async def stream_template_string(source: str, **context: Any) -> AsyncIterator[str]:
     """Render a template from its source, in parts, as ``stream_template`` does."""
     app = current_app._get_current_object()  # type: ignore[attr-defined]  # it is a proxy

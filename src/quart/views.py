@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 from .globals import current_app, request
 from .typing import RouteCallable
-from .utils import waits_in_threads
+from .workers import awaited_or_blocking
 
 http_method_funcs = frozenset({"get", "post", "head", "options", "delete", "put", "trace", "patch"})
 
@@ -42,7 +42,7 @@ class View:
         """A view function named ``name``; the other arguments are for the class."""
         if cls.init_every_request:
 
-            @waits_in_threads
+            @awaited_or_blocking
             async def view(**kwargs: Any) -> Any:
                 self = view.view_class(*class_args, **class_kwargs)  # type: ignore[attr-defined]
                 return await _call(self.dispatch_request, kwargs)
@@ -50,7 +50,7 @@ class View:
         else:
             self = cls(*class_args, **class_kwargs)
 
-            @waits_in_threads
+            @awaited_or_blocking
             async def view(**kwargs: Any) -> Any:
                 return await _call(self.dispatch_request, kwargs)
 
@@ -87,7 +87,7 @@ class MethodView(View):
             if methods:
                 cls.methods = methods
 
-    @waits_in_threads
+    @awaited_or_blocking
     async def dispatch_request(self, **kwargs: Any) -> Any:
         """Call the method for the request's HTTP method."""
         method = request.method

@@ -22,7 +22,7 @@ from werkzeug.sansio.utils import get_content_length
 from .asgi import Message, Receive, Send, split_root_path
 from .config import DEFAULT_CONFIG
 from .threads import off_loop
-from .utils import run_sync
+from .workers import run_sync
 from .wrappers import ClientDisconnectedError, Response
 
 #: What `start_response` may be given: the error that a second call of it is for.

@@ -17,7 +17,7 @@ from ..datastructures import FileStorage
 from ..globals import _cv_app
 from ..sessions import SessionMixin
 from ..typing import TestHTTPConnectionProtocol, TestWebsocketConnectionProtocol
-from ..utils import waits_in_threads
+from ..workers import awaited_or_blocking
 from ..wrappers import Response
 from .connections import (
     AsyncOnly,
@@ -103,7 +103,7 @@ def _to_be_awaited(
     def wrapper(*args: P.args, **kwargs: P.kwargs) -> Coroutine[Any, Any, T]:
         return _Awaitable(method(*args, **kwargs), method.__name__)
 
-    return waits_in_threads(wrapper)
+    return awaited_or_blocking(wrapper)
 
 
 class SessionTransaction(AsyncOnly):

@@ -16,7 +16,7 @@ from ..sse import EventReader
 from ..typing import HTTPScope, WebsocketScope, WWWScope
 from ..utils import decode_headers
 from ..wrappers import Request, Response
-from ..wrappers.body import DataBody
+from ..wrappers.response_body import DataBody
 from .utils import RequestBuilder
 
 if TYPE_CHECKING:

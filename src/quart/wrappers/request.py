@@ -15,7 +15,7 @@ from ..datastructures import FileStorage
 from ..formparser import FormDataParser
 from ..globals import _cv_app, current_app
 from ..json.long import LONG_JSON, loads_off_loop
-from ..utils import in_worker_thread, waits_in_threads
+from ..workers import awaited_or_blocking, in_worker_thread
 from .base import BaseRequestWebsocket, lazily
 from .body import Body, BodyFile
 
@@ -236,7 +236,7 @@ class Request(BaseRequestWebsocket):
         """
         return self._get_data_of_no_form(in_worker_thread())
 
-    @waits_in_threads
+    @awaited_or_blocking
     async def _get_data_of_no_form(self, as_in_flask: bool) -> bytes:
         data = await self.get_data(parse_form_data=True)
         of_form = as_in_flask and self.mimetype == "application/x-www-form-urlencoded"
@@ -262,7 +262,7 @@ class Request(BaseRequestWebsocket):
         self, cache: bool = ..., as_text: bool = ..., parse_form_data: bool = ...
     ) -> str | bytes: ...
 
-    @waits_in_threads
+    @awaited_or_blocking
     async def get_data(
         self, cache: bool = True, as_text: bool = False, parse_form_data: bool = False
     ) -> str | bytes:
@@ -283,7 +283,7 @@ class Request(BaseRequestWebsocket):
             body.clear()
         return data.decode(errors="replace") if as_text else data
 
-    @waits_in_threads
+    @awaited_or_blocking
     async def is_disconnected(self) -> bool:
         """Whether the client has gone."""
         return self._connection is not None and await self._connection.is_disconnected()
@@ -291,7 +291,7 @@ class Request(BaseRequestWebsocket):
     # Forms
 
     @property
-    @waits_in_threads
+    @awaited_or_blocking
     async def form(self) -> MultiDict[str, str]:
         """The fields of a urlencoded or multipart form; empty for other content types."""
         await self._load_form_data()
@@ -299,7 +299,7 @@ class Request(BaseRequestWebsocket):
         return self._form
 
     @property
-    @waits_in_threads
+    @awaited_or_blocking
     async def files(self) -> MultiDict[str, FileStorage]:
         """The files of a multipart form; they are closed when the request ends."""
         await self._load_form_data()
@@ -307,7 +307,7 @@ class Request(BaseRequestWebsocket):
         return self._files
 
     @property
-    @waits_in_threads
+    @awaited_or_blocking
     async def values(self) -> CombinedMultiDict[str, str]:
         """`args`, and for methods other than GET also `form`, in one."""
         sources = [self.args]
@@ -406,12 +406,12 @@ class Request(BaseRequestWebsocket):
     # JSON
 
     @property
-    @waits_in_threads
+    @awaited_or_blocking
     async def json(self) -> Any:
         """The body as JSON, as `get_json` gives it."""
         return await self.get_json()
 
-    @waits_in_threads
+    @awaited_or_blocking
     async def get_json(self, force: bool = False, silent: bool = False, cache: bool = True) -> Any:
         """The body parsed as JSON, or None for another content type unless `force` is set.
 
@@ -472,7 +472,7 @@ class Request(BaseRequestWebsocket):
         def _send_push_promise(self) -> Callable[[str, Headers], Awaitable[None]] | None:
             return None if self._connection is None else self._connection.send_push_promise
 
-    @waits_in_threads
+    @awaited_or_blocking
     async def send_push_promise(self, path: str) -> None:
         """Promise the client the resource at `path`, if the server and the client can push."""
         if self._send_push_promise is not None:

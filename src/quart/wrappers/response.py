@@ -14,7 +14,7 @@ from types import EllipsisType
 from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar, overload
 
 from werkzeug.datastructures import Headers
-from werkzeug.exceptions import HTTPException, RequestedRangeNotSatisfiable
+from werkzeug.exceptions import HTTPException
 from werkzeug.http import (
     HTTP_STATUS_CODES,
     generate_etag,
@@ -28,14 +28,15 @@ from werkzeug.wrappers import Response as WSGIResponse
 
 from .. import json
 from ..globals import _cv_app, current_app
-from ..utils import file_path_to_path, run_sync_iterable, waits_in_threads
+from ..utils import file_path_to_path
+from ..workers import awaited_or_blocking, run_sync_iterable
 from .base import TITLES, read_date
-from .body import (
+from .ranges import RANGES, MultiRangeBody, satisfiable_ranges
+from .response_body import (
     DataBody,
     FileBody,
     IOBody,
     IterableBody,
-    MultiRangeBody,
     ResponseBody,
     _raise_if_invalid_range,
 )
@@ -59,9 +60,6 @@ __all__ = (
 )
 
 F = TypeVar("F", bound=Callable[[], Any])
-
-#: More ranges than this in one request are ignored, and the whole body is sent.
-MAX_RANGES = 32
 
 # PERF: what is the same for every response is made once: status lines, content types, names.
 _STATUS_LINES: dict[int | str, tuple[str, int]] = {
@@ -118,8 +116,6 @@ _HEADER_NAMES = {
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _BROKEN_VALUE = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 _CONTROLS = bytes((*range(0x09), *range(0x0A, 0x20), 0x7F))
-_RANGES = re.compile(r"bytes[ \t]*=(.*)", re.IGNORECASE)
-_RANGE = re.compile(r"[ \t]*([0-9]*)[ \t]*-[ \t]*([0-9]*)[ \t]*", re.ASCII)
 
 
 @lru_cache(maxsize=128)
@@ -365,7 +361,7 @@ class Response(SansIOResponse):
         return isinstance(self.response, DataBody)
 
     @property
-    @waits_in_threads
+    @awaited_or_blocking
     async def data(self) -> bytes:
         """The whole body as bytes; what it is set to replaces it, as with `set_data`."""
         return await self.get_data(as_text=False)
@@ -383,7 +379,7 @@ class Response(SansIOResponse):
     @overload
     async def get_data(self, as_text: bool = ...) -> str | bytes: ...
 
-    @waits_in_threads
+    @awaited_or_blocking
     async def get_data(self, as_text: bool = False) -> str | bytes:
         """The whole body, as bytes or decoded as UTF-8.
 
@@ -415,12 +411,12 @@ class Response(SansIOResponse):
         return len(body.data) if isinstance(body, DataBody) else None
 
     @property
-    @waits_in_threads
+    @awaited_or_blocking
     async def json(self) -> Any:
         """The body parsed as JSON, None if the content type is another."""
         return await self.get_json()
 
-    @waits_in_threads
+    @awaited_or_blocking
     async def get_json(self, force: bool = False, silent: bool = False) -> Any:
         """The body parsed as JSON, or None for another content type unless `force` is set.
 
@@ -435,7 +431,7 @@ class Response(SansIOResponse):
                 return None
             raise
 
-    @waits_in_threads
+    @awaited_or_blocking
     async def make_sequence(self) -> None:
         """Read the body into memory."""
         if not isinstance(self.response, DataBody):
@@ -449,14 +445,14 @@ class Response(SansIOResponse):
 
     iter_encoded = iter_encode
 
-    @waits_in_threads
+    @awaited_or_blocking
     async def freeze(self) -> None:
         """Read the body into memory and give it its length and ETag: ready to be cached."""
         await self.make_sequence()
         self.headers["Content-Length"] = str(len(await self.get_data()))
         await self.add_etag()
 
-    @waits_in_threads
+    @awaited_or_blocking
     async def add_etag(self, overwrite: bool = False, weak: bool = False) -> None:
         """Set an ETag made of the body, unless there is one and `overwrite` is not set."""
         if overwrite or "ETag" not in self.headers:
@@ -469,7 +465,7 @@ class Response(SansIOResponse):
         self._on_close.append(func)
         return func
 
-    @waits_in_threads
+    @awaited_or_blocking
     async def close(self) -> None:
         """Call, once, what `call_on_close` was given: all of it, then raise what it raised."""
         functions, self._on_close = self._on_close or [], None
@@ -493,7 +489,7 @@ class Response(SansIOResponse):
 
     # Conditions and ranges
 
-    @waits_in_threads
+    @awaited_or_blocking
     async def make_conditional(
         self,
         request: Request,
@@ -551,7 +547,7 @@ class Response(SansIOResponse):
         return date is not None and date == self.last_modified
 
     async def _make_ranges(self, request: Request, complete_length: int | None) -> None:
-        asked = _RANGES.fullmatch(request.headers.get("Range", ""))
+        asked = RANGES.fullmatch(request.headers.get("Range", ""))
         body: Any = self.response
         if asked is None or not hasattr(body, "make_conditional"):
             return
@@ -562,7 +558,7 @@ class Response(SansIOResponse):
             complete_length = await body.make_conditional(0, None)
         if not complete_length:
             return  # nothing has no ranges; all of it is what Flask sends
-        ranges = _satisfiable_ranges(asked[1], complete_length)
+        ranges = satisfiable_ranges(asked[1], complete_length)
         if ranges is None or (len(ranges) > 1 and isinstance(body, IterableBody)):
             return
         self.status_code = 206
@@ -654,37 +650,3 @@ def _default_page(kind: type[Any]) -> tuple[str | None, int | None, bytes] | Non
     plain = HTTPException(description)
     plain.code = kind.code
     return description, kind.code, plain.get_body().encode()
-
-
-def _satisfiable_ranges(value: str, length: int) -> list[tuple[int, int]] | None:
-    """The ranges [begin, end) asked for that there are, overlapping ones joined.
-
-    None means that the header is ignored. Raises RequestedRangeNotSatisfiable for ranges that
-    are malformed or all beyond the end.
-    """
-    items = value.split(",", MAX_RANGES)
-    if len(items) > MAX_RANGES:
-        return None
-    ranges: list[tuple[int, int]] = []
-    for item in items:
-        match = _RANGE.fullmatch(item)
-        if match is None or match[0].strip() == "-" or max(map(len, match.groups())) > 18:
-            raise RequestedRangeNotSatisfiable(length)
-        first, last = match.groups()
-        if not first:
-            begin, end = max(0, length - int(last)), length
-        else:
-            begin = int(first)
-            end = min(length, int(last) + 1) if last else length
-            if last and int(last) < begin:
-                raise RequestedRangeNotSatisfiable(length)
-        if begin < end:
-            ranges.append((begin, end))
-    if not ranges:
-        raise RequestedRangeNotSatisfiable(length)
-    joined: list[tuple[int, int]] = []
-    for begin, end in sorted(ranges):
-        if joined and begin <= joined[-1][1]:
-            begin, end = joined[-1][0], max(end, joined.pop()[1])
-        joined.append((begin, end))
-    return joined

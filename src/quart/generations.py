@@ -1,0 +1,98 @@
+"""How other releases of Quart and Flask write a stage, and how it is called as ours.
+
+Used when a class is made or a stage is assigned; a request uses only `in_order`, and only where a
+stage was called in the older order.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+
+from .ctx import AppContext
+from .globals import _cv_app
+from .workers import is_coroutine_callable
+
+#: The stages whose context is now the first argument, and used to be the last or not there.
+STAGES = frozenset(
+    {
+        "do_teardown_appcontext",
+        "do_teardown_request",
+        "do_teardown_websocket",
+        "finalize_request",
+        "finalize_websocket",
+        "handle_background_exception",
+        "handle_exception",
+        "handle_http_exception",
+        "handle_user_exception",
+        "handle_websocket_exception",
+        "log_exception",
+        "postprocess_websocket",
+        "process_response",
+        "update_template_context",
+        "dispatch_request",
+        "dispatch_websocket",
+        "full_dispatch_request",
+        "full_dispatch_websocket",
+        "make_default_options_response",
+        "preprocess_request",
+        "preprocess_websocket",
+    }
+)
+
+_CONTEXT_NAMES = frozenset({"ctx", "app_ctx"})
+_OLD_CONTEXT_NAMES = frozenset({"request_context", "websocket_context"})
+
+
+def context_first(stage: str, func: Any, bound: bool = False) -> Any:
+    """A stage written by others, callable with the context as its first argument.
+
+    The signature tells the generation: the context first (Quart 0.23, Flask 3.2), last and
+    optional (Quart before that), or not there at all (Flask). A sync one, as Flask's extensions
+    write it, may return what is no awaitable.
+    """
+    if not callable(func):
+        return func
+    if stage != "log_exception" and not is_coroutine_callable(func):
+        func = _awaitable(func)
+    names = list(inspect.signature(func).parameters.values())[0 if bound else 1 :]
+    if any(p.kind is p.VAR_POSITIONAL for p in names):
+        return func
+    first = names[0].name if names else ""
+    if first in _CONTEXT_NAMES or (first in _OLD_CONTEXT_NAMES and len(names) == 1):
+        return func
+    takes_context = any(p.name in _OLD_CONTEXT_NAMES for p in names)
+    takes_value = bool(names) and first not in _OLD_CONTEXT_NAMES
+
+    def in_old_order(*args: Any, **kwargs: Any) -> Any:
+        own, args = ((), args) if bound else (args[:1], args[1:])
+        ctx, value, rest = None, args[:1], args[1:]
+        if args and isinstance(args[0], AppContext):
+            ctx, value, rest = args[0], args[1:2], args[2:]
+        elif rest and isinstance(rest[0], AppContext | None):
+            ctx, rest = rest[0], rest[1:]
+        given = (*own, *(value if takes_value else ()))
+        if takes_context and not kwargs.keys() & _OLD_CONTEXT_NAMES:
+            given = (*given, ctx)
+        return func(*given, *rest, **kwargs)
+
+    in_old_order.__wrapped__ = func  # type: ignore[attr-defined]
+    return in_old_order
+
+
+def _awaitable(func: Callable[..., Any]) -> Callable[..., Any]:
+    @wraps(func)
+    async def wrapper(*args: Any, **kwargs: Any) -> Any:
+        result = func(*args, **kwargs)
+        return await result if inspect.isawaitable(result) else result
+
+    return wrapper
+
+
+def in_order(first: Any, second: Any, named: AppContext | None) -> tuple[AppContext, Any]:
+    """The context and the other argument of a stage that was called in the older order."""
+    if isinstance(second, AppContext):
+        return second, first
+    return named or _cv_app.get(), second if first is None else first

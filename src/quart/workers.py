@@ -1,0 +1,495 @@
+"""Sync code in worker threads, and the way back from there to the event loop."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import os
+import sys
+import threading
+from collections import deque
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Iterator
+from concurrent.futures import CancelledError, Future
+from contextlib import ExitStack, contextmanager, suppress
+from contextvars import Context, copy_context
+from functools import partial, wraps
+from queue import SimpleQueue
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeGuard, TypeVar
+
+from .bridge import flask_request, lend_request
+
+if TYPE_CHECKING:
+    from types import CodeType
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+#: The most threads that sync views, hooks and iterables run in at once.
+WORKER_THREADS = 40
+
+
+class _Workers:
+    """Daemon threads that run jobs, started as they are needed, up to a limit.
+
+    Daemons, because a thread that never ends must not keep a server from ending; whoever waits for
+    a job decides how long. A thread whose job waits for the loop does not count, because the loop
+    may need another one to go on.
+    """
+
+    # PERF: a job reports to its loop by itself. ThreadPoolExecutor makes a future for it, which
+    # ``loop.run_in_executor`` chains to one of the loop: up to three times the time of this.
+
+    def __init__(self) -> None:
+        self.forget()
+
+    def forget(self) -> None:
+        """Start anew."""
+        self._jobs: SimpleQueue[Callable[[], None]] = SimpleQueue()
+        self._lock = threading.Lock()
+        self._threads = 0
+        self._waiting = 0  # those of them whose job waits for the loop
+        self._unfinished = 0  # jobs, running or not
+
+    def submit(self, job: Callable[[], None]) -> None:
+        """Run a job, which must not raise, as soon as a thread is free.
+
+        Raises RuntimeError where none will be, because the system gives no more threads.
+        """
+        with self._lock:
+            self._unfinished += 1
+            try:
+                self._start_if_needed()
+            except RuntimeError:
+                if self._threads <= self._waiting:
+                    self._unfinished -= 1
+                    raise
+        self._jobs.put(job)
+
+    @contextmanager
+    def not_counted(self) -> Iterator[None]:
+        """Let another thread take the place of this one, whose job waits for the loop."""
+        with self._lock:
+            self._waiting += 1
+            with suppress(RuntimeError):  # the system gives no more; the loop may not need one
+                self._start_if_needed()
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._waiting -= 1
+
+    def _start_if_needed(self) -> None:
+        if self._threads - self._waiting < min(self._unfinished - self._waiting, WORKER_THREADS):
+            threading.Thread(target=self._work, name="quart-worker", daemon=True).start()
+            self._threads += 1
+
+    def _work(self) -> None:
+        jobs, lock = self._jobs, self._lock
+        while True:
+            job = jobs.get()
+            job()
+            del job  # nothing of a request may live on while the thread waits
+            with lock:
+                self._unfinished -= 1
+                if self._threads - self._waiting > WORKER_THREADS:
+                    self._threads -= 1
+                    return
+
+
+_workers = _Workers()
+
+
+class _ThisThread(threading.local):
+    """What a thread knows of itself: the loop that waits for it, while it runs a job."""
+
+    loop: asyncio.AbstractEventLoop | None = None
+    call: _Call | None = None
+
+
+_this_thread = _ThisThread()
+
+
+def _forget_threads() -> None:
+    """A forked child has none of its parent's threads, nor the loop that waits for this one."""
+    _workers.forget()
+    _this_thread.loop = _this_thread.call = None
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget_threads)
+
+
+class _Job:
+    """Work for a thread, of which the loop is told the end. Subclasses fill in the two halves."""
+
+    _loop: asyncio.AbstractEventLoop
+
+    def __init__(self, context: Context) -> None:
+        lend_request(context)
+        self._context = context
+
+    def _run(self) -> Any:
+        """Do the work, in the thread and within the context."""
+        raise NotImplementedError
+
+    def _end(self, result: Any, error: BaseException | None) -> None:
+        """Take the outcome, on the loop."""
+        raise NotImplementedError
+
+    def _submit(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        _workers.submit(self)
+
+    def __call__(self) -> None:
+        result: Any = None
+        error: BaseException | None = None
+        _this_thread.loop = self._loop
+        try:
+            result = self._context.run(self._run)
+        except StopIteration as stop:
+            # A future cannot carry it, and in a coroutine it would mean the end of something else.
+            error = RuntimeError("A function that ran in a thread raised StopIteration")
+            error.__cause__ = stop
+        except BaseException as raised:
+            error = raised
+        finally:
+            _this_thread.loop = None
+        with suppress(RuntimeError):  # a closed loop: nobody waits any more
+            self._loop.call_soon_threadsafe(self._end, result, error)
+
+
+async def _wait_shielded(future: asyncio.Future[Any]) -> None:
+    """Wait until a future is done, even while cancelled; the cancellation goes on after that."""
+    cancelled = None
+    while not future.done():
+        try:
+            await asyncio.shield(future)
+        except asyncio.CancelledError as error:
+            cancelled = error
+    if cancelled is not None:
+        raise cancelled
+
+
+class _Call(_Job):
+    """One call of a function in a worker thread."""
+
+    def __init__(self, context: Context, func: Callable[[], Any]) -> None:
+        super().__init__(context)
+        self._func = func
+        self._waiter: asyncio.Future[Any] | None = None
+        self._ended: asyncio.Future[None] | None = None
+        # One ticket: the thread takes it to run the function, or the caller to give it up.
+        self._tickets = [True]
+        # What the thread waits for on the loop.
+        self._awaited: Future[Any] | None = None
+
+    async def result(self) -> Any:
+        """What the function returns or raises.
+
+        A call that is cancelled before a thread took it never runs. One that runs already cannot be
+        stopped: the cancellation goes on when it has ended, so nothing is torn down under its feet.
+        Only what it waits for on the loop is cancelled, then and later.
+        """
+        self._submit()
+        self._waiter = self._loop.create_future()
+        try:
+            return await self._waiter
+        except asyncio.CancelledError:
+            if self._waiter is not None and not self._takes_ticket():
+                self._ended = self._loop.create_future()
+                if self._awaited is not None:
+                    self._awaited.cancel()
+                await _wait_shielded(self._ended)
+            raise
+
+    def wait_for(self, coroutine: Coroutine[Any, Any, T]) -> T:
+        """The result of a coroutine, for the thread, which waits while the loop runs it."""
+        future = self._awaited = asyncio.run_coroutine_threadsafe(coroutine, self._loop)
+        if self._ended is not None:
+            future.cancel()
+        try:
+            result: T = future.result()
+        except CancelledError:
+            raise asyncio.CancelledError from None
+        return result
+
+    def _takes_ticket(self) -> bool:
+        try:
+            return self._tickets.pop()
+        except IndexError:
+            return False
+
+    def _run(self) -> Any:
+        if not self._takes_ticket():
+            return None
+        _this_thread.call = self
+        try:
+            return self._func()
+        finally:
+            _this_thread.call = None
+
+    def _end(self, result: Any, error: BaseException | None) -> None:
+        waiter, self._waiter = self._waiter, None
+        assert waiter is not None
+        if self._ended is not None:
+            self._ended.set_result(None)
+        if not waiter.cancelled():
+            if error is None:
+                waiter.set_result(result)
+            else:
+                waiter.set_exception(error)
+        # A cancellation, or that the client has gone, is why nobody waits any more.
+        elif error is not None and not isinstance(error, (asyncio.CancelledError, OSError)):
+            self._loop.call_exception_handler(
+                {
+                    "message": f"{self._func!r} failed in a thread after its caller was cancelled",
+                    "exception": error,
+                }
+            )
+
+
+def _adopt(context: Context) -> None:
+    """Set the context variables here that code set in a copy of this context."""
+    for variable, value in context.items():
+        if variable.get(None) is not value and variable is not flask_request:
+            variable.set(value)
+
+
+async def _in_worker(func: Callable[[], T]) -> T:
+    """Call a function in a worker thread; context variables go there and come back."""
+    context = copy_context()
+    try:
+        result: T = await _Call(context, func).result()
+    finally:
+        _adopt(context)
+    return result
+
+
+def run_sync(func: Callable[P, Any]) -> Callable[P, Coroutine[None, None, Any]]:
+    """An async function that calls ``func`` in a worker thread and gives its result.
+
+    The thread sees the caller's context variables, and what it sets the caller sees. A generator
+    becomes an async iterator that is advanced in a worker thread, and a coroutine is awaited.
+    StopIteration becomes RuntimeError. A cancellation of the caller waits for the function's end.
+    """
+
+    @wraps(func)
+    async def wrapper(*args: P.args, **kwargs: P.kwargs) -> Any:
+        result = await _in_worker(partial(func, *args, **kwargs))
+        if inspect.isgenerator(result):
+            return run_sync_iterable(result)
+        return await result if inspect.iscoroutine(result) else result
+
+    wrapper._quart_async_wrapper = True  # type: ignore[attr-defined]
+    return wrapper
+
+
+def wait_in_thread(
+    coroutine: Coroutine[Any, Any, T], outlasting: bool = False
+) -> Coroutine[Any, Any, T] | T:
+    """The result of a coroutine where a worker thread asks, which waits while the loop runs it.
+
+    It is cancelled with the thread's caller, unless it is `outlasting`. Everywhere else it is the
+    coroutine itself.
+    """
+    loop = _this_thread.loop
+    if loop is None or asyncio._get_running_loop() is not None:
+        return coroutine
+    with _workers.not_counted():
+        if _this_thread.call is not None and not outlasting:
+            return _this_thread.call.wait_for(coroutine)
+        return asyncio.run_coroutine_threadsafe(coroutine, loop).result()
+
+
+def in_worker_thread() -> bool:
+    """Whether this is sync code that the loop waits for, in a worker thread."""
+    return _this_thread.loop is not None and asyncio._get_running_loop() is None
+
+
+def awaited_or_blocking(
+    func: Callable[P, Coroutine[Any, Any, T]],
+) -> Callable[P, Coroutine[Any, Any, T]]:
+    """Let an async function give sync views and hooks that call it its result, not an awaitable."""
+
+    @wraps(func)
+    def wrapper(*args: P.args, **kwargs: P.kwargs) -> Any:
+        coroutine = func(*args, **kwargs)
+        return coroutine if _this_thread.loop is None else wait_in_thread(coroutine)
+
+    marked: Any = _marked_async(wrapper)
+    marked._quart_marked = marked
+    return marked  # type: ignore[no-any-return]
+
+
+def async_to_sync(func: Callable[P, Coroutine[Any, Any, T]]) -> Callable[P, T]:
+    """A sync function that calls an async one and waits for its result.
+
+    In a worker thread the loop that the thread works for runs it. Where there is no loop, as in a
+    script, a command or a thread of one's own, one is made for the call. The async function sees
+    the caller's context variables, and what it sets the caller sees.
+
+    The function raises RuntimeError on an event loop, which would wait for itself.
+    """
+
+    @wraps(func, updated=())  # without the marks of an async function
+    def wrapper(*args: P.args, **kwargs: P.kwargs) -> Any:
+        if asyncio._get_running_loop() is not None:
+            name = getattr(func, "__qualname__", repr(func))
+            raise RuntimeError(
+                f"{name} is async and was made sync, but the event loop that runs here cannot wait"
+                f" for it: await {name} itself, or call this from a 'def' function that runs in a"
+                " thread."
+            )
+        context: Context | None = None
+
+        async def call() -> Any:
+            nonlocal context
+            try:
+                return await func(*args, **kwargs)
+            finally:
+                context = copy_context()
+
+        try:
+            return asyncio.run(call()) if _this_thread.loop is None else wait_in_thread(call())
+        finally:
+            if context is not None:
+                _adopt(context)
+
+    return wrapper
+
+
+if sys.version_info >= (3, 12):
+    _marked_async = inspect.markcoroutinefunction
+    _is_marked_async = inspect.iscoroutinefunction
+else:
+
+    def _marked_async(func: Callable[P, T]) -> Callable[P, T]:
+        func._is_coroutine = asyncio.coroutines._is_coroutine  # type: ignore[attr-defined]
+        return func
+
+    def _is_marked_async(func: Callable[..., Any]) -> bool:
+        mark = asyncio.coroutines._is_coroutine  # type: ignore[attr-defined]
+        return getattr(func, "_is_coroutine", None) is mark
+
+
+class _ThreadIterator(_Job, AsyncIterator[T]):
+    """The items of a sync iterator, made in a worker thread.
+
+    The thread goes on making items while those before are taken, and ends its visit when enough of
+    them wait. Each can be taken as soon as it is there, however long the next one needs.
+    """
+
+    #: How much one visit may leave to be taken: items, and the bytes or characters in them.
+    MOST_ITEMS = 256
+    MOST_SIZE = 2**16
+
+    def __init__(self, iterable: Iterable[T]) -> None:
+        super().__init__(copy_context())
+        self._iterator = iter(iterable)
+        owners: list[Any] = [self._iterator]
+        if self._iterator is not iterable:
+            owners.append(iterable)
+        #: How the iterator, and what it was made of, are closed; empty when that was done.
+        self.closers = [owner.close for owner in owners if hasattr(owner, "close")]
+        self._items: deque[T] = deque()
+        self._error: BaseException | None = None
+        self._exhausted = False
+        self._closing = False
+        self._visit: asyncio.Future[None] | None = None
+        self._news: asyncio.Future[None] | None = None
+
+    async def __anext__(self) -> T:
+        while not self._items:
+            if self._visit is None:
+                if self._error is not None:
+                    error, self._error = self._error, None
+                    raise error
+                if self._exhausted or self._closing:
+                    raise StopAsyncIteration
+                self._submit()
+                self._visit = self._loop.create_future()
+            self._news = self._loop.create_future()
+            # Asked again, because the thread looks for someone to tell when it has made an item.
+            if not self._items:
+                await self._news
+        return self._items.popleft()
+
+    async def aclose(self) -> None:
+        """Wait for the thread's visit to end, if there is one; close the iterator in a thread.
+
+        That has been done by the visit that came to the iterator's end.
+        """
+        self._closing = True
+        self._items.clear()
+        try:
+            if self._visit is not None:
+                await _wait_shielded(self._visit)
+        finally:
+            self._exhausted = True
+            if self.closers:
+                await _Call(self._context, self._close).result()
+
+    def _close(self) -> None:
+        with ExitStack() as all_of_them:
+            while self.closers:
+                all_of_them.callback(self.closers.pop())
+
+    def _run(self) -> None:
+        size = 0
+        try:
+            while (
+                len(self._items) < self.MOST_ITEMS and size < self.MOST_SIZE and not self._closing
+            ):
+                item = next(self._iterator)
+                self._items.append(item)
+                size += len(item) if isinstance(item, (bytes, str)) else 0
+                if self._news is not None:
+                    news, self._news = self._news, None
+                    self._loop.call_soon_threadsafe(_wake, news)
+        except BaseException as error:
+            self._exhausted = True
+            self._close()
+            if not isinstance(error, StopIteration):
+                raise
+
+    def _end(self, result: None, error: BaseException | None) -> None:
+        visit, self._visit = self._visit, None
+        self._error = error
+        assert visit is not None
+        visit.set_result(None)
+        if self._news is not None:
+            _wake(self._news)
+
+
+def _wake(future: asyncio.Future[None]) -> None:
+    if not future.done():
+        future.set_result(None)
+
+
+def run_sync_iterable(iterable: Iterable[T]) -> _ThreadIterator[T]:
+    """The items of a sync iterable as an async one, made in a worker thread, several at a time.
+
+    All of them are made with the context variables from here. ``close()``, of the iterator and of
+    the iterable, is called after the last item, or by ``aclose``.
+    """
+    return _ThreadIterator(iterable)
+
+
+def is_coroutine_callable(
+    func: Callable[..., Any],
+) -> TypeGuard[Callable[..., Coroutine[Any, Any, Any]]]:
+    """Whether ``func`` is a coroutine function, a partial of one, or has an async ``__call__``."""
+    # PERF: asked for each view and hook of each request; a coroutine function is told at once.
+    code: CodeType | None = getattr(func, "__code__", None)
+    if code is not None and code.co_flags & inspect.CO_COROUTINE:
+        return True
+    if _is_marked_async(func):
+        # A sync function takes the mark over from what it wraps, by `functools.wraps`.
+        own = getattr(func, "__func__", func)
+        return getattr(own, "_quart_marked", own) is own
+    if isinstance(func, partial):
+        return is_coroutine_callable(func.func)
+    if code is not None or isinstance(func, type):
+        return False
+    code = getattr(type(func).__call__, "__code__", None)
+    return code is not None and bool(code.co_flags & inspect.CO_COROUTINE)

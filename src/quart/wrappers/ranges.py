@@ -1,0 +1,98 @@
+"""Ranges of a body (RFC 9110, section 14): those asked for, and the body of several of them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import AsyncGenerator, AsyncIterator
+from types import TracebackType
+from typing import Any
+
+from werkzeug.exceptions import RequestedRangeNotSatisfiable
+
+from .response_body import ResponseBody
+
+#: More ranges than this in one request are ignored, and the whole body is sent.
+MAX_RANGES = 32
+
+#: A Range header in bytes.
+RANGES = re.compile(r"bytes[ \t]*=(.*)", re.IGNORECASE)
+_RANGE = re.compile(r"[ \t]*([0-9]*)[ \t]*-[ \t]*([0-9]*)[ \t]*", re.ASCII)
+
+
+def satisfiable_ranges(value: str, length: int) -> list[tuple[int, int]] | None:
+    """The ranges [begin, end) asked for that there are, overlapping ones joined.
+
+    None means that the header is ignored. Raises RequestedRangeNotSatisfiable for ranges that
+    are malformed or all beyond the end.
+    """
+    items = value.split(",", MAX_RANGES)
+    if len(items) > MAX_RANGES:
+        return None
+    ranges: list[tuple[int, int]] = []
+    for item in items:
+        match = _RANGE.fullmatch(item)
+        if match is None or match[0].strip() == "-" or max(map(len, match.groups())) > 18:
+            raise RequestedRangeNotSatisfiable(length)
+        first, last = match.groups()
+        if not first:
+            begin, end = max(0, length - int(last)), length
+        else:
+            begin = int(first)
+            end = min(length, int(last) + 1) if last else length
+            if last and int(last) < begin:
+                raise RequestedRangeNotSatisfiable(length)
+        if begin < end:
+            ranges.append((begin, end))
+    if not ranges:
+        raise RequestedRangeNotSatisfiable(length)
+    joined: list[tuple[int, int]] = []
+    for begin, end in sorted(ranges):
+        if joined and begin <= joined[-1][1]:
+            begin, end = joined[-1][0], max(end, joined.pop()[1])
+        joined.append((begin, end))
+    return joined
+
+
+class MultiRangeBody(ResponseBody):
+    """Several ranges of one body as multipart/byteranges, RFC 9110 section 14.6."""
+
+    def __init__(
+        self, body: Any, ranges: list[tuple[int, int]], size: int, content_type: str, boundary: str
+    ) -> None:
+        self.body = body
+        self.parts = [
+            (
+                begin,
+                end,
+                f"\r\n--{boundary}\r\nContent-Type: {content_type}\r\n"
+                f"Content-Range: bytes {begin}-{end - 1}/{size}\r\n\r\n".encode("latin-1"),
+            )
+            for begin, end in ranges
+        ]
+        self.tail = f"\r\n--{boundary}--\r\n".encode()
+        self.size = sum(end - begin + len(head) for begin, end, head in self.parts)
+        self.size += len(self.tail)
+
+    async def __aenter__(self) -> MultiRangeBody:
+        self._chunks = self._iterate()
+        return self
+
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc_value: BaseException | None,
+        tb: TracebackType | None,
+    ) -> None:
+        await self._chunks.aclose()
+
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        return self._chunks
+
+    async def _iterate(self) -> AsyncGenerator[bytes, None]:
+        for begin, end, head in self.parts:
+            await self.body.make_conditional(begin, end)
+            yield head
+            async with self.body as chunks:
+                async for chunk in chunks:
+                    yield chunk
+        yield self.tail

@@ -1,0 +1,335 @@
+"""The kinds of `ResponseBody` that a response sends.
+
+They know bytes and how to wait for them; who sends them belongs to asgi.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from abc import ABC, abstractmethod
+from collections.abc import AsyncIterable, AsyncIterator, Iterable
+from contextlib import asynccontextmanager
+from io import SEEK_END, BufferedReader, BytesIO, FileIO
+from os import PathLike, fstat
+from pathlib import Path
+from types import AsyncGeneratorType, GeneratorType, TracebackType
+from typing import IO, Any
+
+from werkzeug.exceptions import RequestedRangeNotSatisfiable
+
+from ..threads import off_loop
+from ..workers import run_sync_iterable
+
+
+def _raise_if_invalid_range(begin: int, end: int | None, size: int) -> None:
+    """RequestedRangeNotSatisfiable unless [begin, end) holds at least one of `size` bytes."""
+    if begin < 0 or begin >= size or (end is not None and end <= begin):
+        raise RequestedRangeNotSatisfiable(size)
+
+
+class ResponseBody(ABC):
+    """What a response sends: `async with body as chunks: async for chunk in chunks`.
+
+    A body that can send a part of itself has `async make_conditional(begin, end)`: it narrows
+    the body to the bytes [begin, end), None being the end, and returns the length of the whole,
+    None where that is not known.
+    """
+
+    @abstractmethod
+    async def __aenter__(self) -> AsyncIterable[Any]: ...
+
+    @abstractmethod
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc_value: BaseException | None,
+        tb: TracebackType | None,
+    ) -> None: ...
+
+
+class DataBody(ResponseBody):
+    """Bytes in memory: `data` is what will be sent."""
+
+    _whole: bytes | None = None
+
+    def __init__(self, data: bytes) -> None:
+        self.data = data
+
+    async def __aenter__(self) -> DataBody:
+        return self
+
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc_value: BaseException | None,
+        tb: TracebackType | None,
+    ) -> None:
+        pass
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        yield self.data
+
+    async def make_conditional(self, begin: int, end: int | None) -> int:
+        if self._whole is None:
+            self._whole = self.data
+        size = len(self._whole)
+        if begin or end is not None:
+            _raise_if_invalid_range(begin, end, size)
+        self.data = self._whole[begin:end]
+        return size
+
+
+class IterableBody(ResponseBody):
+    """The items of any iterable or iterator, sync or async.
+
+    Lists and tuples are walked on the loop, other sync iterables in a thread, several items
+    at a time. What has a `close()` (`aclose()` where it is async) is closed, once, as soon as the
+    body is left.
+    """
+
+    #: Whether there is something to close in a body that nobody enters.
+    must_be_closed = False
+    _closed = False
+    _part: tuple[int, int] | None = None
+
+    def __init__(self, iterable: AsyncIterable[Any] | Iterable[Any]) -> None:
+        #: Whether the items are made while they are sent.
+        self.streamed = not isinstance(iterable, (list, tuple))
+        self.iter: AsyncIterator[Any]
+        if isinstance(iterable, AsyncIterable):
+            self.iter = aiter(iterable)
+            self.must_be_closed = hasattr(self.iter, "aclose")
+        elif isinstance(iterable, (list, tuple)):
+            self.iter = _walk(iterable)
+        else:
+            self.iter = run_sync_iterable(iterable)
+            self.must_be_closed = bool(self.iter.closers)
+        if isinstance(iterable, (AsyncGeneratorType, GeneratorType)):
+            self.must_be_closed = False  # it has not begun
+
+    async def close(self) -> None:
+        """Close what the items come from, unless that was done."""
+        if not self._closed:
+            self._closed = True
+            close = getattr(self.iter, "aclose", None)
+            if close is not None:
+                await close()
+
+    async def __aenter__(self) -> IterableBody:
+        return self
+
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc_value: BaseException | None,
+        tb: TracebackType | None,
+    ) -> None:
+        await self.close()
+
+    def __aiter__(self) -> AsyncIterator[Any]:
+        return self.iter if self._part is None else _Part(self.iter, *self._part)
+
+    async def make_conditional(self, begin: int, end: int | None) -> None:
+        """Narrow the body to the bytes [begin, end); the length of the whole is not known."""
+        self._part = None if end is None else (begin, end)
+
+
+class _Part(AsyncIterator[bytes]):
+    """The bytes [begin, end) of what an iterator gives."""
+
+    def __init__(self, items: AsyncIterator[Any], begin: int, end: int) -> None:
+        self._items = items
+        self._to_skip = begin
+        self._to_give = end - begin
+
+    async def __anext__(self) -> bytes:
+        while self._to_give:
+            item = await anext(self._items)
+            data = item.encode() if isinstance(item, str) else item
+            given = data[self._to_skip :][: self._to_give]
+            self._to_skip = max(0, self._to_skip - len(data))
+            self._to_give -= len(given)
+            if given:
+                return bytes(given)
+        raise StopAsyncIteration
+
+
+async def _walk(items: list[Any] | tuple[Any, ...]) -> AsyncIterator[Any]:
+    for item in items:
+        yield item
+
+
+class SizedBody(ResponseBody):
+    """A body of known size, read piece by piece: the bytes [begin, end) of `size`."""
+
+    buffer_size = 256 * 1024
+    size: int
+    begin: int
+    end: int
+    _position: int
+
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        return self
+
+    async def __anext__(self) -> bytes:
+        wanted = min(self.buffer_size, self.end - self._position)
+        if wanted <= 0:
+            raise StopAsyncIteration
+        chunk = await self._read(wanted)
+        if not chunk:
+            raise EOFError(
+                f"The body ended {self.end - self._position} bytes before its Content-Length"
+            )
+        self._position += len(chunk)
+        return chunk
+
+    @abstractmethod
+    async def _read(self, size: int) -> bytes: ...
+
+    @asynccontextmanager
+    async def descriptor(self) -> AsyncIterator[IO[bytes] | None]:
+        """An open file of the operating system that holds the bytes [begin, end), or None.
+
+        A server may send them from there. None is for what is empty, in memory, shorter than it
+        was, or not what a file holds (a compressed file has a descriptor too).
+        """
+        file: IO[bytes] | None = None
+        if self.begin < self.end:
+            file = await off_loop(self._plain_file)
+        try:
+            yield file
+        finally:
+            if file is not None:
+                self._release(file)
+
+    def _plain_file(self) -> IO[bytes] | None:
+        return None
+
+    def _release(self, file: IO[bytes]) -> None:
+        pass
+
+    async def make_conditional(self, begin: int, end: int | None) -> int:
+        if begin or end is not None:
+            _raise_if_invalid_range(begin, end, self.size)
+        self.begin = begin
+        self.end = self.size if end is None else min(self.size, end)
+        return self.size
+
+
+class FileBody(SizedBody):
+    """The file at `file_path`, read in the file threads in pieces of `buffer_size` bytes.
+
+    `begin` and `end` are the offsets of what is sent, of a file that had `size` bytes. One that
+    has become shorter raises EOFError while it is sent.
+    """
+
+    def __init__(self, file_path: str | PathLike[str], *, buffer_size: int | None = None) -> None:
+        self.file_path = Path(file_path)
+        self.size = self.file_path.stat().st_size
+        self.begin = 0
+        self.end = self.size
+        if buffer_size is not None:
+            self.buffer_size = buffer_size
+        self._file: IO[bytes] | None = None
+
+    async def __aenter__(self) -> FileBody:
+        self._position = self.begin
+        # PERF: a file of one piece is opened, read and closed in one visit to the thread.
+        try:
+            self._first = await off_loop(self._open)
+        except asyncio.CancelledError:
+            await self.__aexit__(None, None, None)
+            raise
+        return self
+
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc_value: BaseException | None,
+        tb: TracebackType | None,
+    ) -> None:
+        if self._file is not None:
+            await off_loop(self._file.close)
+
+    async def is_whole(self) -> bool:
+        """Whether the body is all that the file holds now, so that a server may send it."""
+        if self.begin or self.end != self.size:
+            return False
+        try:
+            return (await off_loop(self.file_path.stat)).st_size == self.size
+        except OSError:
+            return False
+
+    def _plain_file(self) -> IO[bytes] | None:
+        if type(self)._read is not FileBody._read:
+            return None
+        try:
+            file = open(self.file_path, "rb", buffering=0)  # noqa: SIM115 (_release closes it)
+        except OSError:
+            return None  # reading it fails too, and says so
+        if fstat(file.fileno()).st_size < self.end:
+            file.close()
+            return None
+        return file
+
+    def _release(self, file: IO[bytes]) -> None:
+        file.close()  # at once, for a cancelled request too: nothing is written that could wait
+
+    def _open(self) -> bytes:
+        file = open(self.file_path, "rb", buffering=0)  # noqa: SIM115 (it is closed later)
+        try:
+            if self.begin:
+                file.seek(self.begin)
+            first = file.read(min(self.buffer_size, self.end - self.begin))
+        except BaseException:
+            file.close()
+            raise
+        if len(first) == self.end - self.begin:
+            file.close()
+        else:
+            self._file = file
+        return first
+
+    async def _read(self, size: int) -> bytes:
+        if self._first:
+            first, self._first = self._first, b""
+            return first
+        return b"" if self._file is None else await off_loop(self._file.read, size)
+
+
+class IOBody(SizedBody):
+    """A seekable binary file object: BytesIO is read on the loop, all others in the threads."""
+
+    def __init__(self, io_stream: IO[bytes], *, buffer_size: int | None = None) -> None:
+        self.io_stream = io_stream
+        self.size = io_stream.seek(0, SEEK_END)
+        io_stream.seek(0)
+        self.begin = 0
+        self.end = self.size
+        if buffer_size is not None:
+            self.buffer_size = buffer_size
+
+    async def __aenter__(self) -> IOBody:
+        self._position = self.begin
+        self.io_stream.seek(self.begin)
+        return self
+
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc_value: BaseException | None,
+        tb: TracebackType | None,
+    ) -> None:
+        pass
+
+    async def _read(self, size: int) -> bytes:
+        if isinstance(self.io_stream, BytesIO):
+            return self.io_stream.read(size)
+        return await off_loop(self.io_stream.read, size)
+
+    def _plain_file(self) -> IO[bytes] | None:
+        stream: Any = self.io_stream
+        raw = stream.raw if type(stream) is BufferedReader else stream
+        if type(raw) is not FileIO or type(self)._read is not IOBody._read:
+            return None
+        return None if fstat(raw.fileno()).st_size < self.end else raw
