@@ -24,7 +24,7 @@ from werkzeug.sansio.http import parse_cookie
 
 import quart
 from quart import Quart, Request, request, send_file
-from quart.wrappers.base import ScopeHeaders
+from quart.headers import ScopeHeaders
 
 CONTENT = b"0123456789"
 

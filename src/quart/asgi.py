@@ -19,13 +19,13 @@ from werkzeug.datastructures import Headers
 from werkzeug.exceptions import BadRequest, NotFound
 
 from . import signals
+from .headers import ScopeHeaders, check_header_value, encode_header_items, encode_headers
 from .helpers import preload
 from .routing import blueprint_names
-from .utils import encode_headers, printable
+from .utils import printable
 from .wrappers import ClientDisconnectedError, Request, Response, Websocket
-from .wrappers.base import ScopeHeaders, clean_path
+from .wrappers.base import clean_path
 from .wrappers.body import Started, leave
-from .wrappers.response import check_header_value, encode_header_items
 from .wrappers.response_body import FileBody, SizedBody
 
 if TYPE_CHECKING:

@@ -1,16 +1,16 @@
-"""Small tools below the framework: paths, headers, tasks, and the names of 0.22's `quart.utils`."""
+"""Small tools below the framework: paths, tasks, and the names of 0.22's `quart.utils`."""
 
 from __future__ import annotations
 
 import asyncio
 import os
 import sys
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
-from werkzeug.datastructures import Headers
-
+from .headers import decode_headers as decode_headers
+from .headers import encode_headers as encode_headers
 from .typing import Event, FilePath
 from .workers import WORKER_THREADS as WORKER_THREADS
 from .workers import is_coroutine_callable as is_coroutine_callable
@@ -22,25 +22,12 @@ class MustReloadError(Exception):
     """A source file has changed, so the process has to start again."""
 
 
-# Paths and headers
+# Paths
 
 
 def file_path_to_path(*paths: FilePath) -> Path:
     """The parts, of str, bytes or path-like objects, joined into one path."""
     return Path(*[os.fsdecode(path) for path in paths])
-
-
-def encode_headers(headers: Headers) -> list[tuple[bytes, bytes]]:
-    """Headers as ASGI has them: lower-case names and values in Latin-1.
-
-    Raises UnicodeEncodeError for a character outside Latin-1.
-    """
-    return [(key.lower().encode("latin-1"), value.encode("latin-1")) for key, value in headers]
-
-
-def decode_headers(headers: Iterable[tuple[bytes, bytes]]) -> Headers:
-    """Headers from what ASGI has: pairs of Latin-1 bytes."""
-    return Headers([(key.decode("latin-1"), value.decode("latin-1")) for key, value in headers])
 
 
 # Tasks

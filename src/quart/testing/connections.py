@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any, Generic, NoReturn, Self, TypeVar
 from werkzeug.datastructures import Headers
 
 from ..globals import _cv_app
+from ..headers import decode_headers
 from ..json import dumps, loads
 from ..sse import EventReader
 from ..typing import HTTPScope, WebsocketScope, WWWScope
-from ..utils import decode_headers
 from ..wrappers import Request, Response
 from ..wrappers.response_body import DataBody
 from .utils import RequestBuilder

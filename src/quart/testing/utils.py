@@ -16,10 +16,10 @@ from werkzeug.http import parse_options_header
 from werkzeug.utils import get_content_type
 
 from ..datastructures import FileStorage
+from ..headers import encode_headers
 from ..json import dumps
 from ..json.provider import DefaultJSONProvider
 from ..typing import Scope
-from ..utils import encode_headers
 
 if TYPE_CHECKING:
     from ..app import Quart

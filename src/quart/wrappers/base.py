@@ -6,12 +6,10 @@ Everything here is read from the ASGI connection scope; nothing does IO.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from functools import lru_cache
-from typing import TYPE_CHECKING, Any, Self, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import parse_qsl, quote
 
 from werkzeug.datastructures import Headers, IfRange, ImmutableMultiDict, MultiDict
-from werkzeug.exceptions import BadRequestKeyError
 from werkzeug.http import parse_date
 from werkzeug.sansio.http import parse_cookie
 from werkzeug.sansio.request import Request as SansIORequest
@@ -19,6 +17,8 @@ from werkzeug.utils import cached_property
 
 from .. import json
 from ..globals import _cv_app
+from ..headers import ScopeHeaders, client_address
+from ..lazy import lazily
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -35,30 +35,6 @@ _NO_COOKIES: ImmutableMultiDict[str, str] = ImmutableMultiDict()
 _ASCII = bytes(range(128))
 
 
-if TYPE_CHECKING:
-    lazily = cached_property
-else:
-
-    class lazily:
-        """An attribute worked out when it is first asked for, and kept on the instance."""
-
-        # PERF: on the instance it is then found without a call, unlike with Werkzeug's
-        # `cached_property`, and there is no lock, unlike in that of Python 3.11.
-        def __init__(self, read: Callable[[Any], Any]) -> None:
-            self.read = read
-            self.__doc__ = read.__doc__
-
-        def __set_name__(self, owner: type, name: str) -> None:
-            self.name = name
-
-        def __get__(self, instance: object, owner: type | None = None) -> Any:
-            if instance is None:
-                return self
-            value = self.read(instance)
-            setattr(instance, self.name, value)
-            return value
-
-
 class ClientDisconnectedError(ConnectionError):
     """The client has gone: nothing more can be read from it or sent to it.
 
@@ -71,177 +47,12 @@ class ClientDisconnectedError(ConnectionError):
         self.reason = reason
 
 
-class ScopeHeaders(Headers):
-    """The headers of a scope, decoded when they are first asked for.
-
-    `Remote-Addr` is the client's address as the server knows it, whatever the client sent, and
-    "<local>" where it does not know. For a header that is a list, such as `Accept`, `get` and
-    `headers[name]` give all its lines, joined by commas (RFC 9110, section 5.3); `getlist` and
-    iteration give each. For any other they give the first.
-    """
-
-    # PERF: eight headers take 5 us to decode, and most views read one or none.
-    scope: Any
-    #: Whether the headers are still as they came.
-    _undecoded = False
-
-    @classmethod
-    def of(cls, scope: Any) -> Self:
-        """The headers of a connection scope."""
-        headers = cls.__new__(cls)
-        headers.scope = scope
-        headers._undecoded = True
-        return headers
-
-    @lazily
-    def _list(self) -> list[tuple[str, str]]:  # pyright: ignore[reportIncompatibleVariableOverride]
-        items = [
-            (TITLES.get(name) or name.decode("latin-1").title(), value.decode("latin-1"))
-            for name, value in self.scope.get("headers", ())
-        ]
-        items = [item for item in items if item[0] != "Remote-Addr"]
-        items.append(("Remote-Addr", _client_address(self.scope)))
-        self._undecoded = False
-        return items
-
-    if not TYPE_CHECKING:
-
-        def get(self, key: str, default: Any = None, type: Any = None) -> Any:
-            """The value of a header, converted by `type`; the default if there is none."""
-            if type is not None or not self._undecoded:
-                return super().get(key, default, type)
-            value = self._find(key)  # PERF: what is not there need not be an exception first
-            return default if value is None else value
-
-        def getlist(self, key: str, type: Any = None) -> list[Any]:
-            """The values of a header, each converted by `type`, in the order in which they came."""
-            if type is None and self._undecoded:
-                wanted = _raw_name(key)
-                if wanted != b"remote-addr":
-                    items = self.scope.get("headers", ())
-                    return [value.decode("latin-1") for name, value in items if name == wanted]
-            return super().getlist(key, type)
-
-    def _get_key(self, key: str) -> str:
-        value: str | None
-        if self._undecoded:
-            value = self._find(key)
-        elif _raw_name(key) in _LISTS:
-            lines = self.getlist(key)
-            value = ", ".join(lines) if lines else None
-        else:
-            value = super()._get_key(key)
-        if value is None:
-            raise BadRequestKeyError(key)
-        return value
-
-    def _find(self, key: str) -> str | None:
-        wanted = _raw_name(key)
-        if wanted in _NOT_FOUND_IN_ONE_LINE:
-            if wanted == b"remote-addr":
-                return _client_address(self.scope)
-            return _all_lines(self.scope, wanted)
-        for name, value in self.scope.get("headers", ()):
-            if name == wanted:
-                text: str = value.decode("latin-1")
-                return text
-        return None
-
-    def copy(self) -> Self:
-        """The same headers in another object."""
-        copied = type(self).__new__(type(self))
-        copied.scope = self.scope
-        copied.__dict__["_list"] = self._list.copy()
-        return copied
-
-    def __copy__(self) -> Self:
-        return self.copy()
-
-
-#: Names of headers as they are sent, and as they are shown.
-TITLES = {
-    name.lower().encode(): name
-    for name in (
-        "Accept",
-        "Accept-Encoding",
-        "Accept-Language",
-        "Authorization",
-        "Cache-Control",
-        "Connection",
-        "Content-Length",
-        "Content-Type",
-        "Cookie",
-        "Host",
-        "If-Modified-Since",
-        "If-None-Match",
-        "Origin",
-        "Referer",
-        "Sec-Fetch-Dest",
-        "Sec-Fetch-Mode",
-        "Sec-Fetch-Site",
-        "Transfer-Encoding",
-        "Upgrade-Insecure-Requests",
-        "User-Agent",
-        "X-Forwarded-For",
-        "X-Forwarded-Proto",
-        "X-Requested-With",
-    )
-}
-
-
 def read_date(value: str | None) -> datetime | None:
     """The date in a header; None for what is none, or has numbers too large for any."""
     try:
         return parse_date(value)
     except OverflowError:  # which Werkzeug 3.1 does not expect
         return None
-
-
-#: Headers that are lists: several lines of one mean what one line of all of them does.
-_LISTS = frozenset(
-    {
-        b"accept",
-        b"accept-charset",
-        b"accept-encoding",
-        b"accept-language",
-        b"access-control-request-headers",
-        b"cache-control",
-        b"connection",
-        b"content-encoding",
-        b"content-language",
-        b"forwarded",
-        b"if-match",
-        b"if-none-match",
-        b"pragma",
-        b"sec-websocket-extensions",
-        b"sec-websocket-protocol",
-        b"te",
-        b"upgrade",
-        b"via",
-        b"x-forwarded-for",
-        b"x-forwarded-host",
-        b"x-forwarded-port",
-        b"x-forwarded-prefix",
-        b"x-forwarded-proto",
-    }
-)
-# PERF: all other headers are told from these by one question.
-_NOT_FOUND_IN_ONE_LINE = _LISTS | {b"remote-addr"}
-
-
-def _all_lines(scope: Any, wanted: bytes) -> str | None:
-    lines = [value for name, value in scope.get("headers", ()) if name == wanted]
-    return b", ".join(lines).decode("latin-1") if lines else None
-
-
-def _client_address(scope: Any) -> str:
-    client = scope.get("client")
-    return (client and client[0]) or "<local>"
-
-
-@lru_cache(maxsize=256)
-def _raw_name(name: str) -> bytes:
-    return name.lower().encode("latin-1", "replace")
 
 
 _Values = TypeVar("_Values", bound="MultiDict[str, str]")
@@ -364,7 +175,7 @@ class BaseRequestWebsocket(SansIORequest):
     @cached_property
     def remote_addr(self) -> str | None:
         """The client's address as the server knows it."""
-        return _client_address(self.scope)
+        return client_address(self.scope)
 
     @lazily
     def args(self) -> MultiDict[str, str]:

@@ -15,8 +15,9 @@ from ..datastructures import FileStorage
 from ..formparser import FormDataParser
 from ..globals import _cv_app, current_app
 from ..json.long import LONG_JSON, loads_off_loop
+from ..lazy import lazily
 from ..workers import awaited_or_blocking, in_worker_thread
-from .base import BaseRequestWebsocket, lazily
+from .base import BaseRequestWebsocket
 from .body import Body, BodyFile
 
 if TYPE_CHECKING:

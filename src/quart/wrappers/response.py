@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import secrets
 from asyncio import CancelledError
 from collections.abc import AsyncGenerator, AsyncIterable, Callable, Iterable, Mapping
@@ -22,15 +21,15 @@ from werkzeug.http import (
     remove_entity_headers,
 )
 from werkzeug.sansio.response import Response as SansIOResponse
-from werkzeug.urls import iri_to_uri
 from werkzeug.utils import get_content_type
 from werkzeug.wrappers import Response as WSGIResponse
 
 from .. import json
 from ..globals import _cv_app, current_app
+from ..headers import check_header_value, decode_header_items, encode_header_items
 from ..utils import file_path_to_path
 from ..workers import awaited_or_blocking, run_sync_iterable
-from .base import TITLES, read_date
+from .base import read_date
 from .ranges import RANGES, MultiRangeBody, satisfiable_ranges
 from .response_body import (
     DataBody,
@@ -67,55 +66,6 @@ _STATUS_LINES: dict[int | str, tuple[str, int]] = {
     for code, phrase in HTTP_STATUS_CODES.items()
     if 100 <= code <= 599
 }
-_HEADER_NAMES = {
-    spelling: name.lower().encode()
-    for name in (
-        "Accept-Ranges",
-        "Access-Control-Allow-Credentials",
-        "Access-Control-Allow-Headers",
-        "Access-Control-Allow-Methods",
-        "Access-Control-Allow-Origin",
-        "Access-Control-Expose-Headers",
-        "Access-Control-Max-Age",
-        "Age",
-        "Allow",
-        "Cache-Control",
-        "Content-Disposition",
-        "Content-Encoding",
-        "Content-Language",
-        "Content-Length",
-        "Content-Location",
-        "Content-Range",
-        "Content-Security-Policy",
-        "Content-Type",
-        "Cross-Origin-Embedder-Policy",
-        "Cross-Origin-Opener-Policy",
-        "Date",
-        "ETag",
-        "Expires",
-        "Last-Modified",
-        "Link",
-        "Location",
-        "Referrer-Policy",
-        "Retry-After",
-        "Server",
-        "Set-Cookie",
-        "Strict-Transport-Security",
-        "Trailer",
-        "Vary",
-        "WWW-Authenticate",
-        "X-Accel-Buffering",
-        "X-Content-Type-Options",
-        "X-Frame-Options",
-        "X-Request-ID",
-        "X-Sendfile",
-        "X-XSS-Protection",
-    )
-    for spelling in (name, name.lower())
-}
-_TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
-_BROKEN_VALUE = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
-_CONTROLS = bytes((*range(0x09), *range(0x0A, 0x20), 0x7F))
 
 
 @lru_cache(maxsize=128)
@@ -251,10 +201,7 @@ class Response(SansIOResponse):
         headers = self._headers
         if headers is None:
             headers = self._headers = Headers()
-            headers._list = [
-                (TITLES.get(name) or name.decode().title(), value.decode("latin-1"))
-                for name, value in self._encoded or ()
-            ]
+            headers._list = decode_header_items(self._encoded or ())
             self._encoded = None
         return headers
 
@@ -592,50 +539,6 @@ _ENTITY_HEADERS = frozenset(
     f"content-{name}".encode()
     for name in ("encoding", "language", "length", "md5", "range", "type")
 )
-
-_URI_HEADERS = frozenset({b"content-location", b"location"})
-
-
-def encode_header_items(headers: Headers) -> list[tuple[bytes, bytes]]:
-    """Headers as ASGI sends them: lower case names, Latin-1 values without space around them.
-
-    What is no URI in a `Location` is percent-encoded.
-    Raises ValueError, naming the header, for what would break the protocol: control characters,
-    names that are no token, values outside Latin-1.
-    """
-    items = []
-    for name, value in headers._list:
-        key = _HEADER_NAMES.get(name) or _header_name(name)
-        if key in _URI_HEADERS and not _BROKEN_VALUE.search(value):
-            value = iri_to_uri(value)
-        try:
-            data = value.encode("latin-1")
-        except UnicodeEncodeError:
-            check_header_value(name, value)  # says which one it is
-            raise
-        # PERF: to delete what must not be there is the quickest way to ask whether it is.
-        if len(data.translate(None, _CONTROLS)) != len(data):
-            check_header_value(name, value)
-        items.append((key, data.strip()))
-    return items
-
-
-def _header_name(name: str) -> bytes:
-    if not isinstance(name, str) or _TOKEN.fullmatch(name) is None:
-        raise ValueError(f"{name!r} is no valid name for a header.")
-    return name.lower().encode()
-
-
-def check_header_value(name: str, value: str) -> None:
-    """Raise ValueError for control characters and what is outside Latin-1."""
-    if _BROKEN_VALUE.search(value):
-        raise ValueError(f"The value of the header {name!r} holds a control character: {value!r}.")
-    try:
-        value.encode("latin-1")
-    except UnicodeEncodeError:
-        raise ValueError(
-            f"The value of the header {name!r} holds a character outside Latin-1: {value!r}."
-        ) from None
 
 
 @lru_cache(maxsize=256)

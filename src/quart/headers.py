@@ -1,0 +1,244 @@
+"""Headers between the bytes of ASGI and the text of Werkzeug's `Headers`, both ways.
+
+What came is decoded here, a response's headers are checked and encoded here. What a single header
+means is not known here.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, Self
+
+from werkzeug.datastructures import Headers
+from werkzeug.exceptions import BadRequestKeyError
+from werkzeug.urls import iri_to_uri
+
+from .lazy import lazily
+
+# PERF: the usual names are found in a table, as they are sent and as they are written.
+_NAMES = """
+    Accept Accept-Encoding Accept-Language Accept-Ranges Access-Control-Allow-Credentials
+    Access-Control-Allow-Headers Access-Control-Allow-Methods Access-Control-Allow-Origin
+    Access-Control-Expose-Headers Access-Control-Max-Age Age Allow Authorization Cache-Control
+    Connection Content-Disposition Content-Encoding Content-Language Content-Length
+    Content-Location Content-Range Content-Security-Policy Content-Type Cookie
+    Cross-Origin-Embedder-Policy Cross-Origin-Opener-Policy Date ETag Expires Host
+    If-Modified-Since If-None-Match Last-Modified Link Location Origin Referer Referrer-Policy
+    Retry-After Sec-Fetch-Dest Sec-Fetch-Mode Sec-Fetch-Site Server Set-Cookie
+    Strict-Transport-Security Trailer Transfer-Encoding Upgrade-Insecure-Requests User-Agent
+    Vary WWW-Authenticate X-Accel-Buffering X-Content-Type-Options X-Forwarded-For
+    X-Forwarded-Proto X-Frame-Options X-Request-ID X-Requested-With X-Sendfile X-XSS-Protection
+""".split()  # noqa: SIM905
+#: From a name as it is sent to the name that readers of a request see.
+_TITLES = {name.lower().encode(): name.title() for name in _NAMES}
+#: From the usual spellings of a name to the name as it is sent.
+_SENT = {spelling: name.lower().encode() for name in _NAMES for spelling in (name, name.lower())}
+
+_TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_BROKEN_VALUE = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
+_CONTROLS = bytes((*range(0x09), *range(0x0A, 0x20), 0x7F))
+
+
+# What comes
+
+
+def decode_header_items(items: Iterable[tuple[bytes, bytes]]) -> list[tuple[str, str]]:
+    """Headers as they are read: names in title case, Latin-1 values."""
+    return [
+        (_TITLES.get(name) or name.decode("latin-1").title(), value.decode("latin-1"))
+        for name, value in items
+    ]
+
+
+def decode_headers(headers: Iterable[tuple[bytes, bytes]]) -> Headers:
+    """Headers from what ASGI has: pairs of Latin-1 bytes."""
+    return Headers([(key.decode("latin-1"), value.decode("latin-1")) for key, value in headers])
+
+
+class ScopeHeaders(Headers):
+    """The headers of a scope, decoded when they are first asked for.
+
+    `Remote-Addr` is the client's address as the server knows it, whatever the client sent, and
+    "<local>" where it does not know. For a header that is a list, such as `Accept`, `get` and
+    `headers[name]` give all its lines, joined by commas (RFC 9110, section 5.3); `getlist` and
+    iteration give each. For any other they give the first.
+    """
+
+    # PERF: eight headers take 5 us to decode, and most views read one or none.
+    scope: Mapping[str, Any]
+    #: Whether the headers are still as they came.
+    _undecoded = False
+
+    @classmethod
+    def of(cls, scope: Mapping[str, Any]) -> Self:
+        """The headers of a connection scope."""
+        headers = cls.__new__(cls)
+        headers.scope = scope
+        headers._undecoded = True
+        return headers
+
+    @lazily
+    def _list(self) -> list[tuple[str, str]]:  # pyright: ignore[reportIncompatibleVariableOverride]
+        items = decode_header_items(self.scope.get("headers", ()))
+        items = [item for item in items if item[0] != "Remote-Addr"]
+        items.append(("Remote-Addr", client_address(self.scope)))
+        self._undecoded = False
+        return items
+
+    if not TYPE_CHECKING:
+
+        def get(self, key: str, default: Any = None, type: Any = None) -> Any:
+            """The value of a header, converted by `type`; the default if there is none."""
+            if type is not None or not self._undecoded:
+                return super().get(key, default, type)
+            value = self._find(key)  # PERF: what is not there need not be an exception first
+            return default if value is None else value
+
+        def getlist(self, key: str, type: Any = None) -> list[Any]:
+            """The values of a header, each converted by `type`, in the order in which they came."""
+            if type is None and self._undecoded:
+                wanted = _raw_name(key)
+                if wanted != b"remote-addr":
+                    items = self.scope.get("headers", ())
+                    return [value.decode("latin-1") for name, value in items if name == wanted]
+            return super().getlist(key, type)
+
+    def _get_key(self, key: str) -> str:
+        value: str | None
+        if self._undecoded:
+            value = self._find(key)
+        elif _raw_name(key) in _LISTS:
+            lines = self.getlist(key)
+            value = ", ".join(lines) if lines else None
+        else:
+            value = super()._get_key(key)
+        if value is None:
+            raise BadRequestKeyError(key)
+        return value
+
+    def _find(self, key: str) -> str | None:
+        wanted = _raw_name(key)
+        if wanted in _NOT_FOUND_IN_ONE_LINE:
+            if wanted == b"remote-addr":
+                return client_address(self.scope)
+            return _all_lines(self.scope, wanted)
+        for name, value in self.scope.get("headers", ()):
+            if name == wanted:
+                text: str = value.decode("latin-1")
+                return text
+        return None
+
+    def copy(self) -> Self:
+        """The same headers in another object."""
+        copied = type(self).__new__(type(self))
+        copied.scope = self.scope
+        copied.__dict__["_list"] = self._list.copy()
+        return copied
+
+    def __copy__(self) -> Self:
+        return self.copy()
+
+
+#: Headers that are lists: several lines of one mean what one line of all of them does.
+_LISTS = frozenset(
+    {
+        b"accept",
+        b"accept-charset",
+        b"accept-encoding",
+        b"accept-language",
+        b"access-control-request-headers",
+        b"cache-control",
+        b"connection",
+        b"content-encoding",
+        b"content-language",
+        b"forwarded",
+        b"if-match",
+        b"if-none-match",
+        b"pragma",
+        b"sec-websocket-extensions",
+        b"sec-websocket-protocol",
+        b"te",
+        b"upgrade",
+        b"via",
+        b"x-forwarded-for",
+        b"x-forwarded-host",
+        b"x-forwarded-port",
+        b"x-forwarded-prefix",
+        b"x-forwarded-proto",
+    }
+)
+# PERF: all other headers are told from these by one question.
+_NOT_FOUND_IN_ONE_LINE = _LISTS | {b"remote-addr"}
+
+
+def _all_lines(scope: Mapping[str, Any], wanted: bytes) -> str | None:
+    lines = [value for name, value in scope.get("headers", ()) if name == wanted]
+    return b", ".join(lines).decode("latin-1") if lines else None
+
+
+def client_address(scope: Mapping[str, Any]) -> str:
+    """The client's address as the server knows it, "<local>" where it does not."""
+    client = scope.get("client")
+    return (client and client[0]) or "<local>"
+
+
+@lru_cache(maxsize=256)
+def _raw_name(name: str) -> bytes:
+    return name.lower().encode("latin-1", "replace")
+
+
+# What goes
+
+_URI_HEADERS = frozenset({b"content-location", b"location"})
+
+
+def encode_header_items(headers: Headers) -> list[tuple[bytes, bytes]]:
+    """Headers as ASGI sends them: lower case names, Latin-1 values without space around them.
+
+    What is no URI in a `Location` is percent-encoded.
+    Raises ValueError, naming the header, for what would break the protocol: control characters,
+    names that are no token, values outside Latin-1.
+    """
+    items = []
+    for name, value in headers._list:
+        key = _SENT.get(name) or _header_name(name)
+        if key in _URI_HEADERS and not _BROKEN_VALUE.search(value):
+            value = iri_to_uri(value)
+        try:
+            data = value.encode("latin-1")
+        except UnicodeEncodeError:
+            check_header_value(name, value)  # says which one it is
+            raise
+        # PERF: to delete what must not be there is the quickest way to ask whether it is.
+        if len(data.translate(None, _CONTROLS)) != len(data):
+            check_header_value(name, value)
+        items.append((key, data.strip()))
+    return items
+
+
+def _header_name(name: str) -> bytes:
+    if not isinstance(name, str) or _TOKEN.fullmatch(name) is None:
+        raise ValueError(f"{name!r} is no valid name for a header.")
+    return name.lower().encode()
+
+
+def check_header_value(name: str, value: str) -> None:
+    """Raise ValueError for control characters and what is outside Latin-1."""
+    if _BROKEN_VALUE.search(value):
+        raise ValueError(f"The value of the header {name!r} holds a control character: {value!r}.")
+    try:
+        value.encode("latin-1")
+    except UnicodeEncodeError:
+        raise ValueError(
+            f"The value of the header {name!r} holds a character outside Latin-1: {value!r}."
+        ) from None
+
+
+def encode_headers(headers: Headers) -> list[tuple[bytes, bytes]]:
+    """Headers as they are, unchecked: lower-case names and values in Latin-1.
+
+    Raises UnicodeEncodeError for a character outside Latin-1.
+    """
+    return [(key.lower().encode("latin-1"), value.encode("latin-1")) for key, value in headers]
