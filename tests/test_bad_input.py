@@ -4,8 +4,10 @@ The corpora for forms, JSON, ranges, conditions and paths are beside the tests o
 here are those of cookies and of headers that speak of the content, and what holds for all.
 """
 
+import encodings.idna
 import importlib.metadata
 import logging
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -20,11 +22,14 @@ from test_advisories import assert_linear
 from test_forms import MALFORMED, TOO_LARGE, part, view_form
 from test_request_body import FORM, MULTIPART, make_app, send
 from werkzeug.datastructures import Headers, ImmutableMultiDict
+from werkzeug.exceptions import BadRequest
 from werkzeug.sansio.http import parse_cookie
 
 import quart
 from quart import Quart, Request, request, send_file
 from quart.headers import ScopeHeaders
+from quart.middleware import ProxyFix
+from quart.routing import QuartMap
 
 CONTENT = b"0123456789"
 
@@ -272,6 +277,85 @@ async def test_headers_that_are_read(
         expected = {200, 412}
     assert response.status in expected
     assert [] == tracebacks(caplog)
+
+
+# --- a host of any length
+
+LONG_HOSTS = {
+    "one label": "x" * 10_000,
+    "many labels": "x." * 5_000,
+    "outside ASCII": "\xe9" * 10_000,
+    "deleted by IDNA": "\xad" * 10_000,
+    "a port": "localhost:" + "8" * 10_000,
+    "one byte too many": "x" * 256,
+}
+
+
+@pytest.mark.parametrize("name", LONG_HOSTS)
+@pytest.mark.parametrize(
+    "how",
+    ["plain", "SERVER_NAME", "TRUSTED_HOSTS", "subdomains", "host matching", "behind a proxy"],
+)
+async def test_a_host_that_is_too_long(
+    connection: Connection, how: str, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is a 400 before IDNA, whose time grows with the square of the length, looks at it."""
+    app, header = connection.app, "host"
+    if how == "host matching":
+        app.url_map.host_matching = True
+    elif how == "subdomains":
+        app.subdomain_matching = True
+    elif how == "behind a proxy":
+        app.asgi_app, header = ProxyFix(app.asgi_app, x_host=1), "x-forwarded-host"  # type: ignore
+    if how in ("SERVER_NAME", "subdomains"):
+        app.config["SERVER_NAME"] = "localhost"
+    elif how == "TRUSTED_HOSTS":
+        app.config["TRUSTED_HOSTS"] = ["localhost"]
+    lengths = []
+
+    def noting(convert: Callable[[Any], Any]) -> Callable[[Any], Any]:
+        def converted(label: Any) -> Any:
+            lengths.append(len(label))
+            return convert(label)
+
+        return converted
+
+    connection.route("/", host="localhost" if how == "host matching" else None)(lambda: "in")
+    for convert in ("ToASCII", "ToUnicode"):
+        monkeypatch.setattr(encodings.idna, convert, noting(getattr(encodings.idna, convert)))
+
+    assert 400 == (await connection.get(headers={header: LONG_HOSTS[name]})).status
+    assert 256 > sum(lengths)
+
+
+async def test_every_way_to_the_host_refuses_one_that_is_too_long() -> None:
+    """Also where the view, or a handler, is the first to ask for it."""
+    raw = [(b"host", b"x" * 256)]
+    names = ("host", "host_url", "url", "base_url", "root_url", "url_root")
+    refused = []
+    for name in names:
+        asked = Request("GET", "http", "/", b"", ScopeHeaders.of({"headers": raw}), "", "1.1", {})
+        try:
+            getattr(asked, name)
+        except BadRequest:
+            refused.append(name)
+
+    assert [*names] == refused
+    with pytest.raises(BadRequest):
+        QuartMap().bind_to_request(asked)
+
+
+@pytest.mark.parametrize("hosts", [["x" * 256], ["x" * 100] * 3])
+async def test_a_long_host_below_a_mount(hosts: list[str]) -> None:
+    """A WSGI application, which would be given several as one, is not called for it."""
+    app = Quart(__name__)
+    below = flask.Flask("below")
+    below.get("/")(lambda: "in")
+    app.mount("/below", below)
+
+    headers = Headers([("host", host) for host in hosts])
+    assert 200 == (await get(app, "/below/", headers={"host": "localhost"})).status
+    assert 400 == (await get(app, "/below/", headers=headers)).status
 
 
 # --- what holds for all

@@ -12,7 +12,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Self
 
 from werkzeug.datastructures import Headers
-from werkzeug.exceptions import BadRequestKeyError
+from werkzeug.exceptions import BadRequest, BadRequestKeyError
 from werkzeug.urls import iri_to_uri
 
 from .lazy import lazily
@@ -123,7 +123,7 @@ class ScopeHeaders(Headers):
         if wanted in _NOT_FOUND_IN_ONE_LINE:
             if wanted == b"remote-addr":
                 return client_address(self.scope)
-            return _all_lines(self.scope, wanted)
+            return all_lines(self.scope, wanted)
         for name, value in self.scope.get("headers", ()):
             if name == wanted:
                 text: str = value.decode("latin-1")
@@ -173,9 +173,21 @@ _LISTS = frozenset(
 _NOT_FOUND_IN_ONE_LINE = _LISTS | {b"remote-addr"}
 
 
-def _all_lines(scope: Mapping[str, Any], wanted: bytes) -> str | None:
+def all_lines(scope: Mapping[str, Any], wanted: bytes) -> str | None:
+    """The value of a header whose lines make one list; None if there is no line of it."""
     lines = [value for name, value in scope.get("headers", ()) if name == wanted]
     return b", ".join(lines).decode("latin-1") if lines else None
+
+
+#: The most bytes of a Host header. A host name has 253 at most (RFC 1035, section 2.3.4), and what
+#: reads host names takes time that grows with the square of their length.
+MAX_HOST_LENGTH = 255
+
+
+def check_host_length(host: str | None) -> None:
+    """Raise BadRequest for a host that is too long for anybody to look at."""
+    if host is not None and len(host) > MAX_HOST_LENGTH:
+        raise BadRequest("The Host header is too long.")
 
 
 def client_address(scope: Mapping[str, Any]) -> str:

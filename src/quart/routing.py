@@ -23,6 +23,8 @@ from werkzeug.routing import (
 )
 from werkzeug.routing.exceptions import RoutingException
 
+from .headers import MAX_HOST_LENGTH
+
 if TYPE_CHECKING:
     from .wrappers.base import BaseRequestWebsocket
 
@@ -222,7 +224,6 @@ def match(adapter: MapAdapter) -> tuple[Rule, dict[str, Any]]:
 # Host headers that a map accepts, as they came: a bounded number of a bounded length.
 _accepted_hosts: set[bytes] = set()
 _MAX_HOSTS = 1000
-_MAX_HOST_LENGTH = 255
 
 
 def accepts_host(scope: Any) -> bool:
@@ -235,14 +236,15 @@ def accepts_host(scope: Any) -> bool:
 
 
 def _is_host_name(value: bytes) -> bool:
+    if len(value) > MAX_HOST_LENGTH:
+        return False
     try:
         _raise_if_not_idna(value.decode("latin-1").lower())
     except UnicodeError:
         return False
     if len(_accepted_hosts) >= _MAX_HOSTS:
         _accepted_hosts.clear()
-    if len(value) <= _MAX_HOST_LENGTH:
-        _accepted_hosts.add(value)
+    _accepted_hosts.add(value)
     return True
 
 

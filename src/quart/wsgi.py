@@ -21,6 +21,7 @@ from werkzeug.sansio.utils import get_content_length
 
 from .asgi import Message, Receive, Send, split_root_path
 from .config import DEFAULT_CONFIG
+from .headers import all_lines, check_host_length
 from .threads import off_loop
 from .workers import run_sync
 from .wrappers import ClientDisconnectedError, Response
@@ -62,6 +63,7 @@ class WSGIBridge:
             raise RuntimeError(f"WSGI has no connections of the type {scope['type']!r}")
         with SpooledTemporaryFile(_IN_MEMORY) as body, suppress(ClientDisconnectedError):
             try:
+                check_host_length(all_lines(scope, b"host"))
                 size = await self._receive_body(scope, receive, body)
             except HTTPException as error:
                 await _refuse(error, scope["method"], send)

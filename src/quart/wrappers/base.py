@@ -17,7 +17,7 @@ from werkzeug.utils import cached_property
 
 from .. import json
 from ..globals import _cv_app
-from ..headers import ScopeHeaders, client_address
+from ..headers import ScopeHeaders, check_host_length, client_address
 from ..lazy import lazily
 
 if TYPE_CHECKING:
@@ -171,6 +171,16 @@ class BaseRequestWebsocket(SansIORequest):
     def server(self) -> tuple[str, int | None] | None:
         """The server's address, (host, port) or (path, None), where it is known."""
         return self.scope.get("server")  # type: ignore[no-any-return]
+
+    @cached_property
+    def host(self) -> str:
+        """The host that the client asked for, with its port unless that is the scheme's own.
+
+        Raises SecurityError, a 400, if it is not among `trusted_hosts`, and BadRequest if it is
+        longer than 255 bytes.
+        """
+        check_host_length(self.headers.get("Host"))
+        return super().host
 
     @cached_property
     def remote_addr(self) -> str | None:
