@@ -71,7 +71,8 @@ class _Testing:
 _testing = cast("Callable[[str], Any]", _Testing)
 
 
-class Quart(QuartScaffold, Serving):
+# What a view may return is wider than Flask's types of it.
+class Quart(QuartScaffold, Serving):  # pyright: ignore[reportIncompatibleMethodOverride]
     """An ASGI application with the Flask API: `app = Quart(__name__)`.
 
     The arguments are those of `flask.Flask`. `await app(scope, receive, send)` is its ASGI

@@ -28,7 +28,8 @@ T_before_serving = TypeVar("T_before_serving", bound="BeforeServingCallable")
 T_while_serving = TypeVar("T_while_serving", bound="WhileServingCallable")
 
 
-class Blueprint(QuartScaffold, SansIOBlueprint):
+# What a view may return is wider than Flask's types of it.
+class Blueprint(QuartScaffold, SansIOBlueprint):  # type: ignore[misc]  # pyright: ignore[reportIncompatibleMethodOverride]
     """Routes, websockets and hooks kept together, to be registered on an application.
 
     The arguments are those of `flask.Blueprint`.

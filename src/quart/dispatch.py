@@ -41,6 +41,7 @@ from .config import settings_of_wrong_types
 from .ctx import AppContext, RequestContext, WebsocketContext, opens_on_touch
 from .generations import STAGES, context_first, in_order
 from .globals import _cv_app
+from .json.values import is_model
 from .kinds import REQUEST, WEBSOCKET
 from .routing import QuartMap, accepts_host
 from .sessions import SecureCookieSessionInterface, SessionInterface
@@ -763,10 +764,11 @@ class Dispatch(App):
         """The response for a view's value.
 
         A value is a str, bytes, dict, list, Response (ours, or any of Werkzeug's), HTTPException,
-        any iterator or async iterator (streamed), or a tuple (value, status), (value, headers) or
-        (value, status, headers). A status is an int or a str such as "201 CREATED"; headers are a
-        mapping or pairs. Several arguments stand for a tuple of them. Raises TypeError, naming the
-        endpoint, for anything else.
+        any iterator or async iterator (streamed), a model (a dataclass, attrs class, msgspec
+        struct or pydantic model, which the JSON provider writes), or a tuple (value, status),
+        (value, headers) or (value, status, headers). A status is an int or a str such as
+        "201 CREATED"; headers are a mapping or pairs. Several arguments stand for a tuple of them.
+        Raises TypeError, naming the endpoint, for anything else.
         """
         if more:
             result = (result, *more)
@@ -789,6 +791,8 @@ class Dispatch(App):
             return self.response_class.force_type(result)
         if isinstance(result, (bytearray, Iterator, AsyncIterable)):
             return self.response_class(result)
+        if is_model(result):
+            return self.json.response(result)  # type: ignore[return-value]
         if result is None:
             raise TypeError(
                 f"{_current_view()} did not return a valid response: it returned None or ended"
@@ -801,8 +805,8 @@ class Dispatch(App):
             )
         raise TypeError(
             f"{_current_view()} did not return a valid response: it returned a"
-            f" {type(result).__name__}. A view returns a str, bytes, dict, list, Response, iterator"
-            " or a tuple of one of these with a status, headers or both."
+            f" {type(result).__name__}. A view returns a str, bytes, dict, list, dataclass or other"
+            " model, Response, iterator or a tuple of one of these with a status, headers or both."
         )
 
     def _response_instead(self, result: Any) -> Response:

@@ -20,14 +20,20 @@ if TYPE_CHECKING:
 
     from .typing import (
         AfterWebsocketCallable,
+        BeforeRequestCallable,
         BeforeWebsocketCallable,
+        ErrorHandlerCallable,
         FilePath,
+        RouteCallable,
         TeardownCallable,
         WebsocketCallable,
     )
     from .wrappers import Response
 
 F = TypeVar("F", bound=Callable[..., Any])
+T_before_request = TypeVar("T_before_request", bound="BeforeRequestCallable")
+T_error_handler = TypeVar("T_error_handler", bound="ErrorHandlerCallable")
+T_route = TypeVar("T_route", bound="RouteCallable")
 T_websocket = TypeVar("T_websocket", bound="WebsocketCallable")
 T_before_websocket = TypeVar("T_before_websocket", bound="BeforeWebsocketCallable")
 T_after_websocket = TypeVar("T_after_websocket", bound="AfterWebsocketCallable")
@@ -47,6 +53,51 @@ class QuartScaffold(Scaffold):
             list
         )
         self.teardown_websocket_funcs: dict[str | None, list[TeardownCallable]] = defaultdict(list)
+
+    if TYPE_CHECKING:  # Flask's methods: our views may return more
+
+        def route(  # type: ignore[override]
+            self, rule: str, **options: Any
+        ) -> Callable[[T_route], T_route]: ...
+
+        def get(  # type: ignore[override]
+            self, rule: str, **options: Any
+        ) -> Callable[[T_route], T_route]: ...
+
+        def post(  # type: ignore[override]
+            self, rule: str, **options: Any
+        ) -> Callable[[T_route], T_route]: ...
+
+        def put(  # type: ignore[override]
+            self, rule: str, **options: Any
+        ) -> Callable[[T_route], T_route]: ...
+
+        def delete(  # type: ignore[override]
+            self, rule: str, **options: Any
+        ) -> Callable[[T_route], T_route]: ...
+
+        def patch(  # type: ignore[override]
+            self, rule: str, **options: Any
+        ) -> Callable[[T_route], T_route]: ...
+
+        def add_url_rule(  # type: ignore[override]
+            self,
+            rule: str,
+            endpoint: str | None = None,
+            view_func: RouteCallable | None = None,
+            provide_automatic_options: bool | None = None,
+            **options: Any,
+        ) -> None: ...
+
+        def before_request(self, f: T_before_request) -> T_before_request: ...  # type: ignore[override]
+
+        def errorhandler(  # type: ignore[override]
+            self, code_or_exception: type[Exception] | int
+        ) -> Callable[[T_error_handler], T_error_handler]: ...
+
+        def register_error_handler(  # type: ignore[override]  # pyright: ignore[reportIncompatibleMethodOverride]
+            self, code_or_exception: type[Exception] | int, f: ErrorHandlerCallable
+        ) -> None: ...
 
     @setupmethod
     def websocket(self, rule: str, **options: Any) -> Callable[[T_websocket], T_websocket]:

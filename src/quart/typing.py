@@ -16,7 +16,7 @@ from collections.abc import (
     Sequence,
 )
 from contextlib import AbstractAsyncContextManager
-from typing import TYPE_CHECKING, Any, AnyStr, Protocol, Union
+from typing import TYPE_CHECKING, Any, AnyStr, ClassVar, Protocol, Union
 
 from .datastructures import FileStorage
 
@@ -42,9 +42,11 @@ __all__ = (
     "AfterServingCallable",
     "AfterWebsocketCallable",
     "AppOrBlueprintKey",
+    "AttrsValue",
     "BeforeRequestCallable",
     "BeforeServingCallable",
     "BeforeWebsocketCallable",
+    "DataclassValue",
     "ErrorHandlerCallable",
     "Event",
     "FilePath",
@@ -55,6 +57,8 @@ __all__ = (
     "HeadersValue",
     "LifespanScope",
     "Message",
+    "ModelValue",
+    "PydanticValue",
     "ResponseReturnValue",
     "ResponseTypes",
     "ResponseValue",
@@ -62,6 +66,7 @@ __all__ = (
     "Scope",
     "ShellContextProcessorCallable",
     "StatusCode",
+    "StructValue",
     "TeardownCallable",
     "TemplateContextProcessorCallable",
     "TemplateFilterCallable",
@@ -96,6 +101,34 @@ StatusCode = int | str
 #: Any response object; what the framework itself hands out is always :class:`quart.Response`.
 ResponseTypes = Union["Response", "WerkzeugResponse"]
 
+
+class DataclassValue(Protocol):
+    """An object of a data class."""
+
+    __dataclass_fields__: ClassVar[dict[str, Any]]
+
+
+class AttrsValue(Protocol):
+    """An object of an attrs class."""
+
+    __attrs_attrs__: ClassVar[Any]
+
+
+class StructValue(Protocol):
+    """A struct of msgspec's."""
+
+    __struct_fields__: ClassVar[tuple[str, ...]]
+
+
+class PydanticValue(Protocol):
+    """An object of a pydantic model."""
+
+    def model_dump(self) -> Any: ...
+
+
+#: What a view may return for the JSON provider to write.
+ModelValue = DataclassValue | AttrsValue | StructValue | PydanticValue
+
 #: What can become a response. A mapping is a dict in truth, but that would shut out TypedDict.
 ResponseValue = (
     ResponseTypes
@@ -107,6 +140,7 @@ ResponseValue = (
     | Iterator[str]
     | AsyncIterable[bytes]
     | AsyncIterable[str]
+    | ModelValue
 )
 
 #: What a view may return: a value, or a tuple of a value with a status, headers, or both.

@@ -5,9 +5,8 @@ from __future__ import annotations
 import json as _json
 from typing import IO, TYPE_CHECKING, Any
 
-from flask.json.provider import _default
-
 from ..globals import _cv_app, current_app
+from .values import default as _default
 
 if TYPE_CHECKING:
     from ..wrappers import Response

@@ -38,8 +38,7 @@ class OrjsonProvider(DefaultJSONProvider):
 
     orjson makes compact JSON, which is that of responses and sessions, and reads all. Documents
     that hold null, or numbers with exponents, are made by the standard library, for orjson makes
-    no difference between None and NaN. The one exception: members of an `enum.Enum` are written
-    as their values, where the default provider raises TypeError.
+    no difference between None and NaN.
     """
 
     def dumps(self, obj: Any, **kwargs: Any) -> str:

@@ -8,6 +8,8 @@ from typing import Any
 from flask.json.provider import DefaultJSONProvider as FlaskDefaultJSONProvider
 from flask.json.provider import JSONProvider
 
+from .values import default as _default
+
 __all__ = ("DefaultJSONProvider", "JSONProvider")
 
 # The accelerator, which only CPython has.
@@ -33,10 +35,21 @@ def _encoder(
 
 
 class DefaultJSONProvider(FlaskDefaultJSONProvider):
-    """The standard library's JSON, with dates, decimals, UUIDs, data classes and ``__html__``.
+    """The standard library's JSON, and with it dates, decimals, UUIDs, members of enums,
+    ``__html__``, data classes, attrs classes, msgspec's structs and pydantic models.
 
     ``default``, ``ensure_ascii``, ``sort_keys``, ``compact`` and ``mimetype`` are its options.
+    A ``default`` of your own is asked first, for all of these; it leaves the rest to this one::
+
+        class Provider(DefaultJSONProvider):
+            @staticmethod
+            def default(value):
+                if isinstance(value, datetime):
+                    return value.isoformat()
+                return DefaultJSONProvider.default(value)
     """
+
+    default = staticmethod(_default)
 
     def dumps(self, obj: Any, **kwargs: Any) -> str:
         """Serialize an object to JSON text; keyword arguments are those of ``json.dumps``.
