@@ -246,5 +246,5 @@ async def test_a_view_of_a_blueprint(app: Quart) -> None:
 
 def test_the_names_of_methods() -> None:
     assert {
-        "get", "post", "head", "options", "delete", "put", "trace", "patch",
+        "get", "post", "head", "options", "delete", "put", "trace", "patch", "query",
     } == http_method_funcs  # fmt: skip

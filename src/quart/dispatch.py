@@ -642,7 +642,7 @@ class Dispatch(App):
             self.debug
             and isinstance(error, RequestRedirect)
             and error.code not in {307, 308}
-            and request.method not in {"GET", "HEAD", "OPTIONS"}
+            and request.method not in {"GET", "HEAD", "OPTIONS", "QUERY"}
         ):
             raise AssertionError(
                 f"A request was sent to {request.url!r}, which redirects to {error.new_url!r};"

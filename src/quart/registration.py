@@ -100,6 +100,12 @@ class QuartScaffold(Scaffold):
         ) -> None: ...
 
     @setupmethod
+    def query(self, rule: str, **options: Any) -> Callable[[T_route], T_route]:
+        """Decorate a view to be called for QUERY requests that match the rule: `route` with that
+        method. It is a GET with a body: safe and idempotent (RFC 10008)."""
+        return self._method_route("QUERY", rule, options)  # type: ignore[return-value]
+
+    @setupmethod
     def websocket(self, rule: str, **options: Any) -> Callable[[T_websocket], T_websocket]:
         """Decorate a view to be called for websockets that match the rule.
 

@@ -9,7 +9,9 @@ from .globals import current_app, request
 from .typing import RouteCallable
 from .workers import awaited_or_blocking
 
-http_method_funcs = frozenset({"get", "post", "head", "options", "delete", "put", "trace", "patch"})
+http_method_funcs = frozenset(
+    {"get", "post", "head", "options", "delete", "put", "trace", "patch", "query"}
+)
 
 
 class View:
@@ -81,7 +83,9 @@ class MethodView(View):
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         if "methods" not in cls.__dict__:
-            methods = {name.upper() for name in http_method_funcs if hasattr(cls, name)}
+            methods = {
+                name.upper() for name in http_method_funcs if callable(getattr(cls, name, None))
+            }
             for base in cls.__bases__:
                 methods.update(getattr(base, "methods", None) or ())
             if methods:

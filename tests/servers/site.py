@@ -51,6 +51,11 @@ async def form() -> Any:
     return (await request.form).to_dict()
 
 
+@app.query("/found")
+async def found() -> Any:
+    return {"asked": (await request.get_data()).decode()}
+
+
 @app.get("/stream")
 async def stream() -> Any:
     async def lines() -> AsyncIterator[str]:

@@ -61,6 +61,7 @@ ANSWERS = {
     ),
     "form": Expected("/form", ["--data", "a=1&b=%C3%BC"], 200, JSON, {"a": "1", "b": "ü"}),
     "multipart form": Expected("/form", ["--form", "a=1"], 200, JSON, {"a": "1"}),
+    "QUERY": Expected("/found", ["--request", "QUERY", "--data", "a"], 200, JSON, {"asked": "a"}),
     "stream": Expected("/stream", [], 200, {**TEXT, "content-length": None}, "0\n1\n2\n"),
     "not found": Expected("/nowhere", [], 404, HTML, Page("Not Found")),
     "wrong parameter": Expected("/user/x", [], 404, HTML, Page("Not Found")),

@@ -227,6 +227,11 @@ class QuartClient(AsyncOnly):
         return await self.open(*args, **{**kwargs, "method": "PUT"})
 
     @_to_be_awaited
+    async def query(self, *args: Any, **kwargs: Any) -> TestResponse:
+        """Make a QUERY request: see `open`."""
+        return await self.open(*args, **{**kwargs, "method": "QUERY"})
+
+    @_to_be_awaited
     async def trace(self, *args: Any, **kwargs: Any) -> TestResponse:
         """Make a TRACE request: see `open`."""
         return await self.open(*args, **{**kwargs, "method": "TRACE"})

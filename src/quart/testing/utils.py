@@ -222,13 +222,15 @@ class RequestBuilder:
     def redirected(self, location: str, status_code: int) -> RequestWords:
         """The request that follows a redirect (RFC 9110, section 15.4).
 
-        It keeps method and body after 307 and 308; after others it is a GET, or a HEAD, without.
+        It keeps method and body after 307 and 308, and a QUERY after 301 and 302 (RFC 10008);
+        else it is a GET, or a HEAD, without a body.
         """
         url = urlsplit(urljoin(self.url, location))
         method, body, headers = self.method, self.body, self.headers.copy()
         headers["Host"] = url.netloc
         headers.setlist("Cookie", self.described_cookies)
-        if status_code not in {307, 308}:
+        kept = {301, 302, 307, 308} if method == "QUERY" else {307, 308}
+        if status_code not in kept:
             method = "HEAD" if method == "HEAD" else "GET"
             body = b""
             for name in ("Content-Type", "Content-Length", "Transfer-Encoding"):

@@ -443,13 +443,14 @@ class Response(SansIOResponse):
         accept_ranges: bool | str = False,
         complete_length: int | None = None,
     ) -> Self:
-        """Answer the conditions and ranges of a GET or HEAD, RFC 9110 sections 13 and 14.
+        """Answer the conditions of a GET, HEAD or QUERY, and the ranges of a GET: RFC 9110,
+        sections 13 and 14.
 
         The response becomes 304 or 412 where a condition says so, and with `accept_ranges`
         206 for the ranges asked for. `complete_length` is the length of the body in bytes, where
         the body cannot tell. Raises RequestedRangeNotSatisfiable.
         """
-        if request.method not in ("GET", "HEAD"):
+        if request.method not in ("GET", "HEAD", "QUERY"):
             return self
         code = self._failed_condition(request)
         if code is not None:
