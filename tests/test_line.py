@@ -684,6 +684,8 @@ async def test_all_headers_of_a_name_are_kept(body: Any, pairs: Any) -> None:
         (None, "'view' did not return a valid response: it returned None"),
         (5, "it returned a int"),
         (("a", 1, {}, 2), "returned a tuple of 4"),
+        (("a", {"X": "1"}, 201), "returned its headers before its status"),
+        (("a", [("X", "1")], 201), "returned its headers before its status"),
     ],
 )
 async def test_wrong_values_are_named(

@@ -822,6 +822,11 @@ class Dispatch(App):
         status = headers = None
         if len(result) == 3:
             result, status, headers = result
+            if isinstance(status, (Headers, Mapping, tuple, list)):
+                raise TypeError(
+                    f"{_current_view()} returned its headers before its status:"
+                    " the order is (body, status, headers)."
+                )
         elif len(result) != 2:
             raise TypeError(
                 f"{_current_view()} returned a tuple of {len(result)}; it may be"

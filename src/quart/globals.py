@@ -111,6 +111,7 @@ def _proxy_of(find: Callable[[AppContext], Any]) -> type[LocalProxy[Any]]:
                 current = object.__getattribute__(self, "_get_current_object")()
             return getattr(current, name)
 
+    Proxy.__name__ = LocalProxy.__name__  # for the `repr` where there is no context
     return Proxy
 
 
@@ -124,6 +125,9 @@ class _SessionProxy(_proxy_of(attrgetter("session"))):  # type: ignore[misc]  # 
 
     def __setitem__(self, key: str, value: Any) -> None:
         self._get_current_object()[key] = value
+
+
+_SessionProxy.__name__ = LocalProxy.__name__
 
 
 class _WebsocketProxy(LocalProxy[Any]):
@@ -147,6 +151,9 @@ class _WebsocketProxy(LocalProxy[Any]):
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._get_current_object(), name)
+
+
+_WebsocketProxy.__name__ = LocalProxy.__name__
 
 
 if TYPE_CHECKING:

@@ -83,11 +83,20 @@ class ScopeHeaders(Headers):
     def _list(self) -> list[tuple[str, str]]:  # pyright: ignore[reportIncompatibleVariableOverride]
         items = decode_header_items(self.scope.get("headers", ()))
         items = [item for item in items if item[0] != "Remote-Addr"]
-        items.append(("Remote-Addr", client_address(self.scope)))
         self._undecoded = False
-        return items
+        return [("Remote-Addr", client_address(self.scope)), *items]
 
     if not TYPE_CHECKING:
+
+        def __getitem__(self, key: Any) -> Any:
+            if not isinstance(key, str):
+                return super().__getitem__(key)
+            try:
+                return self._get_key(key)
+            except BadRequestKeyError:
+                if _raw_name(key) == b"host" and self.scope.get("http_version") == "1.0":
+                    return ""  # HTTP/1.0 does without; Quart code counts on one
+                raise
 
         def get(self, key: str, default: Any = None, type: Any = None) -> Any:
             """The value of a header, converted by `type`; the default if there is none."""

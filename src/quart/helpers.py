@@ -34,6 +34,7 @@ from .typing import ResponseReturnValue as ResponseReturnValue
 from .typing import ResponseTypes
 from .utils import file_path_to_path as file_path_to_path
 from .workers import awaited_or_blocking
+from .wrappers.response_body import ResponseBody as ResponseBody
 
 if TYPE_CHECKING:
     from .ctx import AppContext

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable
 from io import BufferedReader
+from math import inf
 from types import EllipsisType
 from typing import TYPE_CHECKING, Any, Literal, NoReturn, Protocol, Self, cast, overload
 
@@ -101,10 +102,10 @@ class Request(BaseRequestWebsocket):
     _body: Body | None = None
     _stream: BufferedReader | None = None
     _body_timeout: float | EllipsisType | None = ...
-    _max_content_length: int | EllipsisType | None = ...
-    _max_form_memory_size: int | EllipsisType | None = ...
-    _max_form_parts: int | EllipsisType | None = ...
-    _cached_json: tuple[Any, Any] = (..., ...)
+    # None is the application's limit, as in 0.22; infinity is none at all.
+    _max_content_length: float | None = None
+    _max_form_memory_size: float | None = None
+    _max_form_parts: float | None = None
     _data_awaited = False
     _form: MultiDict[str, str] | None = None
     _files: MultiDict[str, FileStorage] | None = None
@@ -118,20 +119,23 @@ class Request(BaseRequestWebsocket):
         has_app = self._connection or _cv_app.get(None)
         return default if has_app is None else has_app.app.config.get(key, default)
 
+    def _limit(self, own: float | None, key: str, default: int | None) -> int | None:
+        if own is None:
+            configured: int | None = self._config(key, default)
+            return configured
+        return None if own == inf else int(own)
+
     @property
     def max_content_length(self) -> int | None:
         """The most bytes of body that may be read; None is no limit. Default MAX_CONTENT_LENGTH.
 
         Set it before the body is read; more raises RequestEntityTooLarge, however it is read.
         """
-        if self._max_content_length is ...:
-            limit: int | None = self._config("MAX_CONTENT_LENGTH", None)
-            return limit
-        return self._max_content_length
+        return self._limit(self._max_content_length, "MAX_CONTENT_LENGTH", None)
 
     @max_content_length.setter
     def max_content_length(self, value: int | None) -> None:
-        self._max_content_length = value
+        self._max_content_length = inf if value is None else value
         if self._body is not None:
             self._body.max_content_length = value
 
@@ -158,26 +162,20 @@ class Request(BaseRequestWebsocket):
 
         None is no limit. Default MAX_FORM_MEMORY_SIZE.
         """
-        if self._max_form_memory_size is ...:
-            limit: int | None = self._config("MAX_FORM_MEMORY_SIZE", 500_000)
-            return limit
-        return self._max_form_memory_size
+        return self._limit(self._max_form_memory_size, "MAX_FORM_MEMORY_SIZE", 500_000)
 
     @max_form_memory_size.setter
     def max_form_memory_size(self, value: int | None) -> None:
-        self._max_form_memory_size = value
+        self._max_form_memory_size = inf if value is None else value
 
     @property
     def max_form_parts(self) -> int | None:
         """The most parts of a multipart form; None is no limit. Default MAX_FORM_PARTS."""
-        if self._max_form_parts is ...:
-            limit: int | None = self._config("MAX_FORM_PARTS", 1_000)
-            return limit
-        return self._max_form_parts
+        return self._limit(self._max_form_parts, "MAX_FORM_PARTS", 1_000)
 
     @max_form_parts.setter
     def max_form_parts(self, value: int | None) -> None:
-        self._max_form_parts = value
+        self._max_form_parts = inf if value is None else value
 
     # The body
 
@@ -406,6 +404,12 @@ class Request(BaseRequestWebsocket):
 
     # JSON
 
+    @lazily
+    def _cached_json(self) -> dict[bool, Any]:
+        # What the body gave without and with `silent`: subclasses that have a copy of 0.22's
+        # `get_json` put their results here.
+        return {False: ..., True: ...}
+
     @property
     @awaited_or_blocking
     async def json(self) -> Any:
@@ -421,29 +425,26 @@ class Request(BaseRequestWebsocket):
         Flask. Raises RequestEntityTooLarge for more arrays and objects than one for 16 bytes of
         `max_content_length`, or than 1,048,576, whichever is more.
         """
-        if cache and self._cached_json[silent] is not ...:
-            return self._cached_json[silent]
+        cached = self._cached_json
+        if cache and cached[silent] is not ...:
+            return cached[silent]
         if not (force or self.is_json):
             if not silent and self._config("JSON_REQUIRES_CONTENT_TYPE", False):
                 return self.on_json_loading_failed(None)
             return None
 
         data = await self.get_data(cache=cache)
-        loud, quiet = self._cached_json
         try:
             if len(data) < LONG_JSON:
-                value = loud = quiet = self.json_module.loads(data)
+                value = self.json_module.loads(data)
             else:
-                value = loud = quiet = await loads_off_loop(
-                    self.json_module, data, self.max_content_length
-                )
+                value = await loads_off_loop(self.json_module, data, self.max_content_length)
+            if cache:
+                cached[not silent] = value
         except (ValueError, RecursionError) as error:
-            if silent:
-                value = quiet = None
-            else:
-                value = loud = self.on_json_loading_failed(error)
+            value = None if silent else self.on_json_loading_failed(error)
         if cache:
-            self._cached_json = (loud, quiet)
+            cached[silent] = value
         return value
 
     def on_json_loading_failed(

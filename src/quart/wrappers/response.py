@@ -446,9 +446,9 @@ class Response(SansIOResponse):
         """Answer the conditions of a GET, HEAD or QUERY, and the ranges of a GET: RFC 9110,
         sections 13 and 14.
 
-        The response becomes 304 or 412 where a condition says so, and with `accept_ranges`
-        206 for the ranges asked for. `complete_length` is the length of the body in bytes, where
-        the body cannot tell. Raises RequestedRangeNotSatisfiable.
+        The response becomes 304 or 412 where a condition says so, and 206 for the ranges asked
+        for if `accept_ranges` is set or `complete_length` is given: the length of the body in
+        bytes, which some bodies cannot tell. Raises RequestedRangeNotSatisfiable.
         """
         if request.method not in ("GET", "HEAD", "QUERY"):
             return self
@@ -458,11 +458,11 @@ class Response(SansIOResponse):
             self.set_data(b"")
             remove_entity_headers(self.headers)
             return self
-        if accept_ranges:
+        if accept_ranges or complete_length is not None:
             unit = accept_ranges if isinstance(accept_ranges, str) else "bytes"
             self.headers["Accept-Ranges"] = unit
             if unit == "bytes" and request.method == "GET" and self.status_code == 200:
-                await self._make_ranges(request, complete_length)
+                await self._process_range_request(request, complete_length, unit)
         return self
 
     def _failed_condition(self, request: Request) -> Literal[304, 412] | None:
@@ -494,21 +494,35 @@ class Response(SansIOResponse):
         date = read_date(value)
         return date is not None and date == self.last_modified
 
-    async def _make_ranges(self, request: Request, complete_length: int | None) -> None:
+    def _is_range_request_processable(self, request: Request) -> bool:
+        """Whether the request asks for a range, of a version of the body that is still this one."""
+        if_range = request.headers.get("If-Range")
+        return "Range" in request.headers and (
+            if_range is None or self._satisfies_if_range(if_range)
+        )
+
+    async def _process_range_request(
+        self,
+        request: Request,
+        complete_length: int | None = None,
+        accept_ranges: str | None = None,
+    ) -> bool:
+        """Narrow the response to the ranges asked for; False if it stays whole."""
         asked = RANGES.fullmatch(request.headers.get("Range", ""))
         body: Any = self.response
-        if asked is None or not hasattr(body, "make_conditional"):
-            return
-        if_range = request.headers.get("If-Range")
-        if if_range is not None and not self._satisfies_if_range(if_range):
-            return
+        if (
+            asked is None
+            or not hasattr(body, "make_conditional")
+            or not self._is_range_request_processable(request)
+        ):
+            return False
         if complete_length is None:
             complete_length = await body.make_conditional(0, None)
         if not complete_length:
-            return  # nothing has no ranges; all of it is what Flask sends
+            return False  # nothing has no ranges; all of it is what Flask sends
         ranges = satisfiable_ranges(asked[1], complete_length)
         if ranges is None or (len(ranges) > 1 and isinstance(body, IterableBody)):
-            return
+            return False
         self.status_code = 206
         if len(ranges) == 1:
             begin, end = ranges[0]
@@ -522,6 +536,7 @@ class Response(SansIOResponse):
             self.response = parts
             self.headers["Content-Type"] = f"multipart/byteranges; boundary={boundary}"
             self.headers["Content-Length"] = str(parts.size)
+        return True
 
 
 def _length_of(items: tuple[Any, ...]) -> int | None:

@@ -1,0 +1,165 @@
+"""Code written for Quart 0.22: what it counts on. Every test here passes on 0.22.0 too.
+
+Most of it was found by running the tests of libraries and applications on both.
+"""
+
+from typing import Any
+
+import pytest
+from asgi import get, post
+
+from quart import (
+    Quart,
+    Request,
+    Response,
+    current_app,
+    g,
+    request,
+    session,
+    websocket,
+)
+
+
+@pytest.fixture
+def app() -> Quart:
+    app = Quart("tests", root_path="tests")
+    app.secret_key = "secret"
+    return app
+
+
+# A subclass may have its own copy of a method of 0.22, and touch what that touched.
+
+
+class CopiedRequest(Request):
+    async def get_json(self, force: bool = False, silent: bool = False, cache: bool = True) -> Any:
+        if cache and self._cached_json[silent] is not Ellipsis:
+            return self._cached_json[silent]
+        data = await self.get_data(cache=cache, as_text=True)
+        result = self.json_module.loads(data)
+        if cache:
+            self._cached_json = {**self._cached_json, silent: result}
+            self._cached_json[not silent] = result
+        return result
+
+    @property
+    def max_content_length(self) -> int | None:
+        if self._max_content_length is not None:
+            return self._max_content_length
+        return current_app.config["MAX_CONTENT_LENGTH"]
+
+    @max_content_length.setter
+    def max_content_length(self, value: int | None) -> None:
+        self._max_content_length = value
+
+    @property
+    def max_form_parts(self) -> int | None:
+        if self._max_form_parts is not None:
+            return self._max_form_parts
+        return current_app.config["MAX_FORM_PARTS"]
+
+    @property
+    def max_form_memory_size(self) -> int | None:
+        if self._max_form_memory_size is not None:
+            return self._max_form_memory_size
+        return current_app.config["MAX_FORM_MEMORY_SIZE"]
+
+    @property
+    async def form(self) -> Any:
+        await self._load_form_data()
+        return self._form
+
+    @property
+    async def files(self) -> Any:
+        await self._load_form_data()
+        return self._files
+
+
+async def test_a_request_with_copied_methods(app: Quart) -> None:
+    app.request_class = CopiedRequest
+    app.config["MAX_CONTENT_LENGTH"] = 100
+
+    @app.post("/json")
+    async def json() -> Any:
+        assert 100 == request.max_content_length
+        return [await request.get_json(), await request.get_json(silent=True), await request.json]
+
+    @app.post("/form")
+    async def form() -> Any:
+        assert (1000, 500_000) == (request.max_form_parts, request.max_form_memory_size)
+        assert {} == await request.files
+        return await request.form
+
+    response = await post(app, "/json", json={"a": 1})
+    assert [{"a": 1}, {"a": 1}, {"a": 1}] == response.json
+    response = await post(app, "/form", form={"a": "1"})
+    assert {"a": "1"} == response.json
+
+
+async def test_a_response_with_copied_methods(app: Quart) -> None:
+    asked = []
+
+    class CopiedResponse(Response):
+        async def make_conditional(
+            self, request: Request, accept_ranges: Any = False, complete_length: int | None = None
+        ) -> Any:
+            is_partial = await self._process_range_request(request, complete_length, "bytes")
+            asked.append((is_partial, self._is_range_request_processable(request)))
+            return self
+
+    @app.get("/")
+    async def view() -> Any:
+        return await CopiedResponse(b"0123456789").make_conditional(request, complete_length=10)
+
+    assert b"123" == (await get(app, headers={"range": "bytes=1-3"})).body
+    assert b"0123456789" == (await get(app)).body
+    assert (
+        b"0123456789"
+        == (await get(app, headers={"range": "bytes=1-3", "if-range": '"another"'})).body
+    )
+    assert [(True, True), (False, False), (False, False)] == asked
+
+
+async def test_ranges_with_a_complete_length(app: Quart) -> None:
+    @app.get("/")
+    async def view() -> Any:
+        return await Response(b"0123456789").make_conditional(request, complete_length=10)
+
+    response = await get(app, headers={"range": "bytes=1-3"})
+    assert (206, b"123") == (response.status, response.body)
+    assert "bytes 1-3/10" == response.headers["content-range"]
+
+
+# Headers
+
+
+async def test_the_address_of_the_client_is_the_first_header(app: Quart) -> None:
+    @app.get("/")
+    async def view() -> Any:
+        return list(request.headers.items())
+
+    response = await get(app, headers={"x-one": "1"}, client=("10.0.0.1", 1))
+    assert ["Remote-Addr", "10.0.0.1"] == response.json[0]
+    assert ["X-One", "1"] in response.json
+
+
+async def test_http_1_0_without_a_host(app: Quart) -> None:
+    @app.get("/")
+    async def view() -> Any:
+        return [request.headers["host"], request.headers["Host"]]
+
+    response = await get(app, headers={"host": None}, http_version="1.0")
+    assert ["", ""] == response.json
+
+
+# Proxies and names
+
+
+def test_the_repr_of_an_unbound_proxy() -> None:
+    for proxy in (current_app, g, request, session, websocket):
+        assert "<LocalProxy unbound>" == repr(proxy)
+
+
+def test_names_that_can_be_imported() -> None:
+    from quart.helpers import ResponseBody
+
+    assert issubclass(Response.data_body_class, ResponseBody)
