@@ -14,6 +14,7 @@ from quart import (
     Response,
     current_app,
     g,
+    has_app_context,
     request,
     session,
     websocket,
@@ -163,3 +164,82 @@ def test_names_that_can_be_imported() -> None:
     from quart.helpers import ResponseBody
 
     assert issubclass(Response.data_body_class, ResponseBody)
+
+
+# The test client
+
+
+async def test_each_request_of_a_client_has_its_own_g(app: Quart) -> None:
+    """In the block of a client the context of the last request is kept; the next has another."""
+    users = {"1": "ada", "2": "bob"}
+
+    @app.get("/<key>")
+    async def view(key: str) -> str:
+        if "user" not in g:
+            g.user = users[key]
+        return g.user
+
+    async with app.test_client() as client:
+        for key, user in users.items():
+            response = await client.get(f"/{key}")
+            assert user == await response.get_data(as_text=True)
+            assert f"/{key}" == request.path
+
+
+async def test_the_g_of_a_request_context_around_a_client(app: Quart) -> None:
+    @app.get("/")
+    async def view() -> str:
+        g.count += 1
+        return ""
+
+    async with app.test_request_context("/around"):
+        g.count = 1
+        client = app.test_client()
+        for _ in range(3):
+            assert 200 == (await client.get("/")).status_code
+        assert 4 == g.count
+
+
+async def test_a_session_transaction_leaves_the_request_as_it_is(app: Quart) -> None:
+    @app.get("/")
+    async def view() -> dict[str, str]:
+        return dict(session)
+
+    client = app.test_client()
+    async with client.session_transaction() as changed:
+        changed["before"] = "1"
+        assert app is current_app._get_current_object()
+    assert not has_app_context()
+    async with app.test_request_context("/around"):
+        async with client.session_transaction() as changed:
+            changed["within"] = "2"
+            assert "/around" == request.path
+        assert "/around" == request.path
+    async with app.test_client() as client_of_block:
+        client_of_block.cookie_jar = client.cookie_jar
+        assert {"before": "1", "within": "2"} == await (await client_of_block.get("/")).get_json()
+        async with client_of_block.session_transaction() as changed:
+            changed["last"] = "3"
+            assert "/" == request.path
+            assert "last" not in session
+    assert "3" == (await (await client.get("/")).get_json())["last"]
+
+
+@pytest.mark.parametrize("server_name", ["anything", "127.0.0.1", "tests.example", "localhost"])
+@pytest.mark.parametrize("own_host", [None, "quart.example"])
+async def test_a_cookie_set_with_a_server_name(
+    app: Quart, server_name: str, own_host: str | None
+) -> None:
+    app.config["SERVER_NAME"] = own_host
+
+    @app.get("/")
+    async def view() -> dict[str, str]:
+        return dict(request.cookies)
+
+    client = app.test_client()
+    client.set_cookie(server_name, "key", "value")
+    assert {"key": "value"} == await (await client.get("/")).get_json()
+    client.delete_cookie(server_name, "key")
+    assert {} == await (await client.get("/")).get_json()
+    client.set_cookie(server_name, "key", "value", domain="elsewhere.example")
+    assert {} == await (await client.get("/")).get_json()

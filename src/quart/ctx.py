@@ -257,7 +257,7 @@ class AppContext:
         try:
             yield
         finally:
-            _cv_app.reset(token)
+            _reset(token)
 
     async def push(self) -> None:
         """Make this the current context, as `async with` does.

@@ -14,7 +14,7 @@ from werkzeug.http import dump_cookie
 from werkzeug.test import ClientRedirectError
 
 from ..datastructures import FileStorage
-from ..globals import _cv_app
+from ..globals import _cv_app, _cv_request
 from ..sessions import SessionMixin
 from ..typing import TestHTTPConnectionProtocol, TestWebsocketConnectionProtocol
 from ..workers import awaited_or_blocking
@@ -280,7 +280,11 @@ class QuartClient(AsyncOnly):
         scope = request.scope(type_, **kwargs)
         ctx = _cv_app.get(None)
         if ctx is not None and ctx.has_request and ctx.app is self.app:
-            scope["_quart._g"] = ctx.g  # a test in a request context looks at what was left in `g`
+            # A test in a request context of its own looks at what was left in `g`. The context
+            # that is kept of the last request lends nothing: each request has its own `g`.
+            g = ctx.request.scope.get("_quart._g") if ctx.preserved else ctx.g
+            if g is not None:
+                scope["_quart._g"] = g
         if self.state is not None:
             scope.setdefault("state", dict(self.state))
         return scope
@@ -377,6 +381,8 @@ class QuartClient(AsyncOnly):
                               httponly, samesite)
 
         Two values in a row are `key` and `value`, unless the first is the application's host.
+        Without a `domain` the cookie is sent to the application's host, whatever `server_name`
+        says, and to that.
         """
         names: tuple[str, ...] = ("key", "value")
         if _begins_with_server(args, kwargs, names) or (
@@ -386,10 +392,14 @@ class QuartClient(AsyncOnly):
         options = _by_name(names, args, kwargs)
         host, domain = options.pop("server_name", None), options.pop("domain", None)
         origin_only = options.pop("origin_only", True)
+        hosts = [host]
         if host is None:
-            host = domain or self._own_host()
-            domain = None if origin_only else host
-        self._jar().keep(f"https://{host}/", dump_cookie(domain=domain, **options))
+            hosts = [domain or self._own_host()]
+            domain = None if origin_only else hosts[0]
+        elif domain is None and host != self._own_host():
+            hosts.append(self._own_host())
+        for host in hosts:
+            self._jar().keep(f"https://{host}/", dump_cookie(domain=domain, **options))
 
     def delete_cookie(self, *args: str, **kwargs: Any) -> None:
         """Delete a cookie, if it is there, in Flask's words or Quart's::
@@ -403,8 +413,10 @@ class QuartClient(AsyncOnly):
         if not _begins_with_server(args, kwargs, ("key",)):
             names = names[1:]
         options = {"path": "/", **_by_name(names, args, kwargs)}
-        domain = options.get("domain") or options.get("server_name") or self._own_host()
-        self._jar().remove(options["key"], domain, options["path"])
+        own = self._own_host()
+        domain = options.get("domain")
+        for host in {domain} if domain else {options.get("server_name") or own, own}:
+            self._jar().remove(options["key"], host, options["path"])
 
     def _jar(self) -> CookieJar:
         if self.cookie_jar is None:
@@ -436,7 +448,8 @@ class QuartClient(AsyncOnly):
                 session["user_id"] = 1
 
         It is the session that a request would have; the arguments are those of `describe_request`.
-        Raises RuntimeError where the application opens no session or the client has no cookies.
+        A `request` that there is around the block stays the same in it. Raises RuntimeError where
+        the application opens no session or the client has no cookies.
         """
         return SessionTransaction(self._session_transaction(args, kwargs))
 
@@ -448,11 +461,15 @@ class QuartClient(AsyncOnly):
             raise RuntimeError("Session transactions only make sense with cookies enabled.")
         made = self._with_cookies(self._describe(args, kwargs))
         app, interface = self.app, self.app.session_interface
+        around = _cv_request.get(None)
+        if around is not None and around.app is not app:
+            around = None
         async with app.request_context(made.request()) as ctx:
             session = ctx.session
             if interface.is_null_session(session):
                 raise RuntimeError("The session could not be opened: is the 'secret_key' set?")
-            yield session
+            with (around or ctx).entered():
+                yield session
             response = app.response_class(b"")
             save: Any = app.ensure_async(interface.save_session)  # an interface may be sync
             await save(app, session, response)
