@@ -7,6 +7,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import AsyncExitStack
 from typing import Any
 
 import pytest
@@ -25,6 +26,7 @@ from asgi import (
 
 from quart import Quart, g, websocket
 from quart import request as current
+from quart.asgi import ResponseTimeoutError
 from quart.utils import WORKER_THREADS
 from quart.wsgi import WSGIBridge
 
@@ -888,3 +890,77 @@ async def test_a_wsgi_application_does_not_work_for_who_has_gone() -> None:
     await asyncio.gather(*blocked)
 
     assert [] == calls
+
+
+async def test_a_wsgi_application_does_not_work_for_a_request_that_the_server_gave_up() -> None:
+    """It was cancelled before a thread was free: it ends at once, and does not run later."""
+    app, calls, release = Quart(__name__), [], threading.Event()
+    app.get("/block")(lambda: release.wait(10) and "")
+    app.mount("/w", lambda environ, start_response: calls.append(environ))
+    blocked = [asyncio.create_task(get(app, "/block")) for _ in range(WORKER_THREADS)]
+    try:
+        await asyncio.sleep(0.05)
+        async with stream(app, target="/w") as http:
+            http.body()
+            await settle()
+            await http.cancel()
+        assert not release.is_set()
+    finally:
+        release.set()
+    await asyncio.gather(*blocked)
+
+    assert [] == calls
+
+
+async def test_wsgi_threads_that_wait_for_their_clients_leave_their_place() -> None:
+    """As many slow clients as there are threads keep no sync view waiting."""
+
+    def app(environ: Any, start_response: Any) -> Any:
+        simple(start_response)
+        return [b"x"]
+
+    outer = wsgi(app)
+    outer.get("/def")(lambda: "answered")
+    async with AsyncExitStack() as stack:
+        for _ in range(WORKER_THREADS):
+            http = await stack.enter_async_context(stream(outer, target="/w"))
+            http.body()
+            http.pause()
+        response = await asyncio.wait_for(get(outer, "/def"), 5)
+
+    assert "answered" == response.text
+
+
+async def test_response_timeout_counts_below_a_mount() -> None:
+    """It is the time that the client takes: that of the application does not count."""
+    ended = threading.Event()
+
+    def app(environ: Any, start_response: Any) -> Any:
+        simple(start_response)
+        try:
+            for _ in range(3):
+                yield b"x"
+                time.sleep(0.05)
+        finally:
+            ended.set()
+
+    mounted = wsgi(app, RESPONSE_TIMEOUT=0.1)
+    assert "xxx" == (await get(mounted, "/w")).text
+    ended.clear()
+    options: Any = {"raises": ResponseTimeoutError, "aborts": True}
+    async with stream(mounted, "GET", "/w/slow\n", **options) as http:
+        http.body()
+        http.pause()
+        await http.finish()
+
+    assert ended.is_set()
+
+
+async def test_a_refusal_below_a_mount_waits_no_longer_than_the_timeout() -> None:
+    mounted = wsgi(never, RESPONSE_TIMEOUT=0.05, MAX_CONTENT_LENGTH=1)
+    async with stream(mounted, "POST", "/w", aborts=True) as http:
+        http.pause()
+        http.body(b"too long")
+        await http.finish()
+
+    assert [] == http.messages

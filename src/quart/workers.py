@@ -158,7 +158,7 @@ class _Job:
             self._loop.call_soon_threadsafe(self._end, result, error)
 
 
-async def _wait_shielded(future: asyncio.Future[Any]) -> None:
+async def wait_shielded(future: asyncio.Future[Any]) -> None:
     """Wait until a future is done, even while cancelled; the cancellation goes on after that."""
     cancelled = None
     while not future.done():
@@ -199,7 +199,7 @@ class _Call(_Job):
                 self._ended = self._loop.create_future()
                 if self._awaited is not None:
                     self._awaited.cancel()
-                await _wait_shielded(self._ended)
+                await wait_shielded(self._ended)
             raise
 
     def wait_for(self, coroutine: Coroutine[Any, Any, T]) -> T:
@@ -299,6 +299,15 @@ def wait_in_thread(
         if _this_thread.call is not None and not outlasting:
             return _this_thread.call.wait_for(coroutine)
         return asyncio.run_coroutine_threadsafe(coroutine, loop).result()
+
+
+def wait_uncounted(future: Future[T]) -> T:
+    """The result of a future that the loop will set, for a worker thread that waits for it.
+
+    As long as it waits, another thread may run in its place.
+    """
+    with _workers.not_counted():
+        return future.result()
 
 
 def in_worker_thread() -> bool:
@@ -423,7 +432,7 @@ class _ThreadIterator(_Job, AsyncIterator[T]):
         self._items.clear()
         try:
             if self._visit is not None:
-                await _wait_shielded(self._visit)
+                await wait_shielded(self._visit)
         finally:
             self._exhausted = True
             if self.closers:

@@ -19,11 +19,12 @@ from werkzeug.exceptions import HTTPException, RequestEntityTooLarge, RequestTim
 from werkzeug.http import is_hop_by_hop_header
 from werkzeug.sansio.utils import get_content_length
 
-from .asgi import Message, Receive, Send, split_root_path
+from .asgi import Message, Receive, ResponseTimeoutError, Send, split_root_path
 from .config import DEFAULT_CONFIG
 from .headers import all_lines, check_host_length
 from .threads import off_loop
-from .workers import run_sync
+from .utils import printable
+from .workers import run_sync, wait_shielded, wait_uncounted
 from .wrappers import ClientDisconnectedError, Response
 
 #: What `start_response` may be given: the error that a second call of it is for.
@@ -43,8 +44,10 @@ class WSGIBridge:
     on, in a temporary file. Each piece of the response is sent before the next one is asked for.
 
     `limits` is a mapping, as `app.config` is: more than `MAX_CONTENT_LENGTH` bytes are a 413,
-    `BODY_TIMEOUT` seconds of silence a 408; None is no limit. Websockets are refused. An error of
-    the application is raised to the server.
+    `BODY_TIMEOUT` seconds of silence a 408. When the server has had to wait for the client for
+    `RESPONSE_TIMEOUT` seconds in all while the response was sent, the response is cut off and
+    `ResponseTimeoutError` is raised to the server. None is no limit. Websockets are refused. An
+    error of the application is raised to the server.
     """
 
     def __init__(self, app: WSGIApplication, limits: Mapping[str, Any] = DEFAULT_CONFIG) -> None:
@@ -66,10 +69,18 @@ class WSGIBridge:
                 check_host_length(all_lines(scope, b"host"))
                 size = await self._receive_body(scope, receive, body)
             except HTTPException as error:
-                await _refuse(error, scope["method"], send)
+                await _refuse(error, scope["method"], send, self._response_timeout)
             else:
                 environ = make_environ(scope, body, size)
-                await _Exchange(self.app, environ, receive, send).run()
+                exchange = _Exchange(self.app, environ, receive, send, self._response_timeout)
+                await exchange.run()
+
+    @property
+    def _response_timeout(self) -> float | None:
+        seconds: float | None = self.limits.get(
+            "RESPONSE_TIMEOUT", DEFAULT_CONFIG["RESPONSE_TIMEOUT"]
+        )
+        return seconds
 
     async def _receive_body(self, scope: Any, receive: Receive, body: IO[bytes]) -> int:
         limit = self.limits["MAX_CONTENT_LENGTH"]
@@ -153,19 +164,27 @@ class _Exchange:
     """One request in a worker thread, which hands its messages to the task of the connection.
 
     The thread waits until its message is sent; once the connection has ended it gets an error
-    for it instead. So at most one piece of the response is in memory.
+    for it instead. So at most one piece of the response is in memory. While it waits, another
+    thread takes its place in the pool, so that slow clients do not keep sync views waiting.
     """
 
     def __init__(
-        self, app: WSGIApplication, environ: dict[str, Any], receive: Receive, send: Send
+        self,
+        app: WSGIApplication,
+        environ: dict[str, Any],
+        receive: Receive,
+        send: Send,
+        seconds: float | None,
     ) -> None:
         self._app = app
         self._environ = environ
         self._receive = receive
         self._send = send
+        self._seconds = seconds  # that the sends may still wait for the client
         self._loop = asyncio.get_running_loop()
         self._offers: asyncio.Queue[list[Message] | None] = asyncio.Queue()
         self._taken: Future[None] = Future()
+        self._sending: asyncio.Timeout | None = None
         self._over = False
         # The thread's own:
         self._head: Response | None = None
@@ -181,12 +200,15 @@ class _Exchange:
         watch = asyncio.create_task(self._watch(work))
         try:
             while (messages := await self._offers.get()) is not None:
-                await self._send_all(messages)
+                if not self._over:  # since they were offered
+                    await self._send_all(messages)
         finally:
-            # A thread cannot be stopped: its next message ends it.
+            # A thread cannot be stopped: its next message ends it. If no thread has begun the
+            # work, none will.
             self._end()
+            work.cancel()
             watch.cancel()
-            await asyncio.wait({work, watch})
+            await wait_shielded(asyncio.gather(work, watch, return_exceptions=True))
             error = None if work.cancelled() else work.exception()
         if error is not None:
             raise error
@@ -196,14 +218,26 @@ class _Exchange:
             while (await self._receive())["type"] != "http.disconnect":
                 pass
         self._end()
-        work.cancel()  # if no thread has begun it, none will
+        work.cancel()
+        if self._sending is not None:
+            # Some servers let a send wait for a client that has gone.
+            self._sending.reschedule(self._loop.time())
 
     async def _send_all(self, messages: list[Message]) -> None:
+        begin = self._loop.time()
+        timer = self._sending = asyncio.timeout(self._seconds)
         try:
-            for message in messages:
-                await self._send(message)
-        except OSError:
+            async with timer:
+                for message in messages:
+                    await self._send(message)
+        except OSError as error:  # TimeoutError is one
+            cut_off = timer.expired() and not self._over
             self._end()
+            if cut_off:
+                path = printable(self._environ["SCRIPT_NAME"] + self._environ["PATH_INFO"])
+                raise ResponseTimeoutError(
+                    f"The client took too long to take the response to {path}: RESPONSE_TIMEOUT"
+                ) from error
         except Exception as error:  # of the server's, about what the application sends
             self._over = True
             if not self._taken.done():
@@ -211,6 +245,10 @@ class _Exchange:
         else:
             if not self._taken.done():
                 self._taken.set_result(None)
+        finally:
+            self._sending = None
+            if self._seconds is not None:
+                self._seconds -= self._loop.time() - begin
 
     def _end(self) -> None:
         self._over = True
@@ -271,7 +309,7 @@ class _Exchange:
         messages.append({"type": "http.response.body", "body": data, "more_body": more})
         self._taken = Future()
         self._loop.call_soon_threadsafe(self._offer, messages)
-        self._taken.result()
+        wait_uncounted(self._taken)
 
     def _start(self) -> Message:
         head = self._head
@@ -285,18 +323,19 @@ class _Exchange:
         return {"type": "http.response.start", "status": status, "headers": head.header_items()}
 
 
-async def _refuse(error: HTTPException, method: str, send: Send) -> None:
+async def _refuse(error: HTTPException, method: str, send: Send, seconds: float | None) -> None:
     response = Response.from_exception(error)
     body = b"" if method == "HEAD" else await response.get_data()
-    with suppress(OSError):
-        await send(
-            {
-                "type": "http.response.start",
-                "status": response.status_code,
-                "headers": response.header_items(),
-            }
-        )
-        await send({"type": "http.response.body", "body": body})
+    with suppress(OSError):  # TimeoutError is one
+        async with asyncio.timeout(seconds):
+            await send(
+                {
+                    "type": "http.response.start",
+                    "status": response.status_code,
+                    "headers": response.header_items(),
+                }
+            )
+            await send({"type": "http.response.body", "body": body})
 
 
 def _as_latin_1(text: str) -> str:
