@@ -26,7 +26,7 @@ FLOORS = [
     {"utils"},
     {"formparser", "json"},
     {"wrappers"},
-    {"kinds", "logging", "routing", "sessions", "sse", "views", "files"},
+    {"kinds", "logging", "routing", "sessions", "sse", "views", "files", "unawaited"},
     {"helpers"},
     {"ctx", "registration"},
     {"debug", "generations", "templating"},

@@ -25,6 +25,7 @@ from jinja2 import Environment as BaseEnvironment
 from jinja2 import Template
 from jinja2.runtime import Context, new_context
 
+from . import unawaited
 from .ctx import has_app_context as has_app_context
 from .ctx import has_request_context as has_request_context
 from .globals import _cv_app, current_app, session
@@ -35,6 +36,8 @@ from .signals import before_render_template, template_rendered
 from .workers import awaited_or_blocking, is_coroutine_callable, wait_in_thread
 
 if TYPE_CHECKING:
+    from types import CodeType
+
     from .app import Quart
     from .ctx import AppContext
 
@@ -47,6 +50,9 @@ __all__ = (
     "stream_template",
     "stream_template_string",
 )
+
+# The names of a dict's own attributes, which come before its items.
+_OF_DICTS = frozenset(dir(dict))
 
 
 class _Template(Template):
@@ -66,6 +72,16 @@ class _Template(Template):
                 merged.update(mapping)
             globals = merged
         return new_context(self.environment, self.name, self.blocks, vars, shared, globals, locals)
+
+    async def render_async(self, *args: Any, **kwargs: Any) -> str:
+        whole = unawaited.whole_of(self.root_render_func)
+        if whole is None:
+            return await super().render_async(*args, **kwargs)
+        context = self.new_context(dict(*args, **kwargs))
+        try:
+            return self.environment.concat(await whole(context))
+        except Exception:
+            self.environment.handle_exception()
 
     def render(self, *args: Any, **kwargs: Any) -> str:
         if not self.environment.is_async:
@@ -112,6 +128,18 @@ class Environment(BaseEnvironment):
             options["loader"] = app.create_global_jinja_loader()
         super().__init__(**{**options, "enable_async": True})
         self.app = app
+
+    def getattr(self, obj: Any, attribute: str) -> Any:
+        """An attribute of an object, else its item of that name."""
+        # PERF: a dict's items are found without an AttributeError for each; its methods come first.
+        if type(obj) is dict and attribute in obj and attribute not in _OF_DICTS:
+            return obj[attribute]
+        return super().getattr(obj, attribute)
+
+    def _compile(self, source: str, filename: str) -> CodeType:
+        if self.is_async:
+            return unawaited.compiled(source, filename)
+        return super()._compile(source, filename)
 
 
 async def update_template_context(

@@ -40,6 +40,8 @@ class Suite:
     """What its tests need beside what it installs itself."""
     options: Sequence[str] = ()
     """Further arguments for pytest."""
+    plugin: str = ""
+    """A pytest plugin in `plugins/` that its tests run with."""
 
     @property
     def name(self) -> str:
@@ -88,6 +90,7 @@ SUITES = [
         ["-o", "addopts=", "-o", "asyncio_default_test_loop_scope=session"],
     ),
     Suite("quart-trio==0.13.0", 15, ["pytest-trio"], ["-p", "no:asyncio"]),
+    Suite("jinja2==3.1.6", 909, ["trio"], ["-p", "no:asyncio"], "quart_environment"),
 ]
 
 
@@ -228,7 +231,11 @@ def run_suite(suite: Suite, place: Place) -> list[Row]:
     source = source_of(suite, place)
     testing = ["pytest", "pytest-asyncio", "pytest-cov", *suite.needs]
     place.install([place.wheel, *testing], [source])
-    passed, total = place.test("results", source, suite.options)
+    options = list(suite.options)
+    if suite.plugin:
+        shutil.copy(HERE / "plugins" / f"{suite.plugin}.py", source)
+        options += ["-p", suite.plugin]
+    passed, total = place.test("results", source, options)
     return [Row(suite.release, passed, total, suite.passes, place.log)]
 
 
