@@ -9,6 +9,7 @@ import pytest
 from asgi import get, post
 
 from quart import (
+    Blueprint,
     Quart,
     Request,
     Response,
@@ -243,3 +244,49 @@ async def test_a_cookie_set_with_a_server_name(
     assert {} == await (await client.get("/")).get_json()
     client.set_cookie(server_name, "key", "value", domain="elsewhere.example")
     assert {} == await (await client.get("/")).get_json()
+
+
+# Subdomains
+
+
+async def test_rules_with_a_subdomain(app: Quart) -> None:
+    """They are matched below SERVER_NAME, though nobody has asked for `subdomain_matching`."""
+    app.config["SERVER_NAME"] = "quart.example"
+    blueprint = Blueprint("api", __name__, subdomain="api")
+    app.add_url_rule("/", "main", lambda: "main")
+    blueprint.add_url_rule("/", "index", lambda: "api")
+    app.register_blueprint(blueprint)
+
+    @app.get("/user", subdomain="<name>")
+    async def user(name: str) -> str:
+        return name
+
+    client = app.test_client()
+
+    async def ask(host: str, path: str = "/") -> tuple[int, str]:
+        response = await client.get(path, headers={"host": host})
+        text = await response.get_data(as_text=True)
+        return response.status_code, text if response.status_code == 200 else ""
+
+    assert (200, "main") == await ask("quart.example")
+    assert (200, "api") == await ask("api.quart.example")
+    assert (200, "bob") == await ask("bob.quart.example", "/user")
+    assert (404, "") == await ask("bob.quart.example")
+    assert (404, "") == await ask("quart.example", "/user")
+
+
+async def test_websockets_with_a_subdomain(app: Quart) -> None:
+    app.config["SERVER_NAME"] = "quart.example"
+
+    @app.websocket("/")
+    async def main() -> None:
+        await websocket.send("main")
+
+    @app.websocket("/", subdomain="api")
+    async def api() -> None:
+        await websocket.send("api")
+
+    client = app.test_client()
+    for host, expected in (("quart.example", "main"), ("api.quart.example", "api")):
+        async with client.websocket("/", headers={"host": host}) as connection:
+            assert expected == await connection.receive()

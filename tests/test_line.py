@@ -862,6 +862,28 @@ async def test_server_name_does_not_restrict_hosts() -> None:
     assert "any" == (await get(app, "/", headers={"Host": "other.org"})).text
 
 
+@pytest.mark.parametrize(
+    ("asked", "below"), [(None, (404, "api")), (False, (200, "main")), (True, (404, "api"))]
+)
+async def test_server_name_and_a_rule_with_a_subdomain(
+    asked: bool | None, below: tuple[int, str]
+) -> None:
+    """Hosts that are not below the name keep the main view, unless `subdomain_matching` is True."""
+    app = Quart(__name__, subdomain_matching=asked)
+    app.config["SERVER_NAME"] = "example.com:5000"
+    app.get("/")(lambda: "main")
+    app.get("/", subdomain="api", endpoint="api")(lambda: "api")
+
+    async def ask(host: str) -> Any:
+        return await get(app, "/", headers={"Host": host})
+
+    assert "main" == (await ask("example.com:5000")).text
+    assert below[1] == (await ask("api.example.com:5000")).text
+    assert below[0] == (await ask("www.example.com:5000")).status
+    for host in ("other.org", "10.0.0.1:8080", "notexample.com:5000"):
+        assert (404 if asked else 200) == (await ask(host)).status
+
+
 async def test_trusted_hosts(connection: Connection) -> None:
     """Another host is a 400."""
     connection.app.config["TRUSTED_HOSTS"] = ["example.com"]

@@ -75,8 +75,10 @@ _testing = cast("Callable[[str], Any]", _Testing)
 class Quart(QuartScaffold, Serving):  # pyright: ignore[reportIncompatibleMethodOverride]
     """An ASGI application with the Flask API: `app = Quart(__name__)`.
 
-    The arguments are those of `flask.Flask`. `await app(scope, receive, send)` is its ASGI
-    face, for "http", "websocket" and "lifespan" scopes; wrap `app.asgi_app` with middleware.
+    The arguments are those of `flask.Flask`; `subdomain_matching=None` matches the subdomains of
+    `SERVER_NAME` if a rule has one, and leaves other hosts alone. `await app(scope, receive, send)`
+    is its ASGI face, for "http", "websocket" and "lifespan" scopes; wrap `app.asgi_app` with
+    middleware.
     """
 
     app_ctx_globals_class = _AppCtxGlobals
@@ -106,7 +108,7 @@ class Quart(QuartScaffold, Serving):  # pyright: ignore[reportIncompatibleMethod
         static_folder: str | os.PathLike[str] | None = "static",
         static_host: str | None = None,
         host_matching: bool = False,
-        subdomain_matching: bool = False,
+        subdomain_matching: bool | None = None,
         template_folder: str | os.PathLike[str] | None = "templates",
         instance_path: str | None = None,
         instance_relative_config: bool = False,
@@ -118,12 +120,13 @@ class Quart(QuartScaffold, Serving):  # pyright: ignore[reportIncompatibleMethod
             static_folder,
             static_host,
             host_matching,
-            subdomain_matching,
+            bool(subdomain_matching),
             template_folder,
             instance_path,
             instance_relative_config,
             root_path,
         )
+        self._ignores_subdomains = subdomain_matching is False
         #: The commands of this application: `quart <command>`.
         self.cli = AppGroup()
         self.cli.name = self.name

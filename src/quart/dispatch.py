@@ -43,7 +43,7 @@ from .generations import STAGES, context_first, in_order
 from .globals import _cv_app
 from .json.values import is_model
 from .kinds import REQUEST, WEBSOCKET
-from .routing import QuartMap, accepts_host
+from .routing import QuartMap, accepts_host, subdomain_of
 from .sessions import SecureCookieSessionInterface, SessionInterface
 from .utils import printable
 from .workers import async_to_sync, is_coroutine_callable, run_sync
@@ -99,6 +99,8 @@ class Dispatch(App):
 
     #: Whether the map's short way may be asked first: not where a subclass makes its own adapters.
     _matches_plainly = True
+    #: Whether rules with a subdomain are to be left out: `subdomain_matching=False` was said.
+    _ignores_subdomains = False
     #: Whether none of the stages was replaced on this very instance.
     _as_written = True
     #: What signs sessions, and all that it was made of; the session interface keeps it here.
@@ -886,7 +888,10 @@ class Dispatch(App):
             if self.url_map.host_matching:
                 server_name = None
             elif not self.subdomain_matching:
-                subdomain = self.url_map.default_subdomain or ""
+                if server_name and self.url_map.has_subdomains and not self._ignores_subdomains:
+                    subdomain = subdomain_of(request, server_name)
+                if subdomain is None:
+                    subdomain = self.url_map.default_subdomain or ""
             return self.url_map.bind_to_request(request, subdomain, server_name)
         if server_name is not None:
             scheme = "https" if config["PREFER_SECURE_URLS"] else config["PREFERRED_URL_SCHEME"]

@@ -103,6 +103,8 @@ class QuartRule(Rule):
         if not rebind:
             self.position = next(_positions)
         super().bind(map, rebind)
+        if self.subdomain != map.default_subdomain and isinstance(map, QuartMap):
+            map.has_subdomains = True
 
     def compile(self) -> None:
         """Called by `bind`, to read the rule with the map's converters of that moment."""
@@ -143,6 +145,8 @@ class QuartMap(Map):
     find: Callable[[str, str, bool], Found | None]
     #: Whether no rule can have to do with a path, not even after a redirect; asked after `find`.
     lacks: Callable[[str], bool]
+    #: Whether a rule was added with a subdomain of its own.
+    has_subdomains = False
     #: How often rules were added: a view in a thread may do it while others are matched.
     _additions = 0
 
@@ -184,7 +188,9 @@ class QuartMap(Map):
         else:
             server_name = _without_default_port(server_name.lower(), request.scheme)
             if subdomain is None and not self.host_matching:
-                subdomain = _subdomain_of(host, server_name)
+                subdomain = subdomain_of(request, server_name)
+                if subdomain is None:
+                    subdomain = _NO_SUBDOMAIN
         try:
             _raise_if_not_idna(host)
             return self.bind(
@@ -200,11 +206,14 @@ class QuartMap(Map):
             raise BadRequest("The Host header is not a host name.") from error
 
 
-def _subdomain_of(host: str, server_name: str) -> str:
-    if host == server_name:
+def subdomain_of(request: BaseRequestWebsocket, server_name: str) -> str | None:
+    """What the host of a request has before a server's name; None for a host of another."""
+    host, name = (
+        _without_default_port(each.lower(), request.scheme) for each in (request.host, server_name)
+    )
+    if host == name:
         return ""
-    below = f".{server_name}"
-    return host.removesuffix(below) if host.endswith(below) else _NO_SUBDOMAIN
+    return host.removesuffix(f".{name}") if host.endswith(f".{name}") else None
 
 
 def match(adapter: MapAdapter) -> tuple[Rule, dict[str, Any]]:
