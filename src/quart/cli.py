@@ -614,8 +614,8 @@ def _split_paths(ctx: click.Context, param: click.Parameter, value: str | None) 
 @click.option(
     "--debugger/--no-debugger",
     default=None,
-    help="Enable or disable the page that shows an error's traceback. By default it is active if"
-    " debug is enabled.",
+    help="Enable or disable the page that shows an error's traceback, and its console. By default"
+    " it is active if debug is enabled.",
 )
 @click.option(
     "--with-threads/--without-threads",
@@ -666,6 +666,8 @@ def run_command(
     if debugger is False and app.config["PROPAGATE_EXCEPTIONS"] is None:
         app.config["PROPAGATE_EXCEPTIONS"] = False
     options: dict[str, Any] = {name: list(value) for name, value in binds.items() if value}
+    if app.debug and debugger is not False:
+        options["use_debugger"] = True
     if isinstance(certfile, ssl.SSLContext):
         options["ssl_context"], certfile = certfile, None
     app.run(

@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, TypeVar, cast
 from urllib.parse import quote
 
 from flask.sansio.app import App
+from jinja2 import TemplateNotFound
 from werkzeug.datastructures import Headers
 from werkzeug.exceptions import (
     BadRequestKeyError,
@@ -45,6 +46,7 @@ from .json.values import is_model
 from .kinds import REQUEST, WEBSOCKET
 from .routing import QuartMap, accepts_host, subdomain_of
 from .sessions import SecureCookieSessionInterface, SessionInterface
+from .templating import searched_places
 from .utils import printable
 from .workers import async_to_sync, is_coroutine_callable, run_sync
 from .wrappers import (
@@ -569,9 +571,13 @@ class Dispatch(App):
         if error.code is None or isinstance(error, RoutingException):
             return error
         handler = self._handler_for(ctx, error)
-        if handler is None:
-            return error
-        return await self._call_handler(ctx, handler, error)
+        if handler is not None:
+            return await self._call_handler(ctx, handler, error)
+        if self.debug and error is ctx.request_websocket.routing_exception:
+            from .debug.hints import with_routes  # which no request in production needs
+
+            return with_routes(error, ctx)
+        return error
 
     async def handle_exception(self, ctx: Any = None, error: Any = None) -> Any:
         """The response to an error that nothing handled: a logged 500, or the error raised on.
@@ -608,7 +614,10 @@ class Dispatch(App):
     handle_websocket_exception = handle_exception
 
     def _add_notes(self, error: BaseException) -> None:
-        """Say what is likely wrong where a coroutine, or a setting, was taken for another type."""
+        """Say what is likely wrong where a coroutine, or a setting, was taken for another type, and
+        where a template was looked for."""
+        if isinstance(error, TemplateNotFound):
+            error.add_note(searched_places(self))
         if not isinstance(error, (AttributeError, TypeError)):
             return
         if "coroutine" in str(error):

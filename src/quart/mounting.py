@@ -126,6 +126,8 @@ class Mounts(list[Mount]):
         for mount in self:
             if failures:
                 break
+            if isinstance(mount.app, WSGIBridge):
+                continue  # WSGI has no lifespan
             if id(mount.app) in states:  # mounted twice, started once
                 mount.state = states[id(mount.app)]
                 continue

@@ -416,6 +416,7 @@ class Serving(Dispatch):
         :param keyfile: Its key, where that is not in the same file.
         :param kwargs: `load_dotenv` (default True) reads `.env`, `.quartenv` and `.flaskenv`;
             `extra_files` and `exclude_patterns` are the reloader's; `ssl_context` is Flask's;
+            `use_debugger` (default False) adds a console to the debug page, see `quart run`;
             others are settings of Hypercorn's: `bind` (a list), `quic_bind` (HTTP/3), ...
         """
         if process.imports_application.get():
@@ -438,6 +439,7 @@ class Serving(Dispatch):
         if debug is not None:
             self.debug = debug
         process.show_server_banner(self.debug, self.name)
+        use_debugger = kwargs.pop("use_debugger", False)
         watched = kwargs.pop("extra_files", None) or (), kwargs.pop("exclude_patterns", None) or ()
         if self.debug and use_reloader:
             if not process.is_child():
@@ -447,11 +449,15 @@ class Serving(Dispatch):
         # PERF: a server is loaded when one is started.
         from . import server
 
+        app = cast("Quart", self)
+        if use_debugger and self.debug:
+            from .debug import console
+
+            console.start(app)
         own = urlsplit(f"//{self.config['SERVER_NAME'] or ''}")
         host = host or own.hostname or "127.0.0.1"
         if port is None:
             port = own.port or 5000
-        app = cast("Quart", self)
         try:
             config = server.configure(app, host, port, ca_certs, certfile, keyfile, kwargs)
             server.run(app, config, loop)

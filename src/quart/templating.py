@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import os
 import sys
 from collections import ChainMap
 from collections.abc import (
@@ -37,6 +38,8 @@ from .workers import awaited_or_blocking, is_coroutine_callable, wait_in_thread
 
 if TYPE_CHECKING:
     from types import CodeType
+
+    from flask.sansio.app import App
 
     from .app import Quart
     from .ctx import AppContext
@@ -140,6 +143,21 @@ class Environment(BaseEnvironment):
         if self.is_async:
             return unawaited.compiled(source, filename)
         return super()._compile(source, filename)
+
+
+def searched_places(app: App) -> str:
+    """A sentence that names the places an application looks for templates in, in their order."""
+    places = []
+    for owner in (app, *app.iter_blueprints()):
+        loader = owner.jinja_loader
+        if loader is None:
+            continue
+        whose = "the application" if owner is app else f"the blueprint {owner.name!r}"
+        paths = getattr(loader, "searchpath", None)
+        for path in (repr(loader),) if paths is None else paths:
+            missing = "" if paths is None or os.path.isdir(path) else ", which is no directory"
+            places.append(f"{path} ({whose}{missing})")
+    return f"Templates are looked for in {', then '.join(places) or 'no place'}."
 
 
 async def update_template_context(

@@ -1,0 +1,157 @@
+"""The console in the frames of the debug page: Python, with `await`, where the error was raised.
+
+Who may use it is decided by Werkzeug's debugger, whose rules they are: the PIN, how often a wrong
+one is taken, the hosts that are trusted, the secret that a page knows.
+
+Only `quart run --debug`, or `use_debugger` of `app.run`, loads this.
+"""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import sys
+import traceback
+from codeop import CommandCompiler
+from collections import deque
+from contextlib import nullcontext
+from types import CodeType, FunctionType
+from typing import TYPE_CHECKING, Any
+
+import click
+from markupsafe import escape
+from werkzeug.debug import DebuggedApplication
+from werkzeug.debug.console import Console as WerkzeugConsole
+from werkzeug.debug.console import _InteractiveConsole
+from werkzeug.exceptions import Forbidden
+from werkzeug.sansio.utils import host_is_trusted
+
+from ..workers import wait_in_thread
+from . import page
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from ..app import Quart
+    from ..ctx import AppContext
+    from .frames import Frame
+
+#: How many errors' frames are kept; those before have no console any more.
+MOST_ERRORS = 10
+
+
+class Console(DebuggedApplication):
+    """A WSGI application that runs code in the frames it keeps, for those who may."""
+
+    path = "/__debugger__"
+
+    def __init__(self, app: Quart) -> None:
+        super().__init__(app, evalex=True, console_path="", pin_logging=False)  # type: ignore[arg-type]
+        self.pin_logging = True  # when a page asks for it
+        self._numbers: deque[list[int]] = deque()
+        self._next = 1
+
+    def debug_application(self, environ: Any, start_response: Callable[..., Any]) -> Any:
+        """Refuse what Werkzeug would hand on to the application that it wraps."""
+        return Forbidden()(environ, start_response)
+
+    def get_resource(self, request: Any, filename: str) -> Any:
+        """Refuse: the page has all it needs."""
+        return Forbidden()
+
+    def is_for(self, host: str | None) -> bool:
+        """Whether a page that was asked for under this name may have the console."""
+        return host_is_trusted(host, self.trusted_hosts)
+
+    def keep(self, frames: list[Frame], ctx: AppContext | None) -> list[int]:
+        """Keep the frames of an error, and give the number of each."""
+        numbers = [*range(self._next, self._next + len(frames))]
+        self._next += len(frames)
+        kept: Any = {
+            number: _Frame(each, ctx) for number, each in zip(numbers, frames, strict=True)
+        }
+        self.frames.update(kept)
+        self._numbers.append(numbers)
+        if len(self._numbers) > MOST_ERRORS:
+            for number in self._numbers.popleft():
+                del self.frames[number]
+        return numbers
+
+
+def start(app: Quart) -> Console:
+    """Give the debug pages of this process a console, below a path of the application.
+
+    Its PIN is printed; it is the same one at the next start.
+    """
+    page.console = console = Console(app)
+    app.mount(console.path, console)
+    if console.pin is None:
+        click.echo(" * Debugger PIN: off. Whoever reaches this server can run code in it!")
+    else:
+        click.echo(f" * Debugger PIN: {console.pin}")
+    return console
+
+
+class _Frame:
+    """A frame that code can be run in, within the context of the request that failed."""
+
+    def __init__(self, frame: Frame, ctx: AppContext | None) -> None:
+        self._frame = frame.frame
+        self._ctx = ctx
+        self._console: _Console | None = None
+
+    def eval(self, code: str) -> str:
+        """Run a line of code, in a worker thread; its output as HTML."""
+        if self._console is None:
+            self._console = _Console(self._frame.f_globals, self._frame.f_locals)
+        try:
+            with nullcontext() if self._ctx is None else self._ctx.entered():
+                return self._console.eval(code)
+        except BaseException as error:  # `exit()` ends no thread and no server
+            return str(escape(f">>> {code}\n{type(error).__name__}: {error}"))
+
+
+class _Console(WerkzeugConsole):
+    def __init__(self, globals: dict[str, Any], locals: dict[str, Any]) -> None:
+        super().__init__()
+        self._ipy = _Interpreter(globals, locals)
+
+
+class _Interpreter(_InteractiveConsole):
+    """Werkzeug's, with `await`: what is awaited runs in the server's event loop."""
+
+    def __init__(self, globals: dict[str, Any], locals: dict[str, Any]) -> None:
+        super().__init__(globals, locals)
+        compiler = CommandCompiler()
+        compiler.compiler.flags |= ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
+
+        def compile(source: str, filename: str, symbol: str) -> CodeType | None:
+            code = compiler(source, filename, symbol)
+            if code is not None:
+                self.loader.register(code, source)
+            return code
+
+        self.compile = compile  # type: ignore[assignment]
+
+    def runcode(self, code: CodeType) -> None:
+        """Run a piece of code, to the end of what it awaits."""
+        if not code.co_flags & inspect.CO_COROUTINE:
+            super().runcode(code)
+            return
+        try:
+            wait_in_thread(FunctionType(code, self.locals)())
+        except Exception:
+            self.showtraceback()
+
+    def showtraceback(self) -> None:
+        """Write the traceback as Python's own console does, from the line that was entered on."""
+        error = sys.exception()
+        assert error is not None
+        tb = error.__traceback__
+        while tb is not None and tb.tb_frame.f_code.co_filename != "<debugger>":
+            tb = tb.tb_next
+        self.write("".join(traceback.format_exception(type(error), error, tb)))
+
+    def showsyntaxerror(self, filename: str | None = None, **kwargs: Any) -> None:
+        """Write what is wrong with the line that was entered."""
+        self.write("".join(traceback.format_exception_only(sys.exception())))
