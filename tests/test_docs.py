@@ -202,7 +202,8 @@ def test_oldest_dependencies() -> None:
     tox = configparser.ConfigParser(interpolation=None)
     tox.read(ROOT / "tox.ini")
     pins = dict(re.findall(r"^(\w+) == ([\d.]+)$", tox["testenv:oldest"]["deps"], re.MULTILINE))
-    dependencies = project["dependencies"] + project["optional-dependencies"]["orjson"]
+    extras = project["optional-dependencies"]
+    dependencies = project["dependencies"] + extras["orjson"] + extras["migrate"]
     floors = dict(re.split(r" ?>=", dependency) for dependency in dependencies)
 
     assert floors.keys() == pins.keys()

@@ -18,6 +18,7 @@ from functools import update_wrapper
 from importlib import import_module
 from importlib.metadata import entry_points, version
 from importlib.util import find_spec
+from pathlib import Path
 from types import CodeType, FunctionType, ModuleType
 from typing import TYPE_CHECKING, Any, cast, overload
 
@@ -55,6 +56,7 @@ __all__ = (
     "load_dotenv",
     "locate_app",
     "main",
+    "migrate_command",
     "pass_script_info",
     "prepare_import",
     "routes_command",
@@ -470,7 +472,7 @@ class QuartGroup(AppGroup):
         self.load_dotenv = load_dotenv
         self.set_debug_flag = set_debug_flag
         if add_default_commands:
-            for command in (run_command, shell_command, routes_command):
+            for command in (run_command, shell_command, routes_command, migrate_command):
                 self.add_command(command)
         self._plugins_loaded = False
 
@@ -493,13 +495,16 @@ class QuartGroup(AppGroup):
         """A command by its name, with the application's context pushed for one of its own."""
         self._load_plugin_commands()
         command = super().get_command(ctx, name)
-        if command is not None:
+        if command is not None and not (command is migrate_command and _names_an_app(ctx)):
             return command
         try:
             app = ctx.ensure_object(ScriptInfo).load_app()
         except NoAppException as error:
-            _complain(error.format_message())
-            return None
+            if command is None:
+                _complain(error.format_message())
+            return command
+        if command is not None and name not in app.cli.list_commands(ctx):
+            return command
         # Pushed here, so that the callbacks of parameters run within it too.
         _push_app_context(ctx)
         return app.cli.get_command(ctx, name)
@@ -540,6 +545,11 @@ class QuartGroup(AppGroup):
             _env_file_option.handle_parse_result(ctx, {}, [])
             _app_option.handle_parse_result(ctx, {}, [])
         return super().parse_args(ctx, args)
+
+
+def _names_an_app(ctx: click.Context) -> bool:
+    """Whether an application is named, which may have had a `migrate` of its own before we did."""
+    return ctx.ensure_object(ScriptInfo).app_import_path is not None
 
 
 def _complain(message: str) -> None:
@@ -731,6 +741,43 @@ class _Console(InteractiveConsole):
             raise
         except BaseException:
             self.showtraceback()
+
+
+@click.command("migrate", short_help="Turn a Flask project into a Quart project.")
+@click.argument("path", type=click.Path(exists=True, path_type=Path))
+@click.option(
+    "--diff/--write",
+    "show",
+    default=True,
+    help="Show what would change (the default), or change it.",
+)
+@click.option("--check", is_flag=True, help="Fail if something would change; write nothing.")
+@click.option(
+    "--async", "make_async", is_flag=True, help="Make views and hooks async that do not block."
+)
+@click.option("--allow-dirty", is_flag=True, help="Write though git has uncommitted changes.")
+@click.option("--json", "as_json", is_flag=True, help="Report as JSON, for tools.")
+def migrate_command(
+    path: Path, show: bool, check: bool, make_async: bool, allow_dirty: bool, as_json: bool
+) -> None:
+    """Turn the Flask project in PATH, a directory or a file, into a Quart project.
+
+    Names of Flask's become Quart's, tests and commands await what Quart awaits, and settings and
+    requirements follow. What cannot be decided is left as it is and reported. Wants LibCST:
+    pip install 'quart[migrate]'.
+    """
+    if not _is_installed("libcst"):
+        raise click.UsageError("LibCST is missing: pip install 'quart[migrate]'")
+    from .migration import command
+
+    command.run(
+        path,
+        write=not show and not check,
+        check=check,
+        make_async=make_async,
+        allow_dirty=allow_dirty,
+        as_json=as_json,
+    )
 
 
 @click.command("routes", short_help="Show the routes for the app.")

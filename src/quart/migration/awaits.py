@@ -1,0 +1,193 @@
+"""Which functions become async. A function does where it holds something that is awaited and what
+calls it can await it; then its callers await it, and so on, until nothing changes over the whole
+project."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+
+import libcst as cst
+
+from .model import Class, Function, Project
+from .report import shorten
+from .values import Site, is_property
+from .walks import learn
+
+_ROUNDS = 50
+_XUNIT = frozenset(
+    {
+        "setUpClass",
+        "setUpModule",
+        "setup",
+        "setup_class",
+        "setup_function",
+        "setup_method",
+        "setup_module",
+        "tearDownClass",
+        "tearDownModule",
+        "teardown",
+        "teardown_class",
+        "teardown_function",
+        "teardown_method",
+        "teardown_module",
+    }
+)
+#: Where something else than the application calls a function: the event loop, or a thread of it.
+CALLED_BY_QUART = frozenset({"hook", "loop", "view"})
+
+
+def decide(project: Project) -> None:
+    """Find the functions that become async; note what would have to be, and cannot."""
+    functions = list(project.functions())
+    for _ in range(_ROUNDS):
+        news = learn(project, functions)
+        news |= _make_async(project, functions)
+        if not news:
+            break
+    _note_what_is_left(project, functions)
+
+
+def callers(functions: Iterable[Function]) -> dict[Function, set[Function]]:
+    found: dict[Function, set[Function]] = defaultdict(set)
+    for function in functions:
+        for callee in function.calls:
+            found[callee].add(function)
+    return found
+
+
+def forced(function: Function) -> list[Site]:
+    """The sites of a function that want it to be async."""
+    return [site for site in function.sites if site.forces and not site.place]
+
+
+def _make_async(project: Project, functions: list[Function]) -> bool:
+    called_by = callers(functions)
+    news = False
+    for function in functions:
+        if function.is_async or function.stays or not forced(function):
+            continue
+        if not _may_become_async(function, called_by):
+            continue
+        function.stays = _obstacle(function)
+        if not function.stays:
+            function.is_async = True
+        news = True
+    return news
+
+
+def _may_become_async(function: Function, called_by: dict[Function, set[Function]]) -> bool:
+    if function.role in CALLED_BY_QUART:
+        return False
+    if function.role != "helper":
+        return True
+    if function.module.is_test:
+        # A function that is only handed on is called by code that may not await it.
+        return bool(called_by[function]) or not function.escapes
+    return _only_for_commands(function, called_by, set())
+
+
+def _only_for_commands(
+    function: Function, called_by: dict[Function, set[Function]], seen: set[Function]
+) -> bool:
+    """Whether commands, tests and async functions call a function, and nothing else does."""
+    if function in seen:
+        return True
+    seen.add(function)
+    by = called_by[function]
+    if not any(caller.role == "command" or caller.is_async for caller in by):
+        return False
+    return all(
+        caller.is_async
+        or caller.module.is_test
+        or caller.role == "command"
+        or (caller.role == "helper" and _only_for_commands(caller, called_by, seen))
+        for caller in by
+    )
+
+
+def _obstacle(function: Function) -> str:
+    """Why a function cannot be async, or nothing."""
+    if function.name in _XUNIT and function.role != "setup":
+        return "setup"
+    if function.name.startswith("__") and function.name.endswith("__"):
+        return "lambda"
+    if is_property(function) and "cached_property" in function.decorators:
+        return "lambda"
+    return ""
+
+
+def runs_coroutines(command: Function) -> bool:
+    """Whether an async command would be run: click alone does not, Quart's `with_appcontext` does,
+    which the commands of an application have without a word."""
+    names = command.decorators
+    return any(name.endswith("with_appcontext") for name in names) or not any(
+        name in {"click.command", "click.group"} for name in names
+    )
+
+
+def _note_what_is_left(project: Project, functions: list[Function]) -> None:
+    called_by = callers(functions)
+    for function in functions:
+        module, node, name = function.module, function.node, function.name
+        if function.stays == "setup":
+            text = f"{name} cannot be async; use a fixture or asyncSetUp for what it awaits"
+            project.note(module, node, "setup", text)
+        elif function.stays:
+            project.note(module, node, "lambda", f"{name} would have to be async and cannot be")
+        for site in function.sites:
+            code = shorten(module.code(site.node))
+            if site.place and function.role not in CALLED_BY_QUART:
+                text = f"an await is needed in a {site.place}: {code}"
+                if function.is_async or function.module.is_test:
+                    project.note(module, site.node, "lambda", text)
+            elif site.callee is not None and not function.is_async and not site.callee.was_async:
+                text = f"{site.callee.name} is async now, and {name} is not: {code}"
+                project.note(module, site.node, "both", text)
+        made = function.is_async and not function.was_async
+        if made and function.escapes and function.role == "helper" and not called_by[function]:
+            text = f"{name} is async now; see that what gets it awaits what it gives"
+            project.note(module, node, "callback", text)
+        if not function.is_async and function.role == "helper" and forced(function):
+            users = called_by[function]
+            if module.is_test and function.escapes and not users:
+                text = f"{name} is handed on, and holds what has to be awaited"
+                project.note(module, node, "callback", text)
+            elif any(user.role == "command" for user in users):
+                text = f"{name} is called by commands, which await, and by views, which need not"
+                project.note(module, node, "both", text)
+    for module in project.modules.values():
+        for site in module.sites:
+            if site.forces:
+                code = shorten(module.code(site.node))
+                text = f"outside of a function there is no await: {code}"
+                project.note(module, site.node, "lambda", text)
+
+
+def wanted(function: Function, alone: bool) -> dict[cst.CSTNode, Site]:
+    """The sites of an async function where an await is put.
+
+    :param alone: its file is Quart's already, so what it does not await it does not await on
+        purpose; only what has become async now is awaited in it.
+    """
+    if not function.is_async:
+        return {}
+    return {
+        site.node: site
+        for site in function.sites
+        if not site.place
+        and not (alone and function.was_async and (site.callee is None or site.callee.was_async))
+    }
+
+
+def needs_async_case(project: Project, cls: Class) -> bool:
+    """Whether a test case, or one that it is a base of or comes from, has an async method."""
+    if not project.is_case(cls):
+        return False
+    above = set(project.line_of_classes(cls))
+    for module in project.modules.values():
+        for other in module.all_classes.values():
+            line = set(project.line_of_classes(other))
+            if (other in above or cls in line) and any(m.is_async for m in other.methods.values()):
+                return True
+    return False
