@@ -3,8 +3,14 @@
 Most of it was found by running the tests of libraries and applications on both.
 """
 
+import asyncio
+import sys
+import threading
+from collections.abc import Callable
 from typing import Any
+from unittest import mock
 
+import flask
 import pytest
 from asgi import get, post
 
@@ -13,13 +19,24 @@ from quart import (
     Quart,
     Request,
     Response,
+    after_this_request,
+    copy_current_app_context,
+    copy_current_request_context,
     current_app,
     g,
     has_app_context,
+    has_request_context,
+    has_websocket_context,
+    jsonify,
+    make_response,
+    render_template_string,
     request,
     session,
+    url_for,
     websocket,
 )
+from quart.sessions import SecureCookieSession, SecureCookieSessionInterface, SessionInterface
+from quart.utils import run_sync
 
 
 @pytest.fixture
@@ -290,3 +307,208 @@ async def test_websockets_with_a_subdomain(app: Quart) -> None:
     for host, expected in (("quart.example", "main"), ("api.quart.example", "api")):
         async with client.websocket("/", headers={"host": host}) as connection:
             assert expected == await connection.receive()
+
+
+# Session interfaces that answer by instance only
+
+
+@pytest.fixture
+def counting(app: Quart) -> Quart:
+    @app.get("/")
+    async def view() -> str:
+        session["count"] = session.get("count", 0) + 1
+        return str(session["count"])
+
+    return app
+
+
+@pytest.mark.parametrize("kind", [mock.AsyncMock, mock.Mock])
+@pytest.mark.parametrize("spec", [SessionInterface, SecureCookieSessionInterface, None])
+async def test_a_session_interface_that_is_a_mock(counting: Quart, kind: Any, spec: Any) -> None:
+    interface = mock.Mock(spec=spec)
+    interface.open_session = kind(return_value=SecureCookieSession({"count": 41}))
+    interface.save_session = kind(return_value=None)
+    interface.is_null_session = mock.Mock(return_value=False)
+    counting.session_interface = interface
+
+    response = await counting.test_client().get("/")
+
+    assert "42" == await response.get_data(as_text=True)
+    assert (1, 1) == (interface.open_session.call_count, interface.save_session.call_count)
+    if kind is mock.AsyncMock:
+        interface.open_session.assert_awaited_once()
+        interface.save_session.assert_awaited_once()
+
+
+async def test_a_session_interface_that_delegates(counting: Quart) -> None:
+    class Delegating:
+        def __init__(self, interface: SessionInterface) -> None:
+            self.interface = interface
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(self.interface, name)
+
+    counting.session_interface = Delegating(SecureCookieSessionInterface())  # type: ignore
+    client = counting.test_client()
+    for expected in ("1", "2"):
+        assert expected == await (await client.get("/")).get_data(as_text=True)
+
+
+@pytest.mark.parametrize("of_class", [False, True])
+async def test_a_method_of_the_session_interface_that_is_replaced(
+    counting: Quart, of_class: bool
+) -> None:
+    counting.session_interface = SecureCookieSessionInterface()
+    owner = SecureCookieSessionInterface if of_class else counting.session_interface
+    saved = []
+
+    async def open_session(*args: Any) -> SecureCookieSession:
+        return SecureCookieSession({"count": 41})
+
+    async def save_session(*args: Any) -> None:
+        saved.append(dict(args[-2]))
+
+    with (
+        mock.patch.object(owner, "open_session", open_session),
+        mock.patch.object(owner, "save_session", save_session),
+    ):
+        response = await counting.test_client().get("/")
+    assert "42" == await response.get_data(as_text=True)
+    assert [{"count": 42}] == saved
+
+
+def test_an_application_while_flask_is_not_among_the_modules() -> None:
+    with mock.patch.dict(sys.modules):
+        del sys.modules["flask"]
+        Quart("tests", root_path="tests")
+
+
+# Beside Flask in one process
+
+
+async def test_the_context_of_a_flask_application() -> None:
+    """It is none of Quart's."""
+    flask_app = flask.Flask("flask", root_path="tests")
+    flask_app.add_url_rule("/", "index", str)
+
+    def raises(function: Callable[[], Any]) -> bool:
+        try:
+            function()
+        except RuntimeError as error:
+            return "context" in str(error)
+        return False
+
+    async def see_nothing() -> None:
+        assert not has_app_context()
+        assert not has_request_context()
+        assert not has_websocket_context()
+        for proxy in (current_app, g, request, session, websocket):
+            assert "<LocalProxy unbound>" == repr(proxy)
+            assert not proxy
+        assert raises(lambda: current_app.name)
+        assert raises(lambda: g.get("key"))
+        assert raises(lambda: setattr(g, "key", 1))
+        assert raises(lambda: request.path)
+        assert raises(lambda: session.get("key"))
+        assert raises(lambda: url_for("index"))
+        assert raises(lambda: jsonify(a=1))
+        assert raises(lambda: after_this_request(lambda response: response))
+        assert raises(lambda: copy_current_app_context(print))
+        assert raises(lambda: copy_current_request_context(print))
+        for work in (render_template_string("x"), make_response("x")):
+            with pytest.raises(RuntimeError):
+                await work
+
+    with flask_app.app_context():
+        await see_nothing()
+        assert "flask" == flask.current_app.name
+    with flask_app.test_request_context("/flask"):
+        await see_nothing()
+        assert "/flask" == flask.request.path
+
+
+async def test_a_quart_application_within_the_context_of_a_flask_one(app: Quart) -> None:
+    flask_app = flask.Flask("flask", root_path="tests")
+
+    @app.get("/quart")
+    async def view() -> str:
+        return f"{current_app.name} {request.path} {has_app_context()}"
+
+    with flask_app.test_request_context("/flask"):
+        response = await app.test_client().get("/quart")
+        assert "tests /quart True" == await response.get_data(as_text=True)
+        async with app.app_context():
+            assert "tests" == current_app.name
+        assert "flask" == flask.current_app.name
+        assert not has_app_context()
+
+
+# Where the context is
+
+
+async def test_contexts_in_tasks_threads_and_callbacks(app: Quart) -> None:
+    def seen() -> tuple[bool, bool, bool]:
+        return has_app_context(), has_request_context(), has_websocket_context()
+
+    found: dict[str, Any] = {}
+    tasks = []
+
+    def from_callback(function: Callable[[], Any]) -> "asyncio.Future[Any]":
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[Any] = loop.create_future()
+        loop.call_soon(lambda: future.set_result(function()))
+        return future
+
+    @app.get("/view")
+    async def view() -> str:
+        def tag() -> None:
+            @after_this_request
+            def add(response: Response) -> Response:
+                response.headers.add("x-tag", "1")
+                return response
+
+        async def in_task(function: Callable[[], Any]) -> Any:
+            return function()
+
+        @copy_current_request_context
+        async def copied() -> tuple[Any, str]:
+            await asyncio.sleep(0)
+            return seen(), request.path
+
+        found["here"] = seen()
+        found["task"] = await asyncio.create_task(in_task(seen))
+        found["to_thread"] = await asyncio.to_thread(seen)
+        found["run_sync"] = await run_sync(seen)()
+        found["callback"] = await from_callback(seen)
+        found["executor"] = await asyncio.get_running_loop().run_in_executor(None, seen)
+        found["copied"] = await copied()
+        found["copied in a task"] = await asyncio.create_task(copied())
+        thread = threading.Thread(target=lambda: found.update(bare=seen()))
+        thread.start()
+        thread.join()
+        tag()
+        await asyncio.create_task(in_task(tag))
+        await run_sync(tag)()
+        await from_callback(tag)
+
+        async def late() -> None:
+            await asyncio.sleep(0.01)
+            found["late"] = seen()
+            found["late copied"] = await copied()
+            after_this_request(lambda response: response)
+
+        tasks.append(asyncio.create_task(late()))
+        return ""
+
+    response = await app.test_client().get("/view")
+    await asyncio.gather(*tasks)
+
+    assert ["1", "1", "1", "1"] == response.headers.getlist("x-tag")
+    there = (True, True, False)
+    for key in ("here", "task", "to_thread", "run_sync", "callback", "late"):
+        assert there == found[key], key
+    for key in ("executor", "bare"):
+        assert (False, False, False) == found[key], key
+    for key in ("copied", "copied in a task", "late copied"):
+        assert (there, "/view") == found[key], key
+    assert (False, False, False) == seen()

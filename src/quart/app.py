@@ -22,7 +22,7 @@ from .bridge import share_with_patched_flask
 from .cli import AppGroup
 from .config import DEFAULT_CONFIG, Config
 from .ctx import RequestContext
-from .globals import _cv_app, g, request, session
+from .globals import _cv_quart, g, request, session
 from .helpers import get_flashed_messages
 from .json.provider import DefaultJSONProvider
 from .logging import create_logger
@@ -286,7 +286,7 @@ class Quart(QuartScaffold, Serving):  # pyright: ignore[reportIncompatibleMethod
     async def update_template_context(self, ctx: Any = None, context: Any = None) -> None:
         """Add to a template's context what the context processors give; what it has stays."""
         if context is None:
-            ctx, context = _cv_app.get(None), ctx
+            ctx, context = _cv_quart.get(None), ctx
         await _update_template_context(self, ctx, context)
 
     def make_shell_context(self) -> dict[str, Any]:

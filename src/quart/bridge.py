@@ -35,7 +35,7 @@ def lend_request(context: Context) -> None:
 
 def share_with_patched_flask() -> None:
     """Under Quart-Flask-Patch, which runs sync code on the event loop, do the same there."""
-    if flask_request is not None and hasattr(sys.modules["flask"], "_QUART_PATCHED"):
+    if flask_request is not None and hasattr(sys.modules.get("flask"), "_QUART_PATCHED"):
         appcontext_pushed.connect(_share)
         appcontext_popped.connect(_take_back)
 

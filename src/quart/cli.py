@@ -31,7 +31,7 @@ from flask.cli import prepare_import
 from werkzeug.utils import import_string
 
 from . import process, reloader
-from .globals import _cv_app, current_app
+from .globals import _cv_quart, current_app
 from .helpers import get_debug_flag, get_load_dotenv
 from .process import load_dotenv, show_server_banner
 from .serving import Serving
@@ -274,7 +274,7 @@ def _app_context(app: Quart, meta: dict[str, Any]) -> Iterator[None]:
 
 
 def _push_app_context(ctx: click.Context) -> None:
-    current = _cv_app.get(None)
+    current = _cv_quart.get(None)
     app = ctx.ensure_object(ScriptInfo).load_app()
     if current is None or current.app is not app:
         ctx.with_resource(_app_context(app, ctx.meta))
@@ -295,9 +295,9 @@ def with_appcontext(
 
     @click.pass_context
     def decorator(ctx: click.Context, /, *args: Any, **kwargs: Any) -> Any:
-        if _cv_app.get(None) is None:
+        if _cv_quart.get(None) is None:
             _push_app_context(ctx)
-        app = _cv_app.get().app
+        app = _cv_quart.get().app
         try:
             result = ctx.invoke(fn, *args, **kwargs)
             return _run(result) if inspect.iscoroutine(result) else result
@@ -699,7 +699,7 @@ run_command.params.insert(0, _debug_option)
 @with_appcontext
 def shell_command() -> None:
     """Run an interactive Python shell in the context of the application, where 'await' works."""
-    app = _cv_app.get().app
+    app = _cv_quart.get().app
     names: dict[str, Any] = {}
     startup = os.environ.get("PYTHONSTARTUP")
     if startup and os.path.isfile(startup):

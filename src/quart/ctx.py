@@ -20,7 +20,7 @@ from flask.ctx import _AppCtxGlobals
 from werkzeug.exceptions import HTTPException
 
 from . import routing
-from .globals import _cv_app, _cv_request, _cv_websocket
+from .globals import _cv_app, _cv_quart, _cv_request, _cv_websocket
 from .kinds import REQUEST, WEBSOCKET, Kind, WebsocketStages
 from .sessions import SecureCookieSessionInterface
 from .workers import wait_in_thread
@@ -267,7 +267,7 @@ class AppContext:
         if self._tokens is None:
             self._tokens = []
         if self._original is not None and not self._tokens:
-            if self._original is _cv_app.get(None) and not self._original.closed:
+            if self._original is _cv_quart.get(None) and not self._original.closed:
                 self._tokens.append(_cv_app.set(self._original))
                 return
             self._original = None
@@ -380,7 +380,11 @@ class WebsocketContext(AppContext):
 
 def opens_on_touch(interface: SessionInterface) -> TypeGuard[SecureCookieSessionInterface]:
     """Whether a session interface is the cookie one, which never blocks."""
-    return type(interface).open_session is SecureCookieSessionInterface.open_session
+    # The instance is asked: mocks and wrappers have their methods there, tests replace them there.
+    return getattr(interface.open_session, "__func__", None) is _OPEN_FROM_COOKIE
+
+
+_OPEN_FROM_COOKIE = SecureCookieSessionInterface.open_session
 
 
 def _reset(token: Token[AppContext]) -> None:
@@ -416,7 +420,7 @@ def _run_outside_loop(func: Callable[..., Awaitable[T]], *args: Any) -> T:
 
 def has_app_context() -> bool:
     """Whether there is a context: within a request, a websocket or `app.app_context()`."""
-    return _cv_app.get(None) is not None
+    return _cv_quart.get(None) is not None
 
 
 def has_request_context() -> bool:
@@ -512,7 +516,7 @@ def _copying(view: Any, name: str, what: str) -> Callable[[Callable[P, T]], Call
     return copy_current_context
 
 
-copy_current_app_context = _copying(_cv_app, "copy_current_app_context", "an app")
+copy_current_app_context = _copying(_cv_quart, "copy_current_app_context", "an app")
 copy_current_request_context = _copying(_cv_request, "copy_current_request_context", "a request")
 copy_current_websocket_context = _copying(
     _cv_websocket, "copy_current_websocket_context", "a websocket"

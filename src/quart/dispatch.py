@@ -41,7 +41,7 @@ from . import signals
 from .config import settings_of_wrong_types
 from .ctx import AppContext, RequestContext, WebsocketContext, opens_on_touch
 from .generations import STAGES, context_first, in_order
-from .globals import _cv_app
+from .globals import _cv_app, _cv_quart
 from .json.values import is_model
 from .kinds import REQUEST, WEBSOCKET
 from .routing import QuartMap, accepts_host, subdomain_of
@@ -153,10 +153,7 @@ class Dispatch(App):
         raised: BaseException | None = None
         response: Response | None = None
         try:
-            if (
-                _pushed_signal.receivers
-                or type(self.session_interface) is not SecureCookieSessionInterface
-            ):
+            if _pushed_signal.receivers or not opens_on_touch(self.session_interface):
                 await self._announce(ctx)
             # The URL is matched the short way where the map is sure of it, else Werkzeug's.
             found = None
@@ -227,7 +224,7 @@ class Dispatch(App):
     ) -> Any:
         """From the matched connection to its final response, errors handled on the way."""
         if ctx is None:
-            ctx = request_context or websocket_context or _cv_app.get()
+            ctx = request_context or websocket_context or _cv_quart.get()
         stages = ctx.stages
         try:
             if ctx.kind.started.receivers:
@@ -257,7 +254,7 @@ class Dispatch(App):
         The first value other than None ends it, and stands for the view's.
         """
         if ctx is None:
-            ctx = request_context or websocket_context or _cv_app.get()
+            ctx = request_context or websocket_context or _cv_quart.get()
         if ctx.stages.before_request_funcs or self.url_value_preprocessors:
             return self._preprocess(ctx)
         return NOTHING_TO_DO
@@ -290,7 +287,7 @@ class Dispatch(App):
         Raises the routing exception where none matched.
         """
         if ctx is None:
-            ctx = request_context or websocket_context or _cv_app.get()
+            ctx = request_context or websocket_context or _cv_quart.get()
         connection = ctx.request_websocket
         if connection.routing_exception is not None:
             self.raise_routing_exception(connection)
@@ -400,7 +397,7 @@ class Dispatch(App):
         interface = self.session_interface
         if not opens_on_touch(interface):
             return False  # it could not be opened
-        if type(interface).save_session is not _SAVE_IF_TOUCHED:
+        if getattr(interface.save_session, "__func__", None) is not _SAVE_IF_TOUCHED:
             return True
         if self.config["SECRET_KEY"] is None:
             return False
@@ -634,7 +631,7 @@ class Dispatch(App):
         if not isinstance(ctx, AppContext):
             if ctx is not None:
                 ctx, exc_info = exc_info, ctx
-            ctx = ctx or _cv_app.get(None)
+            ctx = ctx or _cv_quart.get(None)
         where = ""
         if ctx is not None and ctx.kind is not None:
             method = f"{ctx.request.method} " if ctx.kind is REQUEST else ""
@@ -860,7 +857,7 @@ class Dispatch(App):
 
     async def make_default_options_response(self, ctx: Any = None) -> Response:
         """The response to an OPTIONS request that no view answers: the methods allowed."""
-        ctx = ctx or _cv_app.get()
+        ctx = ctx or _cv_quart.get()
         response = self.response_class("")
         response.allow.update(ctx.url_adapter.allowed_methods())
         return response
@@ -927,7 +924,7 @@ class Dispatch(App):
         is needed. Raises BuildError where no rule fits, RuntimeError without a server name,
         ValueError for a `_scheme` on a URL that is not external.
         """
-        ctx = _cv_app.get(None)
+        ctx = _cv_quart.get(None)
         if ctx is not None and (ctx.has_request or ctx.has_websocket):
             adapter = ctx.url_adapter
             if endpoint[:1] == ".":
@@ -1021,7 +1018,7 @@ def _name_of(func: Any) -> str:
 
 
 def _current_view() -> str:
-    ctx = _cv_app.get(None)
+    ctx = _cv_quart.get(None)
     endpoint = ctx.request_websocket.endpoint if ctx is not None and ctx.kind else None
     return f"The view function for {endpoint!r}" if endpoint else "The view function"
 

@@ -23,7 +23,7 @@ from werkzeug.exceptions import NotFound
 from werkzeug.http import dump_options_header, http_date
 from werkzeug.security import safe_join
 
-from .globals import _cv_app, current_app
+from .globals import _cv_quart, current_app
 from .threads import off_loop
 from .workers import awaited_or_blocking
 from .wrappers.response_body import IOBody
@@ -96,7 +96,7 @@ async def send_file(
     if max_age is None:
         max_age = current_app.get_send_file_max_age if cache_timeout is None else cache_timeout
 
-    ctx = _cv_app.get()
+    ctx = _cv_quart.get()
     config = ctx.app.config
     response_class = ctx.app.response_class
     request = ctx.request if ctx.has_request else None

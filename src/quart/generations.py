@@ -12,7 +12,7 @@ from functools import wraps
 from typing import Any
 
 from .ctx import AppContext
-from .globals import _cv_app
+from .globals import _cv_quart
 from .workers import is_coroutine_callable
 
 #: The stages whose context is now the first argument, and used to be the last or not there.
@@ -95,4 +95,4 @@ def in_order(first: Any, second: Any, named: AppContext | None) -> tuple[AppCont
     """The context and the other argument of a stage that was called in the older order."""
     if isinstance(second, AppContext):
         return second, first
-    return named or _cv_app.get(), second if first is None else first
+    return named or _cv_quart.get(), second if first is None else first

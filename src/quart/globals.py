@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextvars import ContextVar, Token
 from operator import attrgetter
-from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast, overload
 
 import flask.globals
+from flask.ctx import AppContext as FlaskContext
 from werkzeug.local import LocalProxy
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from .wrappers import Request, Websocket
 
 T = TypeVar("T")
+D = TypeVar("D")
 
 _no_app_msg = """\
 Working outside of application context.
@@ -51,24 +53,32 @@ This typically means that you attempted to use functionality that needed
 the session of an active request or websocket.\
 """
 
-# Flask's own, so that `flask.current_app` and `flask.g` are those of Quart. See bridge.py.
+# Flask's own, so that `flask.current_app` and `flask.g` are those of Quart: see bridge.py. It may
+# hold the context of a Flask application, so the package reads it through `_cv_quart`.
 _cv_app: ContextVar[AppContext] = cast(Any, flask.globals._cv_app)
 
 
 class _ContextView(Generic[T]):
-    """`_cv_app` seen as one of the older context variables, `_cv_request` or `_cv_websocket`.
+    """`_cv_app` seen as a variable of Quart's alone, or as one of the older ones, `_cv_request` and
+    `_cv_websocket`: it has a value only while the current context is of that kind.
 
-    It answers only while the current context is of that kind.
+    The context of a Flask application, which may run in the same process, does not count.
     """
 
     def __init__(self, flag: str, message: str) -> None:
         self._flag = flag
         self._message = message
 
-    def get(self, *default: Any) -> Any:
+    @overload
+    def get(self) -> T: ...
+
+    @overload
+    def get(self, default: D, /) -> T | D: ...
+
+    def get(self, *default: object) -> object:
         """The current context, else the default, else LookupError: as a ContextVar does."""
         ctx = _cv_app.get(None)
-        if ctx is not None and getattr(ctx, self._flag, False):  # it may be Flask's own
+        if getattr(ctx, self._flag, False) and not isinstance(ctx, FlaskContext):
             return ctx
         if default:
             return default[0]
@@ -80,7 +90,7 @@ class _ContextView(Generic[T]):
     def reset(self, token: Token[AppContext]) -> None:
         _cv_app.reset(token)
 
-    def current(self) -> Any:
+    def current(self) -> T:
         """The current context; RuntimeError says what to do where there is none."""
         ctx = self.get(None)
         if ctx is None:
@@ -88,6 +98,7 @@ class _ContextView(Generic[T]):
         return ctx
 
 
+_cv_quart: _ContextView[AppContext] = _ContextView("app", _no_app_msg)
 _cv_request: _ContextView[RequestContext] = _ContextView("has_request", _no_request_msg)
 _cv_websocket: _ContextView[WebsocketContext] = _ContextView("has_websocket", _no_websocket_msg)
 _cv_session: _ContextView[AppContext] = _ContextView("has_session", _no_session_msg)
@@ -105,7 +116,10 @@ def _proxy_of(find: Callable[[AppContext], Any]) -> type[LocalProxy[Any]]:
             if name < "a":  # begins with an underscore, or a capital
                 return object.__getattribute__(self, name)
             try:
-                current = find(_cv_app.get())
+                ctx = _cv_app.get()
+                if isinstance(ctx, FlaskContext):
+                    raise LookupError
+                current = find(ctx)
             except (LookupError, RuntimeError):
                 # This says what is wrong.
                 current = object.__getattribute__(self, "_get_current_object")()
@@ -167,9 +181,9 @@ if TYPE_CHECKING:
     websocket: Websocket
     session: SessionMixin
 else:
-    app_ctx = LocalProxy(_cv_app, unbound_message=_no_app_msg)
-    current_app = _proxy_of(attrgetter("app"))(_cv_app, "app", unbound_message=_no_app_msg)
-    g = _proxy_of(attrgetter("g"))(_cv_app, "g", unbound_message=_no_app_msg)
+    app_ctx = LocalProxy(_cv_quart.current)
+    current_app = _proxy_of(attrgetter("app"))(_cv_quart.current, "app")
+    g = _proxy_of(attrgetter("g"))(_cv_quart.current, "g")
     request_ctx = LocalProxy(_cv_request.current)
     websocket_ctx = LocalProxy(_cv_websocket.current)
     request = _proxy_of(attrgetter("request"))(_cv_request.current, "request")

@@ -25,7 +25,7 @@ from werkzeug.utils import redirect as werkzeug_redirect
 from . import wrappers
 from .files import DEFAULT_MIMETYPE as DEFAULT_MIMETYPE
 from .files import send_file, send_from_directory
-from .globals import _cv_app, _cv_session, current_app, request_ctx
+from .globals import _cv_quart, _cv_session, current_app, request_ctx
 from .globals import request as request
 from .globals import session as session
 from .signals import message_flashed
@@ -105,7 +105,7 @@ def redirect(location: str, code: int = 302, *, Response: type[R]) -> R: ...
 def redirect(location: str, code: int, Response: type[R]) -> R: ...
 def redirect(location: str, code: int = 302, Response: Any = None) -> Any:
     """A response, of the app's class unless another is given, that sends the client elsewhere."""
-    ctx = _cv_app.get(None)
+    ctx = _cv_quart.get(None)
     if Response is None and ctx is not None:
         return ctx.app.redirect(location, code)
     response_class: Any = Response or wrappers.Response  # Werkzeug only asks for its constructor
@@ -117,7 +117,7 @@ def abort(code: int | ResponseTypes, *args: Any, **kwargs: Any) -> NoReturn:
 
     The other arguments are the exception's. Raises LookupError for a code that has none.
     """
-    ctx = _cv_app.get(None)
+    ctx = _cv_quart.get(None)
     if ctx is not None:
         ctx.app.aborter(code, *args, **kwargs)
     werkzeug_abort(code, *args, **kwargs)
@@ -250,14 +250,14 @@ def stream_with_context(func: Any = None, *, generator_or_function: Any = None) 
     """
     if func is None:
         func = generator_or_function
-    ctx = _cv_app.get(None)
+    ctx = _cv_quart.get(None)
     if ctx is not None:
         ctx.hold()
     if callable(func) and not isinstance(func, (AsyncIterable, Iterable)):
 
         @wraps(func)
         def wrapper(*args: Any, **kwargs: Any) -> Any:
-            return _stream_in(_cv_app.get(None) or ctx, func(*args, **kwargs))
+            return _stream_in(_cv_quart.get(None) or ctx, func(*args, **kwargs))
 
         return wrapper
     return _stream_in(ctx, func)

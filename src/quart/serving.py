@@ -24,7 +24,7 @@ from werkzeug.exceptions import HTTPException
 from . import process, reloader, signals
 from .ctx import AppContext
 from .dispatch import Dispatch, _collect
-from .globals import _cv_app
+from .globals import _cv_quart
 from .helpers import get_debug_flag, get_load_dotenv
 from .workers import is_coroutine_callable, wait_in_thread
 from .wrappers.body import Started
@@ -362,7 +362,7 @@ class Serving(Dispatch):
     ) -> Any:
         task = asyncio.current_task()
         assert task is not None
-        origin = _cv_app.get(None)
+        origin = _cv_quart.get(None)
         if origin is not None and (origin.has_request or origin.has_websocket):
             ctx: AppContext = BackgroundContext(cast(Any, self), origin)
         else:
@@ -381,7 +381,7 @@ class Serving(Dispatch):
     async def handle_background_exception(self, ctx: Any = None, error: Any = None) -> None:
         """Send `got_background_exception` and log an error raised in a background task."""
         if not isinstance(ctx, AppContext):
-            ctx, error = _cv_app.get(None) or self.app_context(), ctx or error
+            ctx, error = _cv_quart.get(None) or self.app_context(), ctx or error
         if signals.got_background_exception.receivers:
             await self._send_signal(signals.got_background_exception, exception=error)
         self.log_exception(ctx, (type(error), error, error.__traceback__))

@@ -14,7 +14,7 @@ from types import TracebackType
 from typing import Any
 
 from . import json as quart_json
-from .globals import _cv_app
+from .globals import _cv_quart
 from .wrappers import Response
 from .wrappers.response_body import IterableBody
 
@@ -168,7 +168,7 @@ def sse_response(
     """
     if keep_alive is not None and keep_alive <= 0:
         raise ValueError(f"'keep_alive' is a positive number of seconds or None, not {keep_alive}.")
-    ctx = _cv_app.get(None)
+    ctx = _cv_quart.get(None)
     dumps = quart_json.dumps if ctx is None else ctx.app.json.dumps
     response_class = Response if ctx is None else ctx.app.response_class
     if ctx is not None and ctx.has_request:

@@ -29,7 +29,7 @@ from jinja2.runtime import Context, new_context
 from . import unawaited
 from .ctx import has_app_context as has_app_context
 from .ctx import has_request_context as has_request_context
-from .globals import _cv_app, current_app, session
+from .globals import _cv_quart, current_app, session
 from .globals import app_ctx as app_ctx
 from .globals import request_ctx as request_ctx
 from .helpers import get_template_attribute, stream_with_context
@@ -207,7 +207,7 @@ def _values_of(functions: list[Callable[[], Any]]) -> list[Any]:
 
 
 async def _prepare(app: Quart, template: Template, context: dict[str, Any]) -> None:
-    await app.update_template_context(_cv_app.get(None), context)
+    await app.update_template_context(_cv_quart.get(None), context)
     if before_render_template.receivers:
         await app._send_signal(before_render_template, template=template, context=context)
 

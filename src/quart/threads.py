@@ -11,7 +11,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import ParamSpec, TypeVar
 
-from .globals import _cv_app
+from .globals import _cv_quart
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -41,7 +41,7 @@ async def off_loop(func: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T
     """
     global _executor
     if asyncio._get_running_loop() is None:
-        ctx = _cv_app.get(None)
+        ctx = _cv_quart.get(None)
         if ctx is None:
             return func(*args, **kwargs)
         result: T = await ctx.app.sync_to_async(func)(*args, **kwargs)

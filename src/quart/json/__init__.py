@@ -5,7 +5,7 @@ from __future__ import annotations
 import json as _json
 from typing import IO, TYPE_CHECKING, Any
 
-from ..globals import _cv_app, current_app
+from ..globals import _cv_quart, current_app
 from .values import default as _default
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ def dumps(object_: Any = ..., **kwargs: Any) -> str:
     TypeError for what cannot be serialized.
     """
     object_ = _argument("dumps", "obj", object_, kwargs)
-    ctx = _cv_app.get(None)
+    ctx = _cv_quart.get(None)
     if ctx is not None:
         return ctx.app.json.dumps(object_, **kwargs)
     kwargs.setdefault("default", _default)
@@ -44,7 +44,7 @@ def dump(object_: Any = ..., fp: IO[str] = ..., **kwargs: Any) -> None:  # type:
     The object may also be named ``obj``.
     """
     object_ = _argument("dump", "obj", object_, kwargs)
-    ctx = _cv_app.get(None)
+    ctx = _cv_quart.get(None)
     if ctx is not None:
         ctx.app.json.dump(object_, fp, **kwargs)
     else:
@@ -58,7 +58,7 @@ def loads(object_: str | bytes = ..., **kwargs: Any) -> Any:  # type: ignore[ass
     The text may also be named ``s``. Raises ValueError where it is not JSON.
     """
     object_ = _argument("loads", "s", object_, kwargs)
-    ctx = _cv_app.get(None)
+    ctx = _cv_quart.get(None)
     if ctx is not None:
         return ctx.app.json.loads(object_, **kwargs)
     return _json.loads(object_, **kwargs)
@@ -66,7 +66,7 @@ def loads(object_: str | bytes = ..., **kwargs: Any) -> Any:  # type: ignore[ass
 
 def load(fp: IO[Any], **kwargs: Any) -> Any:
     """Deserialize JSON from a file of text or UTF-8 bytes with ``current_app.json``."""
-    ctx = _cv_app.get(None)
+    ctx = _cv_quart.get(None)
     if ctx is not None:
         return ctx.app.json.load(fp, **kwargs)
     return _json.load(fp, **kwargs)

@@ -14,7 +14,7 @@ from werkzeug.http import dump_cookie
 from werkzeug.test import ClientRedirectError
 
 from ..datastructures import FileStorage
-from ..globals import _cv_app, _cv_request
+from ..globals import _cv_quart, _cv_request
 from ..sessions import SessionMixin
 from ..typing import TestHTTPConnectionProtocol, TestWebsocketConnectionProtocol
 from ..workers import awaited_or_blocking
@@ -278,7 +278,7 @@ class QuartClient(AsyncOnly):
         self, request: RequestBuilder, type_: Literal["http", "websocket"], **kwargs: Any
     ) -> dict[str, Any]:
         scope = request.scope(type_, **kwargs)
-        ctx = _cv_app.get(None)
+        ctx = _cv_quart.get(None)
         if ctx is not None and ctx.has_request and ctx.app is self.app:
             # A test in a request context of its own looks at what was left in `g`. The context
             # that is kept of the last request lends nothing: each request has its own `g`.

@@ -16,7 +16,7 @@ from werkzeug.sansio.request import Request as SansIORequest
 from werkzeug.utils import cached_property
 
 from .. import json
-from ..globals import _cv_app
+from ..globals import _cv_quart
 from ..headers import ScopeHeaders, check_host_length, client_address
 from ..lazy import lazily
 
@@ -281,5 +281,5 @@ class BaseRequestWebsocket(SansIORequest):
     @property
     def json_module(self) -> Any:
         """The JSON provider of the current application; without one, a module like it."""
-        ctx = _cv_app.get(None)
+        ctx = _cv_quart.get(None)
         return json if ctx is None else ctx.app.json

@@ -14,7 +14,7 @@ from werkzeug.exceptions import BadRequest, UnsupportedMediaType
 
 from ..datastructures import FileStorage
 from ..formparser import FormDataParser
-from ..globals import _cv_app, current_app
+from ..globals import _cv_quart, current_app
 from ..json.long import LONG_JSON, loads_off_loop
 from ..lazy import lazily
 from ..workers import awaited_or_blocking, in_worker_thread
@@ -116,7 +116,7 @@ class Request(BaseRequestWebsocket):
 
     def _config(self, key: str, default: Any) -> Any:
         """A value of the application's config, `default` where there is no application."""
-        has_app = self._connection or _cv_app.get(None)
+        has_app = self._connection or _cv_quart.get(None)
         return default if has_app is None else has_app.app.config.get(key, default)
 
     def _limit(self, own: float | None, key: str, default: int | None) -> int | None:
@@ -375,7 +375,7 @@ class Request(BaseRequestWebsocket):
             body, self.mimetype, self.content_length, self.mimetype_params
         )
         if self.mimetype != "multipart/form-data":
-            ctx = _cv_app.get(None)
+            ctx = _cv_quart.get(None)
             if ctx is not None and ctx.app.debug:
                 files = _NoFiles()
                 files.mimetype, files.form = self.mimetype, form
@@ -461,7 +461,7 @@ class Request(BaseRequestWebsocket):
                 "Did not attempt to load JSON data because the request"
                 " Content-Type was not 'application/json'."
             )
-        ctx = _cv_app.get(None)
+        ctx = _cv_quart.get(None)
         if ctx is not None and ctx.app.debug:
             raise BadRequest(f"Failed to decode JSON object: {error}")
         raise BadRequest()

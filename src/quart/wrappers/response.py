@@ -25,7 +25,7 @@ from werkzeug.utils import get_content_type
 from werkzeug.wrappers import Response as WSGIResponse
 
 from .. import json
-from ..globals import _cv_app, current_app
+from ..globals import _cv_quart, current_app
 from ..headers import check_header_value, decode_header_items, encode_header_items
 from ..utils import file_path_to_path
 from ..workers import awaited_or_blocking, run_sync_iterable
@@ -193,7 +193,7 @@ class Response(SansIOResponse):
                 self._body = self.iterable_body_class(response)
             if isinstance(self._body, IterableBody) and self._body.must_be_closed:
                 self._on_close = [self._body.close]
-            self._context = _cv_app.get(None)
+            self._context = _cv_quart.get(None)
 
     @property
     def headers(self) -> Headers:
@@ -290,7 +290,7 @@ class Response(SansIOResponse):
     @property
     def max_cookie_size(self) -> int:  # type: ignore[override]
         """The size in bytes from which a cookie is warned of: MAX_COOKIE_SIZE."""
-        ctx = _cv_app.get(None)
+        ctx = _cv_quart.get(None)
         size: int = 4093 if ctx is None else ctx.app.config["MAX_COOKIE_SIZE"]
         return size
 
