@@ -1,4 +1,4 @@
-"""Who is measured, and the virtual environment of each under `.venvs/`."""
+"""Who is measured, and the virtual environment of each under `.venvs/`, by Python."""
 
 import hashlib
 import subprocess
@@ -9,7 +9,7 @@ from pathlib import Path
 
 BENCH = Path(__file__).parent
 CHECKOUT = BENCH.parent
-ENVIRONMENTS = BENCH / ".venvs"
+ENVIRONMENTS = BENCH / ".venvs" / ".".join(map(str, sys.version_info[:2]))
 # In every environment: the other loop, and the servers of `sockets.py`.
 SERVERS = ("uvloop", "uvicorn", "httptools", "websockets", "granian", "hypercorn")
 

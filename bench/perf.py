@@ -3,7 +3,7 @@
 Counts instructions, by valgrind's callgrind, in this interpreter: on a busy machine seconds say
 that code is slower when only its neighbours are, whereas instructions differ by a hundredth from
 run to run (where threads work, by three), so that one run is enough. The loop is asyncio's: what
-the framework adds is the same on every loop.
+the framework adds is the same on every loop. `--peers` counts others beside it.
 """
 
 import argparse
@@ -17,19 +17,23 @@ import sys
 import tempfile
 from pathlib import Path
 
-from frameworks import BENCH
+import report
+from frameworks import BENCH, FRAMEWORKS, OURS, RAW, Framework
 from instructions import MARK, count_requests
 from report import names
 from scenarios import SCENARIOS
 
 RECORDED = BENCH / "recorded.json"
 ALLOWED_GROWTH = 1.25
+PEERS = {name: FRAMEWORKS[name] for name in ("blacksheep", "falcon", "starlette")}
+# Of these one request is worth a minute under callgrind, in a peer: beside them they are left out.
+LARGE = {"multipart", "multipart_pieces", "routes_static", "routes_parameter"}
 
 Counts = dict[str, float]  # By scenario.
 
 
-def instructions(apps: str, scenarios: list[str]) -> Counts:
-    """Per request, or per message of a websocket."""
+def instructions(python: str, apps: str, scenarios: list[str]) -> Counts:
+    """Per request, or per message of a websocket, of those that the framework has."""
     with tempfile.TemporaryDirectory() as directory:
         out = Path(directory) / "out"
         command = [
@@ -37,52 +41,90 @@ def instructions(apps: str, scenarios: list[str]) -> Counts:
             "--tool=callgrind",
             f"--dump-before={MARK}",
             f"--callgrind-out-file={out}",
-            sys.executable,
+            python,
             str(BENCH / "instructions.py"),
             apps,
             *scenarios,
         ]
         environment = os.environ | {"PYTHONHASHSEED": "0"}
-        child = subprocess.run(
-            command, env=environment, stderr=subprocess.PIPE, text=True, timeout=1800
-        )
+        child = subprocess.run(command, env=environment, capture_output=True, text=True)
         if child.returncode:
             sys.exit(child.stderr)
+        counted: list[str] = json.loads(child.stdout.splitlines()[-1])
         # The first is what came before the first mark; then scenarios and what is between them.
-        dumps = [Path(f"{out}.{i}").read_text() for i in range(1, 2 * len(scenarios) + 1)]
+        dumps = [Path(f"{out}.{i}").read_text() for i in range(1, 2 * len(counted) + 1)]
     totals = [int(re.search(r"^totals: (\d+)", dump, re.M)[1]) for dump in dumps]
-    return {name: total / units(name) for name, total in zip(scenarios, totals[1::2], strict=True)}
+    return {name: total / units(name) for name, total in zip(counted, totals[1::2], strict=True)}
 
 
 def units(name: str) -> int:
     return count_requests(SCENARIOS[name]) * (SCENARIOS[name].messages or 1)
 
 
+def beside_peers(chosen: list[str], scenarios: list[str]) -> str:
+    """A table in thousands of instructions, over raw, of the frameworks in their environments."""
+    frameworks = [RAW, OURS, *(PEERS[name] for name in chosen)]
+    for framework in frameworks:
+        framework.install()
+    counts = {
+        framework: instructions(str(framework.python), framework.apps, scenarios)
+        for framework in frameworks
+    }
+
+    def cell(framework: Framework, name: str) -> str:
+        if name not in counts[framework]:
+            return "-"
+        over = counts[framework][name] - (0 if framework is RAW else counts[RAW][name])
+        return f"{over / 1000:.1f}"
+
+    rows = [["scenario", *(framework.title for framework in frameworks)]]
+    for name in scenarios:
+        cells = [cell(framework, name) for framework in frameworks]
+        rows.append([SCENARIOS[name].title, *cells])
+    versions = [f"{each.title} {each.version}" for each in frameworks if each.version]
+    return f"{report.table(rows)}\n\n{report.measured_on(versions)}"
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--scenarios", type=names(SCENARIOS), default=list(SCENARIOS))
+    parser.add_argument("--scenarios", type=names(SCENARIOS))
     parser.add_argument("--record", action="store_true", help=f"write {RECORDED.name} anew")
+    parser.add_argument(
+        "--peers", type=names(PEERS), nargs="?", const=list(PEERS), help="count these, too"
+    )
+    parser.add_argument("--write", action="store_true", help="put their table into the READMEs")
     options = parser.parse_args()
     if not shutil.which("valgrind"):
         sys.exit("valgrind is missing: on Debian, sudo apt-get install valgrind")
-
     python = ".".join(platform.python_version_tuple()[:2])
-    recorded = json.loads(RECORDED.read_text()) if RECORDED.exists() else {}
-    if recorded and recorded["python"] != python and not options.record:
-        sys.exit(f"{RECORDED.name} was recorded on Python {recorded['python']}, this is {python}")
 
-    raw = instructions("raw", options.scenarios)
-    ours = instructions("quart", options.scenarios)
-    ratios = {name: ours[name] / raw[name] for name in options.scenarios}
-    before: Counts = recorded.get("ratios", {})
-    print(f"{'instructions':18} {'raw':>10} {'ours':>10}  ratio  recorded")
+    if options.peers:
+        scenarios = options.scenarios or [name for name in SCENARIOS if name not in LARGE]
+        table = beside_peers(options.peers, scenarios)
+        print(table)
+        if options.write:
+            report.write(f"instructions on {python}", table)
+            if python == "3.11":
+                report.write("short", table, report.PROJECT_README)
+        return
+
+    scenarios = options.scenarios or list(SCENARIOS)
+    recorded: dict[str, Counts] = json.loads(RECORDED.read_text()) if RECORDED.exists() else {}
+    if python not in recorded and not options.record:
+        sys.exit(f"{RECORDED.name} was recorded on {', '.join(recorded)}, this is Python {python}")
+    before = recorded.get(python, {})
+
+    raw = instructions(sys.executable, "raw", scenarios)
+    ours = instructions(sys.executable, "quart", scenarios)
+    ratios = {name: ours[name] / raw[name] for name in scenarios}
+    print(f"{'instructions':18} {'raw':>10} {'ours':>10} {'over raw':>10}  ratio  recorded")
     for name, ratio in ratios.items():
         was = f"{before[name]:8.3f}" if name in before else "       -"
-        print(f"{name:18} {raw[name]:10,.0f} {ours[name]:10,.0f} {ratio:6.3f}  {was}")
+        over = ours[name] - raw[name]
+        print(f"{name:18} {raw[name]:10,.0f} {ours[name]:10,.0f} {over:10,.0f} {ratio:6.3f}  {was}")
     if options.record:
-        kept = before if recorded.get("python") == python else {}
-        figures = kept | {name: round(ratio, 3) for name, ratio in ratios.items()}
-        RECORDED.write_text(json.dumps({"python": python, "ratios": figures}, indent=2) + "\n")
+        recorded[python] = before | {name: round(ratio, 3) for name, ratio in ratios.items()}
+        RECORDED.write_text(json.dumps(recorded, indent=2) + "\n")
     elif missing := [name for name in ratios if name not in before]:
         sys.exit(f"not recorded, --record does it: {', '.join(missing)}")
     elif slow := [name for name in ratios if ratios[name] > ALLOWED_GROWTH * before[name]]:

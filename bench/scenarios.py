@@ -7,7 +7,18 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from apps.common import CHUNK, CHUNKS, GREETING, HOOKS, RESOURCES, ROWS, user
+from apps.common import (
+    CHUNK,
+    CHUNKS,
+    FIVE_HEADERS,
+    GREETING,
+    HOOKS,
+    RESOURCES,
+    ROWS,
+    THREE_HEADERS,
+    item,
+    user,
+)
 
 FILE = random.Random(1).randbytes(1_000_000)
 DOCUMENT = {
@@ -25,6 +36,12 @@ class Answer:
     status: int
     headers: list[tuple[bytes, bytes]]
     body: bytes
+
+    def has_headers(self, expected: dict[str, str]) -> bool:
+        sent = {name.lower(): value for name, value in self.headers}
+        return all(
+            sent.get(name.lower().encode()) == value.encode() for name, value in expected.items()
+        )
 
     def json(self) -> Any:
         return json.loads(self.body)
@@ -87,6 +104,18 @@ def has_values(answer: Answer, n: int) -> bool:
     return answer.body == b"word %d, abc, dark" % n
 
 
+def has_five_headers(answer: Answer, n: int) -> bool:
+    return answer.body == GREETING.encode() and answer.has_headers(FIVE_HEADERS)
+
+
+def is_path(answer: Answer, n: int) -> bool:
+    return answer.body == b"docs/chapter/%d.txt" % n
+
+
+def is_item(answer: Answer, n: int) -> bool:
+    return answer.json() == item(n, "3", "dark") and answer.has_headers(THREE_HEADERS)
+
+
 def has_rows(answer: Answer, n: int) -> bool:
     cells = (f"<td>{row['name']}</td>".encode() for row in ROWS[1:])
     return b"<td>&lt;user 0&gt;</td>" in answer.body and all(cell in answer.body for cell in cells)
@@ -132,6 +161,18 @@ SCENARIOS = {
     for scenario in (
         Scenario("plaintext", "plaintext", **HELLO),
         Scenario("parameter", "`/user/<int:id>` to JSON", "/user/{}", is_user),
+        Scenario("path", "`/files/<path:name>`", "/files/docs/chapter/{}.txt", is_path),
+        Scenario("waits", "a handler that waits once", "/wait", is_greeting),
+        Scenario("headers", "five response headers", "/headers", has_five_headers),
+        Scenario(
+            "application",
+            "the application",
+            "/items/{}",
+            is_item,
+            app="application",
+            query="page=3",
+            headers=(b"cookie: theme=dark; seen=1",),
+        ),
         Scenario(
             "json",
             "1 KB of JSON in and out",

@@ -23,15 +23,19 @@ from blacksheep.settings.html import html_settings
 from jinja2 import DictLoader
 
 from apps.common import (
+    FIVE_HEADERS,
     GREETING,
     HOOKS,
     RESOURCES,
     ROWS,
     SECRET,
     TEMPLATES,
+    THREE_HEADERS,
     calls,
     chunks,
+    item,
     user,
+    wait,
 )
 
 UNEQUAL = {
@@ -44,8 +48,40 @@ class RequestID(FromHeader[str]):
     name = "X-Request-ID"
 
 
+FIVE = [(name.encode(), value.encode()) for name, value in FIVE_HEADERS.items()]
+THREE = [(name.encode(), value.encode()) for name, value in THREE_HEADERS.items()]
+
+
 async def hello():
     return text(GREETING)
+
+
+async def show_path(name: str):
+    return text(name)
+
+
+async def wait_once():
+    await wait()
+    return text(GREETING)
+
+
+async def with_headers():
+    response = text(GREETING)
+    for name, value in FIVE:
+        response.add_header(name, value)
+    return response
+
+
+async def show_item(id: int, page: FromQuery[str], theme: FromCookie[str]):
+    await wait()
+    return json(item(id, page.value, theme.value))
+
+
+async def set_headers(request, handler):
+    response = await handler(request)
+    for name, value in THREE:
+        response.set_header(name, value)
+    return response
 
 
 def def_hello():
@@ -127,6 +163,16 @@ def greeter(handler=hello):
 def plain():
     app = greeter()
     app.router.add_get("/user/{int:id}", show_user)
+    app.router.add_get("/files/{path:name}", show_path)
+    app.router.add_get("/wait", wait_once)
+    app.router.add_get("/headers", with_headers)
+    return app
+
+
+def application():
+    app = make_app()
+    app.middlewares.append(set_headers)
+    app.router.add_get("/items/{int:id}", show_item)
     return app
 
 

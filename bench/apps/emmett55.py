@@ -8,15 +8,19 @@ from emmett55.tools import service
 from jinja2 import Environment, FileSystemLoader
 
 from apps.common import (
+    FIVE_HEADERS,
     GREETING,
     HOOKS,
     RESOURCES,
     ROWS,
     SECRET,
     TEMPLATES,
+    THREE_HEADERS,
     calls,
     chunks,
+    item,
     user,
+    wait,
 )
 
 UNEQUAL = {
@@ -44,6 +48,34 @@ class AsyncHook(Pipe):
 async def hello():
     response.content_type = "text/plain; charset=utf-8"
     return GREETING
+
+
+async def show_path(name: str):
+    response.content_type = "text/plain; charset=utf-8"
+    return name
+
+
+async def wait_once():
+    await wait()
+    response.content_type = "text/plain; charset=utf-8"
+    return GREETING
+
+
+async def with_headers():
+    response.headers.update(FIVE_HEADERS)
+    response.content_type = "text/plain; charset=utf-8"
+    return GREETING
+
+
+async def show_item(id: int):
+    page, theme = request.query_params.page, request.cookies["theme"].value
+    await wait()
+    return item(id, page, theme)
+
+
+class SetHeaders(Pipe):
+    async def close_request(self):
+        response.headers.update(THREE_HEADERS)
 
 
 def def_hello():
@@ -102,6 +134,16 @@ def greeter(name, view=hello):
 def plain():
     app = greeter("plain")
     app.route("/user/<int:id>")(service.json(show_user))
+    app.route("/files/<any:name>")(show_path)
+    app.route("/wait")(wait_once)
+    app.route("/headers")(with_headers)
+    return app
+
+
+def application():
+    app = make_app("application")
+    app.pipeline = [SetHeaders()]
+    app.route("/items/<int:id>")(service.json(show_item))
     return app
 
 

@@ -5,14 +5,18 @@ import falcon.asgi
 from jinja2 import Environment, FileSystemLoader
 
 from apps.common import (
+    FIVE_HEADERS,
     GREETING,
     HOOKS,
     RESOURCES,
     ROWS,
     TEMPLATES,
+    THREE_HEADERS,
     calls,
     chunks,
+    item,
     user,
+    wait,
 )
 
 UNEQUAL = {"template": "It has no templates of its own: a Jinja environment beside it."}
@@ -34,6 +38,39 @@ class Hello:
 class User:
     async def on_get(self, req, resp, id):
         resp.media = user(id)
+
+
+class Files:
+    async def on_get(self, req, resp, name):
+        resp.content_type = falcon.MEDIA_TEXT
+        resp.text = name
+
+
+class Wait:
+    async def on_get(self, req, resp):
+        await wait()
+        resp.content_type = falcon.MEDIA_TEXT
+        resp.text = GREETING
+
+
+class WithHeaders:
+    async def on_get(self, req, resp):
+        resp.set_headers(FIVE_HEADERS)
+        resp.content_type = falcon.MEDIA_TEXT
+        resp.text = GREETING
+
+
+class Item:
+    async def on_get(self, req, resp, id):
+        page, theme = req.get_param("page"), req.cookies["theme"]
+        await wait()
+        resp.media = item(id, page, theme)
+
+
+class SetHeaders:
+    async def process_response(self, req, resp, resource, req_succeeded):
+        for name, value in THREE_HEADERS.items():
+            resp.set_header(name, value)
 
 
 class Document:
@@ -97,7 +134,19 @@ def with_routes(routes, middleware=()):
 
 
 def plain():
-    return with_routes({"/": Hello(), "/user/{id:int}": User()})
+    return with_routes(
+        {
+            "/": Hello(),
+            "/user/{id:int}": User(),
+            "/files/{name:path}": Files(),
+            "/wait": Wait(),
+            "/headers": WithHeaders(),
+        }
+    )
+
+
+def application():
+    return with_routes({"/items/{id:int}": Item()}, [SetHeaders()])
 
 
 def many_routes():

@@ -8,7 +8,20 @@ from fastapi.templating import Jinja2Templates
 from starlette.middleware.sessions import SessionMiddleware
 
 from apps.asgi_hooks import UNEQUAL_HOOKS, AsyncHook, DefHook
-from apps.common import GREETING, HOOKS, RESOURCES, ROWS, SECRET, TEMPLATES, chunks, user
+from apps.common import (
+    FIVE_HEADERS,
+    GREETING,
+    HOOKS,
+    RESOURCES,
+    ROWS,
+    SECRET,
+    TEMPLATES,
+    chunks,
+    item,
+    user,
+    wait,
+)
+from apps.starlette import SetHeaders
 
 UNEQUAL = UNEQUAL_HOOKS | {"values": "Its parameters are validated against their annotations."}
 
@@ -18,6 +31,24 @@ templates.env.auto_reload = False
 
 async def hello():
     return GREETING
+
+
+async def show_path(name: str):
+    return name
+
+
+async def wait_once():
+    await wait()
+    return GREETING
+
+
+async def with_headers():
+    return PlainTextResponse(GREETING, headers=FIVE_HEADERS)
+
+
+async def show_item(id: int, page: str, theme: Annotated[str, Cookie()]) -> dict[str, Any]:
+    await wait()
+    return item(id, page, theme)
 
 
 def def_hello():
@@ -74,6 +105,16 @@ def greeter(view=hello):
 def plain():
     app = greeter()
     app.get("/user/{id}")(show_user)
+    app.get("/files/{name:path}", response_class=PlainTextResponse)(show_path)
+    app.get("/wait", response_class=PlainTextResponse)(wait_once)
+    app.get("/headers")(with_headers)
+    return app
+
+
+def application():
+    app = make_app()
+    app.get("/items/{id}")(show_item)
+    app.add_middleware(SetHeaders)
     return app
 
 

@@ -5,6 +5,7 @@ from flask import Flask, render_template, request, session
 from apps.common import (
     CHUNK,
     CHUNKS,
+    FIVE_HEADERS,
     GREETING,
     HOOKS,
     RESOURCES,
@@ -16,8 +17,10 @@ from apps.common import (
 
 UNEQUAL = {
     "plain": "A string is `text/html`, here and below, as in Flask; for others `text/plain`."
+    " Flask waits for nothing, because it has no loop."
 }
 MISSING = {
+    "application": "it has no loop to wait on.",
     "async_hooks": "it runs each `async def` on a loop of its own.",
     "echoing": "it has no websockets.",
 }
@@ -25,6 +28,14 @@ MISSING = {
 
 def hello():
     return GREETING
+
+
+def show_path(name: str):
+    return name
+
+
+def with_headers():
+    return GREETING, 200, FIVE_HEADERS
 
 
 def show_user(id: int):
@@ -80,6 +91,9 @@ def greeter():
 def plain():
     app = greeter()
     app.add_url_rule("/user/<int:id>", "user", show_user)
+    app.add_url_rule("/files/<path:name>", "files", show_path)
+    app.add_url_rule("/wait", "wait", hello)  # there is no loop to wait on
+    app.add_url_rule("/headers", "headers", with_headers)
     return app
 
 

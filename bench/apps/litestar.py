@@ -1,8 +1,9 @@
 """Litestar: only one `before_request` applies to a route, so hooks are ASGI middleware."""
 
+from pathlib import Path
 from typing import Annotated, Any
 
-from litestar import Litestar, MediaType, Request, WebSocket, get, post, websocket
+from litestar import Litestar, MediaType, Request, Response, WebSocket, get, post, websocket
 from litestar.contrib.jinja import JinjaTemplateEngine
 from litestar.datastructures import UploadFile
 from litestar.enums import RequestEncodingType
@@ -13,7 +14,20 @@ from litestar.response import Stream, Template
 from litestar.template import TemplateConfig
 
 from apps.asgi_hooks import UNEQUAL_HOOKS, AsyncHook, DefHook
-from apps.common import GREETING, HOOKS, RESOURCES, ROWS, SECRET, TEMPLATES, chunks, user
+from apps.common import (
+    FIVE_HEADERS,
+    GREETING,
+    HOOKS,
+    RESOURCES,
+    ROWS,
+    SECRET,
+    TEMPLATES,
+    THREE_HEADERS,
+    chunks,
+    item,
+    user,
+    wait,
+)
 
 UNEQUAL = UNEQUAL_HOOKS | {
     "values": "Its parameters are validated against their annotations.",
@@ -23,6 +37,32 @@ UNEQUAL = UNEQUAL_HOOKS | {
 
 async def hello() -> str:
     return GREETING
+
+
+async def show_path(name: Path) -> str:
+    return str(name).lstrip("/")
+
+
+async def wait_once() -> str:
+    await wait()
+    return GREETING
+
+
+async def with_headers() -> Response[str]:
+    return Response(GREETING, headers=FIVE_HEADERS)
+
+
+async def show_item(
+    id: int, page: str, theme: Annotated[str, Parameter(cookie="theme")]
+) -> dict[str, object]:
+    await wait()
+    return item(id, page, theme)
+
+
+async def set_headers(response: Response[Any]) -> Response[Any]:
+    for name, value in THREE_HEADERS.items():
+        response.headers[name] = value
+    return response
 
 
 def def_hello() -> str:
@@ -74,10 +114,8 @@ async def echo(socket: WebSocket[Any, Any, Any]) -> None:
         pass
 
 
-def make_app(*handlers, middleware=(), template_config=None):
-    return Litestar(
-        handlers, middleware=middleware, openapi_config=None, template_config=template_config
-    )
+def make_app(*handlers, **options):
+    return Litestar(handlers, openapi_config=None, **options)
 
 
 def greeter(middleware=()):
@@ -85,7 +123,17 @@ def greeter(middleware=()):
 
 
 def plain():
-    return make_app(get("/", media_type=MediaType.TEXT)(hello), get("/user/{id:int}")(show_user))
+    return make_app(
+        get("/", media_type=MediaType.TEXT)(hello),
+        get("/user/{id:int}")(show_user),
+        get("/files/{name:path}", media_type=MediaType.TEXT)(show_path),
+        get("/wait", media_type=MediaType.TEXT)(wait_once),
+        get("/headers", media_type=MediaType.TEXT)(with_headers),
+    )
+
+
+def application():
+    return make_app(get("/items/{id:int}")(show_item), after_request=set_headers)
 
 
 def many_routes():

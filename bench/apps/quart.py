@@ -1,6 +1,19 @@
 """Quart: this one file is asked of PyPI's Quart 0.22 and of this checkout."""
 
-from apps.common import GREETING, HOOKS, RESOURCES, ROWS, SECRET, calls, chunks, user
+from apps.common import (
+    FIVE_HEADERS,
+    GREETING,
+    HOOKS,
+    RESOURCES,
+    ROWS,
+    SECRET,
+    THREE_HEADERS,
+    calls,
+    chunks,
+    item,
+    user,
+    wait,
+)
 from quart import Quart, render_template, request, session, websocket
 
 UNEQUAL = {
@@ -17,6 +30,31 @@ async def hello():
 
 async def show_user(id: int):
     return user(id)
+
+
+async def show_path(name: str):
+    return name
+
+
+async def wait_once():
+    await wait()
+    return GREETING
+
+
+async def with_headers():
+    return GREETING, 200, FIVE_HEADERS
+
+
+async def show_item(id: int):
+    page, theme = request.args["page"], request.cookies["theme"]
+    await wait()
+    return item(id, page, theme)
+
+
+async def set_headers(response):
+    for name, value in THREE_HEADERS.items():
+        response.headers[name] = value
+    return response
 
 
 def def_hello():
@@ -86,6 +124,16 @@ def greeter(view=hello):
 def plain():
     app = greeter()
     app.add_url_rule("/user/<int:id>", "user", show_user)
+    app.add_url_rule("/files/<path:name>", "files", show_path)
+    app.add_url_rule("/wait", "wait", wait_once)
+    app.add_url_rule("/headers", "headers", with_headers)
+    return app
+
+
+def application():
+    app = make_app()
+    app.add_url_rule("/items/<int:id>", "item", show_item)
+    app.after_request(set_headers)
     return app
 
 

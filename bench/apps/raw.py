@@ -3,7 +3,20 @@
 import json
 from html import escape
 
-from apps.common import CHUNK, CHUNKS, GREETING, HOOKS, RESOURCES, ROWS, calls, user
+from apps.common import (
+    CHUNK,
+    CHUNKS,
+    FIVE_HEADERS,
+    GREETING,
+    HOOKS,
+    RESOURCES,
+    ROWS,
+    THREE_HEADERS,
+    calls,
+    item,
+    user,
+    wait,
+)
 
 LAST_STATIC = f"/resource{RESOURCES - 1}"
 LAST_WITH_PARAMETER = LAST_STATIC + "/"
@@ -12,6 +25,9 @@ HTML = b"text/html; charset=utf-8"
 CELLS = (f"<td>{escape(str(cell))}</td>" for row in ROWS for cell in row.values())
 PAGE = f"<!doctype html><table>{''.join(CELLS)}</table>".encode()
 COOKIE = (b"set-cookie", b"session=eyJ2aXNpdHMiOjF9; HttpOnly; Path=/")
+
+FIVE = [(name.lower().encode(), value.encode()) for name, value in FIVE_HEADERS.items()]
+THREE = [(name.lower().encode(), value.encode()) for name, value in THREE_HEADERS.items()]
 
 
 async def plain_app(scope, receive, send):
@@ -23,6 +39,13 @@ async def plain_app(scope, receive, send):
     elif path.startswith(("/user/", LAST_WITH_PARAMETER)):
         id = int(path.rpartition("/")[2])
         await answer(send, json.dumps(user(id)).encode(), b"application/json")
+    elif path == "/wait":
+        await wait()
+        await answer(send, GREETING.encode())
+    elif path == "/headers":
+        await answer(send, GREETING.encode(), TEXT, 200, *FIVE)
+    elif path.startswith("/files/"):
+        await answer(send, path.removeprefix("/files/").encode())
     else:
         await answer(send, b"Not Found", status=404)
 
@@ -36,6 +59,16 @@ async def values_app(scope, receive, send):
     else:
         number = scope["query_string"].partition(b"&")[0].removeprefix(b"q=word+")
         await answer(send, b"word %b, abc, dark" % number)
+
+
+async def application_app(scope, receive, send):
+    if scope["type"] == "lifespan":
+        return await serve_lifespan(receive, send)
+    id = int(scope["path"].rpartition("/")[2])
+    page = scope["query_string"].removeprefix(b"page=").decode()
+    await wait()
+    body = json.dumps(item(id, page, "dark")).encode()
+    await answer(send, body, b"application/json", 200, *THREE)
 
 
 async def template_app(scope, receive, send):
@@ -136,6 +169,10 @@ def many_routes():
 
 def values():
     return values_app
+
+
+def application():
+    return application_app
 
 
 def template():

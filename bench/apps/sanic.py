@@ -9,13 +9,17 @@ from sanic_ext import render
 from apps.common import (
     CHUNK,
     CHUNKS,
+    FIVE_HEADERS,
     GREETING,
     HOOKS,
     RESOURCES,
     ROWS,
     TEMPLATES,
+    THREE_HEADERS,
     calls,
+    item,
     user,
+    wait,
 )
 
 UNEQUAL = {
@@ -27,6 +31,30 @@ MISSING = {"with_session": "it has no sessions."}
 
 async def hello(request):
     return text(GREETING)
+
+
+async def show_path(request, name: str):
+    return text(name)
+
+
+async def wait_once(request):
+    await wait()
+    return text(GREETING)
+
+
+async def with_headers(request):
+    return text(GREETING, headers=FIVE_HEADERS)
+
+
+async def show_item(request, id: int):
+    page, theme = request.args.get("page"), request.cookies.get("theme")
+    await wait()
+    return json(item(id, page, theme))
+
+
+async def set_headers(request, response):
+    for name, value in THREE_HEADERS.items():
+        response.headers[name] = value
 
 
 def def_hello(request):
@@ -99,6 +127,16 @@ def greeter(name, handler=hello):
 def plain():
     app = greeter("plain")
     app.add_route(show_user, "/user/<id:int>")
+    app.add_route(show_path, "/files/<name:path>")
+    app.add_route(wait_once, "/wait")
+    app.add_route(with_headers, "/headers")
+    return app
+
+
+def application():
+    app = make_app("application")
+    app.add_route(show_item, "/items/<id:int>")
+    app.on_response(set_headers)
     return app
 
 

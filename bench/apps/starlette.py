@@ -1,6 +1,7 @@
 """Starlette: hooks are pure ASGI middleware, its faster means (`BaseHTTPMiddleware` is slower)."""
 
 from starlette.applications import Starlette
+from starlette.datastructures import MutableHeaders
 from starlette.middleware import Middleware
 from starlette.middleware.sessions import SessionMiddleware
 from starlette.responses import JSONResponse, PlainTextResponse, StreamingResponse
@@ -8,7 +9,20 @@ from starlette.routing import Route, WebSocketRoute
 from starlette.templating import Jinja2Templates
 
 from apps.asgi_hooks import UNEQUAL_HOOKS, AsyncHook, DefHook
-from apps.common import GREETING, HOOKS, RESOURCES, ROWS, SECRET, TEMPLATES, chunks, user
+from apps.common import (
+    FIVE_HEADERS,
+    GREETING,
+    HOOKS,
+    RESOURCES,
+    ROWS,
+    SECRET,
+    TEMPLATES,
+    THREE_HEADERS,
+    chunks,
+    item,
+    user,
+    wait,
+)
 
 UNEQUAL = UNEQUAL_HOOKS
 
@@ -18,6 +32,43 @@ templates.env.auto_reload = False
 
 async def hello(request):
     return PlainTextResponse(GREETING)
+
+
+async def show_path(request):
+    return PlainTextResponse(request.path_params["name"])
+
+
+async def wait_once(request):
+    await wait()
+    return PlainTextResponse(GREETING)
+
+
+async def with_headers(request):
+    return PlainTextResponse(GREETING, headers=FIVE_HEADERS)
+
+
+async def show_item(request):
+    page, theme = request.query_params["page"], request.cookies["theme"]
+    await wait()
+    return JSONResponse(item(request.path_params["id"], page, theme))
+
+
+class SetHeaders:
+    def __init__(self, app):
+        self.app = app
+
+    async def __call__(self, scope, receive, send):
+        if scope["type"] != "http":
+            return await self.app(scope, receive, send)
+
+        async def send_after(message):
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                for name, value in THREE_HEADERS.items():
+                    headers[name] = value
+            await send(message)
+
+        await self.app(scope, receive, send_after)
 
 
 def def_hello(request):
@@ -63,7 +114,21 @@ async def echo(websocket):
 
 
 def plain():
-    return Starlette(routes=[Route("/", hello), Route("/user/{id:int}", show_user)])
+    return Starlette(
+        routes=[
+            Route("/", hello),
+            Route("/user/{id:int}", show_user),
+            Route("/files/{name:path}", show_path),
+            Route("/wait", wait_once),
+            Route("/headers", with_headers),
+        ]
+    )
+
+
+def application():
+    return Starlette(
+        routes=[Route("/items/{id:int}", show_item)], middleware=[Middleware(SetHeaders)]
+    )
 
 
 def many_routes():
