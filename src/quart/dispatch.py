@@ -324,7 +324,7 @@ class Dispatch(App):
         response = None
         makes_plainly = cls is not None and cls.make_response is _make_response
         # PERF: what waits for nothing is not awaited.
-        if makes_plainly and not isinstance(result, tuple):
+        if makes_plainly:
             if type(result) is str:
                 response = self.response_class(result)
             elif result is not None or kind is REQUEST:
@@ -781,16 +781,20 @@ class Dispatch(App):
         if more:
             result = (result, *more)
         if isinstance(result, tuple):
-            return await self._response_from_tuple(result)
+            body, status, headers = _parts_of(result)
+            return _completed(await self.make_response(body), status, headers)
         return self._response_of(result)
 
     def _response_of(self, result: Any) -> Response:
-        """The response for a value that is no tuple: nothing has to be awaited for it."""
+        """What `make_response` gives, where nobody has overridden it: nothing waits for it."""
         # PERF: the commonest kinds first, and tuples, which are tested faster than unions.
         if isinstance(result, (str, bytes)):
             return self.response_class(result)
         if isinstance(result, (dict, list)):
             return self.json.response(result)  # type: ignore[return-value]
+        if isinstance(result, tuple):
+            body, status, headers = _parts_of(result)
+            return _completed(self._response_of(body), status, headers)
         if isinstance(result, Response):
             return result
         if isinstance(result, HTTPException):
@@ -825,35 +829,6 @@ class Dispatch(App):
             "What is to be sent after the `after_request` functions is no response, but a"
             f" {type(result).__name__}: each has to return the response it was given, or another."
         )
-
-    async def _response_from_tuple(self, result: tuple[Any, ...]) -> Response:
-        status = headers = None
-        if len(result) == 3:
-            result, status, headers = result
-            if isinstance(status, (Headers, Mapping, tuple, list)):
-                raise TypeError(
-                    f"{_current_view()} returned its headers before its status:"
-                    " the order is (body, status, headers)."
-                )
-        elif len(result) != 2:
-            raise TypeError(
-                f"{_current_view()} returned a tuple of {len(result)}; it may be"
-                " (body, status, headers), (body, status) or (body, headers)."
-            )
-        elif isinstance(result[1], (Headers, Mapping, tuple, list)):
-            result, headers = result
-        else:
-            result, status = result
-        response = await self.make_response(result)
-        if isinstance(status, bytes):
-            status = status.decode("latin-1")
-        if status is not None:
-            response.status = status
-        if headers:
-            # Of pairs, all that have the same name are kept.
-            named = isinstance(headers, (Headers, Mapping))
-            response.headers.update(headers if named else Headers(headers))
-        return response
 
     async def make_default_options_response(self, ctx: Any = None) -> Response:
         """The response to an OPTIONS request that no view answers: the methods allowed."""
@@ -1021,6 +996,41 @@ def _current_view() -> str:
     ctx = _cv_quart.get(None)
     endpoint = ctx.request_websocket.endpoint if ctx is not None and ctx.kind else None
     return f"The view function for {endpoint!r}" if endpoint else "The view function"
+
+
+def _parts_of(result: tuple[Any, ...]) -> tuple[Any, Any, Any]:
+    """The body, status and headers that a view returned; None for what it left out."""
+    if len(result) == 3:
+        if type(result[1]) is not int and _are_headers(result[1]):
+            raise TypeError(
+                f"{_current_view()} returned its headers before its status:"
+                " the order is (body, status, headers)."
+            )
+        return result
+    if len(result) != 2:
+        raise TypeError(
+            f"{_current_view()} returned a tuple of {len(result)}; it may be"
+            " (body, status, headers), (body, status) or (body, headers)."
+        )
+    body, more = result
+    if type(more) is int or not _are_headers(more):
+        return body, more, None
+    return body, None, more
+
+
+def _are_headers(value: Any) -> bool:
+    return isinstance(value, (dict, list, tuple, Headers, Mapping))
+
+
+def _completed(response: Response, status: Any, headers: Any) -> Response:
+    """A response with the status and the headers that a view returned beside its body."""
+    if status is not None:
+        response.status = status.decode("latin-1") if isinstance(status, bytes) else status
+    if headers:
+        if type(headers) is not dict and not isinstance(headers, (Headers, Mapping)):
+            headers = Headers(headers)  # of pairs, all that have the same name are kept
+        response.headers.update(headers)
+    return response
 
 
 def _values_of_sync(hook: Any, remaining: Iterator[Any]) -> tuple[Any, Any]:

@@ -7,11 +7,11 @@ means is not known here.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Self
 
-from werkzeug.datastructures import Headers
+from werkzeug.datastructures import Headers, MultiDict
 from werkzeug.exceptions import BadRequest, BadRequestKeyError
 from werkzeug.urls import iri_to_uri
 
@@ -38,8 +38,13 @@ _SENT = {spelling: name.lower().encode() for name in _NAMES for spelling in (nam
 
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _BROKEN_VALUE = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
-_CONTROLS = bytes((*range(0x09), *range(0x0A, 0x20), 0x7F))
+# Names are remembered as they are sent: so many, of this length at most.
+_MOST_NAMES = 1000
+_LONGEST_NAME = 100
 
+
+# PERF: makes an object without calling its constructor.
+_new = object.__new__
 
 # What comes
 
@@ -215,6 +220,170 @@ def _raw_name(name: str) -> bytes:
 _URI_HEADERS = frozenset({b"content-location", b"location"})
 
 
+class ResponseHeaders(Headers):
+    """The headers of a response.
+
+    PERF: in place of Werkzeug's list they are a dict, until a name stands there twice, or
+    something is asked for that a dict does not know. Werkzeug searches the list for each header
+    that is set. The methods below repeat those of `Headers` that views and hooks use most.
+    """
+
+    #: By a name as it is sent: the value as it is sent, or the name and the value as written.
+    _single: dict[bytes, bytes | tuple[str, str]] | None = None
+
+    @classmethod
+    def of(cls, items: Iterable[tuple[bytes, bytes]]) -> Self:
+        """Headers that are sent as these; each name may stand there once."""
+        headers = _new(cls)
+        headers._single = dict(items)
+        return headers
+
+    @classmethod
+    def copied_from(
+        cls, given: Mapping[str, str | Iterable[str]] | Iterable[tuple[str, str]] | None
+    ) -> Self:
+        """What `Headers(given)` has."""
+        if type(given) is dict:
+            headers = cls.of(())
+            if headers._put(given) and len(headers) == len(given):
+                return headers
+        return cls(given)
+
+    @lazily
+    def _list(self) -> list[tuple[str, str]]:  # pyright: ignore[reportIncompatibleVariableOverride]
+        single, self._single = self._single or {}, None
+        return [_written(sent, header) for sent, header in single.items()]
+
+    if not TYPE_CHECKING:
+
+        def __setitem__(self, key: Any, value: Any) -> None:
+            single = self._single
+            if single is not None and type(key) is str and _is_plain(value):
+                sent = _SENT.get(key) or _learn(key)
+                if sent is not None:
+                    single[sent] = key, value
+                    return
+            super().__setitem__(key, value)
+
+        def get(self, key: str, default: Any = None, type: Any = None) -> Any:
+            """The value of a header, converted by `type`; the default if there is none."""
+            if self._single is not None and key not in self:
+                return default  # PERF: without making an exception first
+            return super().get(key, default, type)
+
+        def update(self, arg: Any = None, /, **kwargs: Any) -> None:
+            """Set headers from a mapping or pairs, and from keywords.
+
+            Raises ValueError for a line break in a value.
+            """
+            if type(arg) is dict and not kwargs and self._put(arg):
+                return
+            if kwargs or not isinstance(arg, (Headers, Mapping)):
+                super().update(arg, **kwargs)
+                return
+            groups = list(_groups(arg))
+            if all(_is_plain(value) for _, values in groups for value in values):
+                _set_groups(self._list, groups)
+            else:
+                super().update(arg)  # says which value it is
+
+    def _put(self, given: dict[str, str]) -> bool:
+        """Set what is plain; whether that is all of it."""
+        single = self._single
+        try:
+            text = "".join(given.values())
+        except TypeError:
+            return False
+        if single is None or "\n" in text or "\r" in text:
+            return False
+        for name, value in given.items():
+            sent = _SENT.get(name) or _learn(name)
+            if sent is None:
+                return False
+            single[sent] = name, value
+        return True
+
+    def _get_key(self, key: str) -> str:
+        if self._single is None:
+            return super()._get_key(key)
+        sent = _raw_name(key)
+        if sent not in self._single:
+            raise BadRequestKeyError(key)
+        return _written(sent, self._single[sent])[1]
+
+    def __len__(self) -> int:
+        return len(self._list if self._single is None else self._single)
+
+    def __contains__(self, key: str) -> bool:
+        if self._single is None:
+            return super().__contains__(key)
+        return _raw_name(key) in self._single
+
+    def __eq__(self, other: object) -> bool:
+        # Plain ones are equal only to those of their own class.
+        return Headers(self) == (Headers(other) if isinstance(other, ResponseHeaders) else other)
+
+    __hash__ = None
+
+
+def _written(sent: bytes, header: bytes | tuple[str, str]) -> tuple[str, str]:
+    """A name and a value as they are read, of what `ResponseHeaders` keeps."""
+    if isinstance(header, bytes):
+        return decode_header_items([(sent, header)])[0]
+    return header
+
+
+def _is_plain(value: object) -> bool:
+    """Whether `Headers` takes a value as it is: text without line breaks."""
+    return isinstance(value, str) and "\n" not in value and "\r" not in value
+
+
+def _groups(given: Headers | Mapping[str, Any]) -> Iterator[tuple[str, list[str]]]:
+    """Names and all their values, in the order in which `Headers.update` sets them."""
+    if isinstance(given, MultiDict):
+        for name in given:
+            yield name, [_text(value) for value in given.getlist(name)]
+    elif isinstance(given, Headers):
+        values: dict[str, list[str]] = {}
+        for name, value in given:
+            values.setdefault(name.lower(), []).append(_text(value))
+        seen = dict.fromkeys(values, 0)
+        for name, _ in given:
+            key = name.lower()
+            seen[key] += 1
+            # The first time decides where the first value stands, the last where the others do.
+            if seen[key] == len(values[key]):
+                yield name, values[key]
+            elif seen[key] == 1:
+                yield name, values[key][:1]
+    else:
+        for name, value in given.items():
+            several = value if isinstance(value, (list, tuple, set)) else (value,)
+            yield name, [_text(each) for each in several]
+
+
+def _text(value: object) -> str:
+    return value if isinstance(value, str) else str(value)
+
+
+def _set_groups(items: list[tuple[str, str]], groups: Iterable[tuple[str, list[str]]]) -> None:
+    """Do for each name and its values what `Headers.setlist` does, in one pass over the items."""
+    kept: list[tuple[str, str] | None] = [*items]
+    places: dict[str, list[int]] = {}
+    for place, (name, _) in enumerate(items):
+        places.setdefault(name.lower(), []).append(place)
+    for name, values in groups:
+        old = places.pop(name.lower(), [])
+        for place in old:
+            kept[place] = None
+        if values:
+            first = old[0] if old else len(kept)
+            kept[first : first + 1] = [(name, values[0])]
+            places[name.lower()] = [first, *range(len(kept), len(kept) + len(values) - 1)]
+            kept.extend((name, value) for value in values[1:])
+    items[:] = [item for item in kept if item is not None]
+
+
 def encode_header_items(headers: Headers) -> list[tuple[bytes, bytes]]:
     """Headers as ASGI sends them: lower case names, Latin-1 values without space around them.
 
@@ -222,27 +391,50 @@ def encode_header_items(headers: Headers) -> list[tuple[bytes, bytes]]:
     Raises ValueError, naming the header, for what would break the protocol: control characters,
     names that are no token, values outside Latin-1.
     """
-    items = []
-    for name, value in headers._list:
-        key = _SENT.get(name) or _header_name(name)
-        if key in _URI_HEADERS and not _BROKEN_VALUE.search(value):
-            value = iri_to_uri(value)
-        try:
-            data = value.encode("latin-1")
-        except UnicodeEncodeError:
-            check_header_value(name, value)  # says which one it is
-            raise
-        # PERF: to delete what must not be there is the quickest way to ask whether it is.
-        if len(data.translate(None, _CONTROLS)) != len(data):
-            check_header_value(name, value)
-        items.append((key, data.strip()))
-    return items
+    items: Iterable[tuple[bytes, bytes | tuple[str, str]]]
+    data: bytes
+    if isinstance(headers, ResponseHeaders) and headers._single is not None:
+        items = headers._single.items()
+    else:
+        items = ((_SENT.get(item[0]) or _sent_name(item[0]), item) for item in headers._list)
+    encoded = []
+    for sent, header in items:
+        if type(header) is bytes:
+            data = header
+        else:
+            written: tuple[str, str] = header  # type: ignore[assignment]  # as it is no bytes
+            name, value = written
+            # PERF: printable ASCII is what nothing below objects to.
+            if value.isascii() and value.isprintable() and sent not in _URI_HEADERS:
+                data = value.encode().strip()
+            else:
+                data = _encode_value(name, value, sent in _URI_HEADERS)
+        encoded.append((sent, data))
+    return encoded
 
 
-def _header_name(name: str) -> bytes:
-    if not isinstance(name, str) or _TOKEN.fullmatch(name) is None:
+def _encode_value(name: str, value: str, is_uri: bool) -> bytes:
+    if is_uri and not _BROKEN_VALUE.search(value):
+        value = iri_to_uri(value)
+    check_header_value(name, value)
+    return value.encode("latin-1").strip()
+
+
+def _sent_name(name: str) -> bytes:
+    sent = _learn(name)
+    if sent is None:
         raise ValueError(f"{name!r} is no valid name for a header.")
-    return name.lower().encode()
+    return sent
+
+
+def _learn(name: object) -> bytes | None:
+    """A name as it is sent, remembered in `_SENT`; None where it is no valid one."""
+    if not isinstance(name, str) or _TOKEN.fullmatch(name) is None:
+        return None
+    sent = name.lower().encode()
+    if len(_SENT) < _MOST_NAMES and len(name) <= _LONGEST_NAME:
+        _SENT[name] = sent
+    return sent
 
 
 def check_header_value(name: str, value: str) -> None:

@@ -26,7 +26,7 @@ from werkzeug.wrappers import Response as WSGIResponse
 
 from .. import json
 from ..globals import _cv_quart, current_app
-from ..headers import check_header_value, decode_header_items, encode_header_items
+from ..headers import ResponseHeaders, check_header_value, encode_header_items
 from ..utils import file_path_to_path
 from ..workers import awaited_or_blocking, run_sync_iterable
 from .base import read_date
@@ -157,7 +157,7 @@ class Response(SansIOResponse):
                 self._encoded = [item]
         else:
             # Copied, because two responses that overlap may be given the same.
-            self.headers = Headers(headers)  # pyright: ignore[reportIncompatibleVariableOverride]
+            self.headers = ResponseHeaders.copied_from(headers)  # pyright: ignore[reportIncompatibleVariableOverride]
             if content_type is None:
                 if mimetype is not None:
                     content_type = _content_type(mimetype)
@@ -200,8 +200,7 @@ class Response(SansIOResponse):
         """The headers, which can be changed until they are sent."""
         headers = self._headers
         if headers is None:
-            headers = self._headers = Headers()
-            headers._list = decode_header_items(self._encoded or ())
+            headers = self._headers = ResponseHeaders.of(self._encoded or ())
             self._encoded = None
         return headers
 
@@ -268,6 +267,8 @@ class Response(SansIOResponse):
     # Status and headers
 
     def _clean_status(self, value: str | int | HTTPStatus) -> tuple[str, int]:
+        if type(value) is int and value in _STATUS_LINES:
+            return _STATUS_LINES[value]
         status, code = super()._clean_status(value)
         if not 100 <= code <= 599:
             raise ValueError(f"The status of a response is from 100 to 599, not {value!r}.")
