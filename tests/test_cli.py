@@ -33,6 +33,7 @@ from quart.cli import (
     locate_app,
     pass_script_info,
     prepare_import,
+    run_command,
     with_appcontext,
 )
 
@@ -590,6 +591,17 @@ def test_a_blueprints_command(app: Quart) -> None:
     assert "blue in the_app\n" == invoke("blue", "show", app=app).output
 
 
+def test_a_function_that_takes_the_script_info(app: Quart) -> None:
+    """It is given it if it cannot do without an argument."""
+
+    def create_app(info: ScriptInfo) -> Quart:
+        assert "tests:app" == info.app_import_path
+        return app
+
+    assert app is ScriptInfo("tests:app", create_app=create_app).load_app()
+    assert app is ScriptInfo("tests:app", create_app=lambda info=None: info or app).load_app()
+
+
 @pytest.mark.parametrize("decorate", [with_appcontext, with_appcontext()])
 def test_with_appcontext(app: Quart, decorate: Any) -> None:
     """For commands of click's own, with and without parentheses, sync or async."""
@@ -784,8 +796,18 @@ def test_the_options_of_run(
     app: Quart, calls: list[dict[str, Any]], args: list[str], expected: dict[str, Any]
 ) -> None:
     """All of Flask's and Quart's."""
+    for name in "abc":
+        Path(name).touch()
     assert 0 == invoke("run", *args, app=app).exit_code
     assert [{**DEFAULTS, **expected}] == calls
+
+
+@pytest.mark.parametrize("option", ["--cert", "--certfile", "--key", "--keyfile", "--ca-certs"])
+@pytest.mark.parametrize("path", ["none.pem", "."])
+def test_a_file_that_is_none(app: Quart, option: str, path: str) -> None:
+    """It is refused while the arguments are parsed, before the application is loaded."""
+    with pytest.raises(click.BadParameter, match=r"does not exist|is a directory"):
+        run_command.make_context("run", [option, path])
 
 
 def test_an_ssl_context_to_import(app: Quart, calls: list[dict[str, Any]]) -> None:
@@ -848,7 +870,6 @@ def test_run_with_the_reloader() -> None:
 @pytest.mark.parametrize(
     ("args", "message"),
     [
-        (["--cert", "none.pem"], "Error: There is no certificate or key file 'none.pem'."),
         (["-b", "127.0.0.1:1", "-b", "nonsense.invalid:x"], "Error: Cannot listen on 127.0.0.1:1"),
     ],
 )

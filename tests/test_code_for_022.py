@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Any
 from unittest import mock
 
+import click
 import flask
 import pytest
 from asgi import get, post
@@ -35,6 +36,7 @@ from quart import (
     url_for,
     websocket,
 )
+from quart.cli import run_command
 from quart.sessions import SecureCookieSession, SecureCookieSessionInterface, SessionInterface
 from quart.utils import run_sync
 
@@ -512,3 +514,11 @@ async def test_contexts_in_tasks_threads_and_callbacks(app: Quart) -> None:
     for key in ("copied", "copied in a task", "late copied"):
         assert (there, "/view") == found[key], key
     assert (False, False, False) == seen()
+
+
+# The command line
+
+
+def test_a_certificate_that_is_not_there() -> None:
+    with pytest.raises(click.BadParameter):
+        run_command.make_context("run", ["--cert", "nowhere.pem"])

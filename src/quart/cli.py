@@ -234,7 +234,7 @@ class ScriptInfo(flask.cli.ScriptInfo):
 
     def _locate(self) -> Quart | None:
         if self.create_app is not None:
-            return self.create_app()
+            return self.create_app(self) if _takes_info(self.create_app) else self.create_app()
         if self.app_import_path:
             # Not the colon of a drive.
             path, *name = re.split(r":(?![\\/])", self.app_import_path, maxsplit=1)
@@ -245,6 +245,17 @@ class ScriptInfo(flask.cli.ScriptInfo):
                 if app is not None:
                     return app
         return None
+
+
+def _takes_info(create_app: Callable[..., Quart]) -> bool:
+    """Whether a function that makes the application cannot be called without an argument."""
+    try:
+        inspect.signature(create_app).bind()
+    except TypeError:
+        return True
+    except ValueError:  # something in C that does not tell
+        pass
+    return False
 
 
 pass_script_info = click.make_pass_decorator(ScriptInfo, ensure=True)
@@ -566,11 +577,21 @@ def _is_installed(module: str) -> bool:
 def _import_certificate(
     ctx: click.Context, param: click.Parameter, value: str | None
 ) -> str | ssl.SSLContext | None:
-    """What `--certfile` says: "adhoc", a file, or what to import to get an `ssl.SSLContext`."""
-    if value is None or value == "adhoc" or os.path.isfile(value):
+    """What `--certfile` says: "adhoc", a file, or what to import to get an `ssl.SSLContext`.
+
+    Raises click.BadParameter where it is none of these.
+    """
+    if value is None or value == "adhoc":
         return value
-    context = import_string(value, silent=True)
-    return context if isinstance(context, ssl.SSLContext) else value
+    if not os.path.exists(value):
+        context = import_string(value, silent=True)
+        if isinstance(context, ssl.SSLContext):
+            return context
+    return os.fsdecode(_FILE.convert(value, param, ctx))
+
+
+#: A file that is there.
+_FILE = click.Path(exists=True, dir_okay=False)
 
 
 def _split_paths(ctx: click.Context, param: click.Parameter, value: str | None) -> list[str]:
@@ -610,10 +631,12 @@ def _split_paths(ctx: click.Context, param: click.Parameter, value: str | None) 
 @click.option(
     "--keyfile",
     "--key",
+    type=_FILE,
     help="The key file to use when specifying a certificate.",
 )
 @click.option(
     "--ca-certs",
+    type=_FILE,
     help="A file of certificates to verify clients with.",
 )
 @click.option(
