@@ -9,18 +9,46 @@ project = "Quart"
 copyright = "2026, the Quart authors"
 version = release = installed_version("quart")
 
-extensions = ["myst_parser", "sphinx.ext.autodoc"]
+extensions = [
+    "myst_parser",
+    "sphinx.ext.autodoc",
+    "sphinx.ext.intersphinx",
+    "sphinx_copybutton",
+    "sphinx_design",
+]
 exclude_patterns = ["_build"]
 # A word between single backticks is code, in docstrings as in the pages.
 default_role = "code"
+myst_enable_extensions = ["colon_fence", "deflist"]
 myst_heading_anchors = 3
 autodoc_member_order = "bysource"
 autodoc_typehints = "none"
 # What is taken over from Flask refers to pages of its documentation.
 autodoc_inherit_docstrings = False
 
-html_theme = "alabaster"
-html_theme_options = {"description": "The Flask API on asyncio", "fixed_sidebar": True}
+# The lists of names of other projects are kept here, so that a build needs no network.
+intersphinx_mapping = {
+    "python": ("https://docs.python.org/3", "inventories/python.inv"),
+    "flask": ("https://flask.palletsprojects.com/en/stable", "inventories/flask.inv"),
+    "werkzeug": ("https://werkzeug.palletsprojects.com/en/stable", "inventories/werkzeug.inv"),
+    "jinja": ("https://jinja.palletsprojects.com/en/stable", "inventories/jinja.inv"),
+    "click": ("https://click.palletsprojects.com/en/stable", "inventories/click.inv"),
+}
+
+copybutton_prompt_text = r"^\$ |^>>> |^\.\.\. "
+copybutton_prompt_is_regexp = True
+copybutton_only_copy_prompt_lines = False
+
+html_theme = "furo"
+html_title = f"Quart {version}"
+html_static_path = ["_static"]
+html_css_files = ["quart.css"]
+html_favicon = "_static/favicon.svg"
+html_theme_options = {
+    "light_logo": "logo-light.svg",
+    "dark_logo": "logo-dark.svg",
+    "sidebar_hide_name": True,
+}
 html_show_sourcelink = False
 
 
