@@ -1,8 +1,9 @@
 """What every test has: a loop for ``async def`` tests, a clean end, and the `connection` fixture.
 
 An ``async def test_...`` runs under `asyncio.run`, with or without Hypothesis's ``@given``. It
-fails if it leaves a task behind or an error reaches the event loop's last resort. Fixtures are
-plain functions: what is to be opened on the loop is opened in the test with ``async with``.
+fails if it leaves a task behind, if an error reaches the event loop's last resort, or if the state
+of a connection has moved as no table in `quart.asgi` allows. Fixtures are plain functions: what is
+to be opened on the loop is opened in the test with ``async with``.
 """
 
 import asyncio
@@ -12,6 +13,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
 
+import checked_states
 import pytest
 from asgi import Closed, Rejected, connect, request, settle
 from hypothesis import settings
@@ -32,6 +34,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     if config.getoption("--long-way"):
         QuartMap.short_way = False
+    checked_states.install()
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -66,6 +69,7 @@ async def _supervise(test: Awaitable[None]) -> None:
     await settle()  # for tasks that were cancelled just now
     left = asyncio.all_tasks() - {asyncio.current_task()}
     assert not left, "tasks were left behind"
+    assert [] == checked_states.take_illegal()
     assert not unnoticed, "errors reached the event loop"
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+import runpy
 import subprocess
 import sys
 from pathlib import Path
@@ -105,24 +106,92 @@ def test_the_page_shows_these_floors() -> None:
     assert [sorted(floor) for floor in reversed(FLOORS)] == [sorted(rooms) for rooms in shown]
 
 
-def test_the_page_on_connections_names_their_state() -> None:
-    """Its tables name what a connection's classes set, and nothing else."""
-    tree = ast.parse((PACKAGE / "asgi.py").read_text())
-    classes = [node for node in tree.body if isinstance(node, ast.ClassDef)]
-    of_connections = ast.Module([node for node in classes if "Connection" in node.name], [])
-    state = {
-        node.attr
-        for node in ast.walk(of_connections)
-        if isinstance(node, ast.Attribute)
-        and isinstance(node.ctx, ast.Store)
-        and isinstance(node.value, ast.Name)
-        and node.value.id == "self"
-    }
-    page = (ROOT / "docs/discussion/connection-state.md").read_text()
-    cells = re.findall(r"^\| (`.*?`) \|", page, re.MULTILINE)
-    named = {name for cell in cells for name in re.findall(r"`(\w+)`", cell)}
+def rooms_of_asgi() -> dict[str, ast.Module]:
+    return {path.stem: ast.parse(path.read_text()) for path in (PACKAGE / "asgi").glob("*.py")}
 
-    assert state - {"app", "scope", "connection"} == named
+
+def called(tree: ast.AST) -> set[str]:
+    """The names of what is called in a module, without what stands before the last dot."""
+    calls = [node.func for node in ast.walk(tree) if isinstance(node, ast.Call)]
+    return {getattr(func, "attr", getattr(func, "id", "")) for func in calls}
+
+
+def test_asgi_knows_no_contexts_and_answers_no_errors() -> None:
+    """As the package says of itself: contexts and the stages for errors are `dispatch.py`'s."""
+    contexts = {"request_context", "websocket_context", "app_context", "entered"}
+    stages = {"handle_user_exception", "handle_http_exception", "handle_exception"}
+    stages |= {"finalize_request", "finalize_websocket", "handle_websocket_exception"}
+
+    assert {name: set() for name in rooms_of_asgi()} == {
+        name: called(tree) & (contexts | stages) for name, tree in rooms_of_asgi().items()
+    }
+
+
+def test_receive_is_called_in_one_place() -> None:
+    """By `Client`; and by the lifespan, which has no handler beside it."""
+    calling = {
+        name for name, tree in rooms_of_asgi().items() if {"receive", "_receive"} & called(tree)
+    }
+
+    assert {"client", "lifespan"} == calling
+
+
+def test_a_handler_is_cancelled_in_one_place() -> None:
+    """By `Work`, or by its `Limit`. The client does not know of either's `cancel`."""
+    sources = {path.stem: path.read_text() for path in (PACKAGE / "asgi").glob("*.py")}
+    cancelling = {name for name, source in sources.items() if re.search(r"_task\.cancel\(", source)}
+
+    assert {"work"} == cancelling
+
+
+def state_of(cls: ast.ClassDef) -> dict[str, str]:
+    """What the methods of a class set on the instance, and the annotation or value."""
+    state = {}
+    for node in ast.walk(cls):
+        if isinstance(node, (ast.Assign, ast.AnnAssign)):
+            targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+            for target in targets:
+                own = (
+                    isinstance(target, ast.Attribute) and getattr(target.value, "id", "") == "self"
+                )
+                if own or (isinstance(target, ast.Name) and node in cls.body):
+                    value = getattr(node, "annotation", None) or node.value
+                    state[getattr(target, "attr", getattr(target, "id", ""))] = ast.unparse(value)
+    return {name: value for name, value in state.items() if name not in ("__slots__", "value")}
+
+
+def test_connections_have_little_state() -> None:
+    """No class has more than nine of them, and all together have two bare booleans.
+
+    What a connection serves, and for whom, is not counted.
+    """
+    classes = {
+        node.name: state_of(node)
+        for tree in rooms_of_asgi().values()
+        for node in tree.body
+        if isinstance(node, ast.ClassDef) and not any("Enum" in ast.unparse(b) for b in node.bases)
+    }
+    for name in ("ASGIHTTPConnection", "ASGIWebsocketConnection"):
+        classes[name] = classes["ASGIConnection"] | classes[name]
+    fixed = {"app", "scope", "connection"}
+    counted = {name: set(state) - fixed for name, state in classes.items()}
+    booleans = [
+        f"{cls}.{name}"
+        for cls, state in classes.items()
+        for name, value in state.items()
+        if value in ("bool", "True", "False")
+    ]
+
+    assert {} == {name: state for name, state in counted.items() if len(state) > 9}
+    assert 2 >= len(booleans), booleans
+
+
+def test_the_page_on_connections_shows_the_tables() -> None:
+    """Its diagrams are those that the script writes: `python docs/connection_states.py`."""
+    script = runpy.run_path(str(ROOT / "docs/connection_states.py"))
+    page = script["PAGE"].read_text()
+
+    assert script["written"](page) == page
 
 
 def test_all_names_the_public_face() -> None:

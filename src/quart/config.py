@@ -23,6 +23,7 @@ DEFAULT_CONFIG: dict[str, Any] = {
     "BODY_TIMEOUT": 60,
     "CANCEL_ON_DISCONNECT": True,
     "DEBUG": None,
+    "DISCONNECT_CHECK_AFTER": 0.1,
     "ENV": None,
     "EXPLAIN_TEMPLATE_LOADING": False,
     "JSON_REQUIRES_CONTENT_TYPE": False,
@@ -58,6 +59,7 @@ DEFAULT_CONFIG: dict[str, Any] = {
     "TRAP_HTTP_EXCEPTIONS": False,
     "TRUSTED_HOSTS": None,
     "USE_X_SENDFILE": False,
+    "WEBSOCKET_CLOSE_TIMEOUT": 2,
 }
 
 

@@ -1,6 +1,6 @@
 """One connection, from a Request or Websocket to a Response: each stage once, in order.
 
-It speaks of Python objects; messages and bytes are asgi.py's. A stage is reached by its public
+It speaks of Python objects; messages and bytes are asgi's. A stage is reached by its public
 name, so that a subclass or an extension can take its place. What differs between requests and
 websockets is looked up in kinds.py.
 """
@@ -19,6 +19,7 @@ from collections.abc import (
     Iterator,
     Mapping,
 )
+from contextlib import AbstractContextManager
 from functools import partial
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar, cast
 from urllib.parse import quote
@@ -44,7 +45,7 @@ from .generations import STAGES, context_first, in_order
 from .globals import _cv_app, _cv_quart
 from .json.values import is_model
 from .kinds import REQUEST, WEBSOCKET
-from .routing import QuartMap, accepts_host, subdomain_of
+from .routing import QuartMap, accepts_host, blueprint_names, subdomain_of
 from .sessions import SecureCookieSessionInterface, SessionInterface
 from .templating import searched_places
 from .utils import printable
@@ -609,6 +610,36 @@ class Dispatch(App):
         return await ctx.stages.finalize_request(ctx, result, from_error_handler=True)
 
     handle_websocket_exception = handle_exception
+
+    async def _late_response(
+        self, connection: Request | Websocket, made: Response, error: Exception
+    ) -> Response:
+        """What answers an error that was found when a response was made already, but not sent.
+
+        The response's own context, closed or held, is entered for it if there is one; else a new
+        one, which knows the blueprint only.
+        """
+        ctx = made._context
+        if ctx is None or ctx.kind is None or ctx.request_websocket is not connection:
+            if isinstance(connection, Request):
+                ctx = self.request_context(connection)
+            else:
+                ctx = self.websocket_context(connection)
+            if connection.url_rule is not None:
+                ctx.blueprint_names = blueprint_names(connection.url_rule.endpoint)
+        response: Response
+        with ctx.entered():
+            try:
+                value = await self.handle_user_exception(ctx, error)
+            except Exception as unhandled:
+                response = await ctx.stages.handle_exception(ctx, unhandled)
+            else:
+                response = await ctx.stages.finalize_request(ctx, value, from_error_handler=True)
+        return response
+
+    def _made_current(self) -> AbstractContextManager[object]:
+        """Make this the current application, with no request, in a `with` block."""
+        return self.app_context().entered()
 
     def _add_notes(self, error: BaseException) -> None:
         """Say what is likely wrong where a coroutine, or a setting, was taken for another type, and

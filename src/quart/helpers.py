@@ -294,7 +294,7 @@ async def send_early_hints(*links: str) -> None:
     A link is a URL, to be preloaded, or the whole value of a Link header, ``<url>; rel=...``. It
     does nothing where the server cannot send it, or the response has started.
     """
-    connection = request_ctx.request._connection
+    connection = request_ctx.request._asgi
     if connection is not None:
         await connection.send_early_hints(
             [link if link.startswith("<") else preload(link) for link in links]

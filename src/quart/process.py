@@ -6,12 +6,13 @@ import asyncio
 import functools
 import os
 import signal
+import sys
 import threading
-from collections.abc import Callable, Iterator, Sized
+from collections.abc import Callable, Coroutine, Iterator, Sized
 from contextlib import contextmanager, suppress
-from contextvars import ContextVar
+from contextvars import Context, ContextVar, copy_context
 from types import FrameType
-from typing import Any
+from typing import Any, cast
 
 import click
 
@@ -25,6 +26,9 @@ ENV_FILES = (".flaskenv", ".quartenv", ".env")
 
 #: Seconds that a task has to end once it is cancelled.
 CANCEL_TIMEOUT = 1.0
+
+# One coroutine may await another that ignores its end, and so on, to this depth at most.
+_MOST_COROUTINES = 100
 
 #: Set in the child of a reloader; programs written for Flask look for this name.
 CHILD = "WERKZEUG_RUN_MAIN"
@@ -185,6 +189,32 @@ async def end_tasks(tasks: set[asyncio.Task[Any]], seconds: float | None) -> set
 def give_up(task: asyncio.Task[Any]) -> None:
     """Leave a task that ignores its cancellation behind, where `asyncio.run` would wait for it."""
     asyncio.tasks._unregister_task(task)
+
+
+def abandon(task: asyncio.Task[Any], coroutine: Coroutine[Any, Any, Any]) -> None:
+    """End a coroutine that a task awaits, whatever it does about that, and cancel the task.
+
+    Its `finally` blocks run, as far as they do not wait. What awaits it in the task then gets
+    RuntimeError instead of a result.
+    """
+    context = _context_of(task)
+    # Each call ends at least the innermost of the coroutines that ignore it.
+    for _ in range(_MOST_COROUTINES):
+        with suppress(Exception):
+            context.run(coroutine.close)
+        if getattr(coroutine, "cr_frame", None) is None:
+            break
+    task.cancel()
+
+
+def _context_of(task: asyncio.Task[Any]) -> Context:
+    """The context that a task runs in, for what it has set there to be found and reset."""
+    if sys.version_info >= (3, 12):
+        return task.get_context()
+    waited_for: Any = task._fut_waiter  # type: ignore[attr-defined]
+    for _, context in getattr(waited_for, "_callbacks", None) or ():
+        return cast(Context, context)
+    return copy_context()
 
 
 # The import of the application

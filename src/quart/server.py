@@ -27,6 +27,7 @@ from hypercorn.typing import (
     ASGIReceiveEvent,
     ASGISendCallable,
     ASGISendEvent,
+    Event,
     Scope,
 )
 from hypercorn.utils import LifespanFailureError, LifespanTimeoutError
@@ -303,6 +304,16 @@ class _Served:
             await send(event)
 
         return send_noting_start
+
+
+def termination_of(send: object) -> Event | None:
+    """What Hypercorn sets when it ends, found by its `send`; None where another server serves.
+
+    Its workers learn of the end from their parent, not by a signal.
+    """
+    stream = getattr(send, "__self__", None)
+    terminated: Event | None = getattr(getattr(stream, "context", None), "terminated", None)
+    return terminated
 
 
 def _in_turn(send: ASGISendCallable) -> ASGISendCallable:

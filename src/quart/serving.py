@@ -14,7 +14,7 @@ import time
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import suppress
 from functools import partial
-from typing import TYPE_CHECKING, Any, Protocol, Self, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Self, TypeVar, cast
 from urllib.parse import urlsplit
 
 import click
@@ -22,12 +22,12 @@ from flask.sansio.scaffold import setupmethod
 from werkzeug.exceptions import HTTPException
 
 from . import process, reloader, signals
+from .asgi.in_flight import AtWork, InFlight
 from .ctx import AppContext
 from .dispatch import Dispatch, _collect
 from .globals import _cv_quart
 from .helpers import get_debug_flag, get_load_dotenv
 from .workers import is_coroutine_callable, wait_in_thread
-from .wrappers.body import Started
 
 if TYPE_CHECKING:
     from .app import Quart
@@ -42,36 +42,6 @@ T = TypeVar("T")
 T_after_serving = TypeVar("T_after_serving", bound="AfterServingCallable")
 T_before_serving = TypeVar("T_before_serving", bound="BeforeServingCallable")
 T_while_serving = TypeVar("T_while_serving", bound="WhileServingCallable")
-
-
-class Connection(Protocol):
-    """What can be told, at shutdown, to end: an open stream or websocket."""
-
-    _send: Any  # the server's
-
-    def shut_down(self) -> None: ...
-
-
-class _Connections(set[Connection]):
-    """The connections to be told of the shutdown; asgi.py adds and discards them."""
-
-    #: Called with the first one.
-    on_first: Callable[[Connection], None] | None = None
-    #: While the application shuts down, one that joins is told at once.
-    told = False
-
-    def add(self, connection: Connection) -> None:
-        super().add(connection)
-        if self.told:
-            connection.shut_down()
-        elif self.on_first is not None:
-            on_first, self.on_first = self.on_first, None
-            on_first(connection)
-
-    def shut_down(self) -> None:
-        self.told = True
-        for connection in tuple(self):
-            connection.shut_down()
 
 
 class WhileServing(AsyncIterator[None]):
@@ -150,7 +120,7 @@ class Serving(Dispatch):
         self.while_serving_gens: list[AsyncIterator[None]] = []
         self.background_tasks: set[asyncio.Task[Any]] = set()
         self.shutdown_event = self.event_class()
-        self._connections = _Connections()
+        self._in_flight = InFlight(cast("Quart", self))
         self._started: list[AsyncIterator[None]] = []
         self._shutdown_began = 0.0
         self._unfollow_signals: Callable[[], None] = lambda: None
@@ -184,7 +154,7 @@ class Serving(Dispatch):
         When one fails, what had started is ended as at a shutdown, and the error is raised.
         """
         self.shutdown_event = self.event_class()
-        self._connections.told = False
+        self._in_flight.told = False
         async with self.app_context() as ctx:
             anything_started = False
             try:
@@ -202,7 +172,7 @@ class Serving(Dispatch):
                 raise
         if self.config.get("SHUTDOWN_ON_SIGNAL", True):
             self._follow_signals()
-            self._connections.on_first = self._follow_server
+            self._in_flight.on_first = self._follow_server
 
     async def shutdown(self) -> None:
         """End what `startup` started, whatever fails on the way.
@@ -219,15 +189,15 @@ class Serving(Dispatch):
             self._server_ends.cancel()
         try:
             self.begin_shutdown()
-            if not self._connections.told:  # a lifespan within this one has ended
+            if not self._in_flight.told:  # a lifespan within this one has ended
                 self._shutdown_began = time.monotonic()
-                self._connections.shut_down()
+                self._in_flight.shut_down()
             await self._wait_for_connections()
             await self._end_background_tasks()
             async with self.app_context() as ctx:
                 errors = await self._end_serving(ctx)
         finally:
-            self._connections.told = False  # tests go on without a lifespan
+            self._in_flight.told = False  # tests go on without a lifespan
         if len(errors) == 1:
             raise errors[0]
         if errors:
@@ -241,7 +211,7 @@ class Serving(Dispatch):
         if not self.shutdown_event.is_set():
             self.shutdown_event.set()
             self._shutdown_began = time.monotonic()
-            self._connections.shut_down()
+            self._in_flight.shut_down()
 
     def _follow_signals(self) -> None:
         """Begin the shutdown at the signal that ends the server.
@@ -258,10 +228,13 @@ class Serving(Dispatch):
 
         self._unfollow_signals = process.follow_stop_signals(notice)
 
-    def _follow_server(self, connection: Connection) -> None:
-        """Begin the shutdown when Hypercorn does, whose workers learn of it from their parent."""
-        stream = getattr(connection._send, "__self__", None)
-        terminated = getattr(getattr(stream, "context", None), "terminated", None)
+    def _follow_server(self, connection: AtWork) -> None:
+        """Begin the shutdown when the server does, where that can be known."""
+        if "hypercorn" not in sys.modules:
+            return
+        from . import server
+
+        terminated = server.termination_of(connection.server_send)
         if terminated is not None:
 
             async def wait() -> None:
@@ -273,10 +246,10 @@ class Serving(Dispatch):
     async def _wait_for_connections(self) -> None:
         seconds = self.config["SHUTDOWN_TIMEOUT"]
         left = None if seconds is None else seconds - time.monotonic() + self._shutdown_began
-        if not await process.until_empty(self._connections, left):
+        if not await process.until_empty(self._in_flight, left):
             self.logger.warning(
                 "%d connections were still open %s seconds after the shutdown began",
-                len(self._connections),
+                len(self._in_flight),
                 seconds,
             )
 
@@ -303,7 +276,7 @@ class Serving(Dispatch):
         try:
             async with timer:
                 if is_coroutine_callable(func):
-                    await _leavable(func(), seconds)
+                    await _await_or_abandon(func(), seconds)
                 else:
                     in_thread = asyncio.create_task(self.ensure_async(func)())
                     await asyncio.shield(in_thread)
@@ -489,30 +462,34 @@ class Serving(Dispatch):
         return server.serve(app, config, shutdown_trigger)
 
 
-async def _leavable(work: Awaitable[Any], seconds: float | None) -> None:
+async def _await_or_abandon(work: Awaitable[Any], seconds: float | None) -> None:
     """Wait for work that is cancelled after so many seconds, in this task; if it ignores that, for
     as long again."""
-    steps = work.__await__()
-    try:
-        started = Started(steps, steps.send(None))
-    except StopIteration:
+    if seconds is None:
+        await work
         return
     task = asyncio.current_task()
     assert task is not None
+    inner = _wait_for(work)
 
-    def leave() -> None:
-        started.left = True
+    def abandon() -> None:
         task.uncancel()  # what was ignored
-        task.cancel()
+        process.abandon(task, inner)
 
-    leaving = None
-    if seconds is not None:
-        leaving = asyncio.get_running_loop().call_later(2 * seconds, leave)
+    abandoning = asyncio.get_running_loop().call_later(2 * seconds, abandon)
+    began = time.monotonic()
     try:
-        await started
+        await inner
+    except RuntimeError:
+        if not task.cancelling() or time.monotonic() - began < 2 * seconds:
+            raise
+        raise asyncio.CancelledError() from None
     finally:
-        if leaving is not None:
-            leaving.cancel()
+        abandoning.cancel()
+
+
+async def _wait_for(work: Awaitable[Any]) -> None:
+    await work
 
 
 async def _finish(generator: AsyncIterator[None]) -> None:

@@ -106,7 +106,7 @@ class BaseRequestWebsocket(SansIORequest):
     _tearing_down = False
 
     if not TYPE_CHECKING:
-        # For a request that asgi.py makes of its scope, without the constructor.
+        # For a request that asgi makes of its scope, without the constructor.
         scheme = lazily(lambda self: self.scope.get("scheme", "http"))
         query_string = lazily(lambda self: self.scope.get("query_string", b""))
         root_path = lazily(lambda self: "")

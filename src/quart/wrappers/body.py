@@ -4,16 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import (
-    Awaitable,
-    Callable,
-    Coroutine,
-    Generator,
-)
-from contextlib import suppress
+from collections.abc import Awaitable, Callable, Generator
 from io import RawIOBase
 from types import EllipsisType
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from werkzeug.exceptions import (
     RequestEntityTooLarge,
@@ -22,9 +16,6 @@ from werkzeug.exceptions import (
 
 from ..workers import awaited_or_blocking
 from .base import ClientDisconnectedError
-
-if TYPE_CHECKING:
-    from ..app import Quart
 
 
 class Body:
@@ -46,7 +37,6 @@ class Body:
 
     source: Callable[[Body], Awaitable[None]] | None = None
     timeout: float | EllipsisType | None = None
-    app: Quart | None = None
 
     # PERF: no further defaults on the class: behind one an attribute takes twice as long.
     def __init__(self, expected_content_length: int | None, max_content_length: int | None) -> None:
@@ -56,8 +46,6 @@ class Body:
         self._chunks: deque[bytes] = deque()
         self._received = 0
         self._dropped = False
-        self._receiving = False
-        self._received_one: asyncio.Event | None = None
         # What rings for the reader of a body without a source; None is the last put there.
         self._queue: Any = None
 
@@ -127,8 +115,7 @@ class Body:
             self._check_limit()
             if self.complete:
                 raise StopAsyncIteration
-            if (rest := self._receive()) is not None:
-                await rest
+            await (self._next_arrival() if self.source is None else self.source(self))
         return self._chunks.popleft()
 
     def __await__(self) -> Generator[Any, None, bytes]:
@@ -154,8 +141,7 @@ class Body:
         """
         while not self.complete:
             self._check_limit(max_size)
-            if (rest := self._receive()) is not None:
-                await rest
+            await (self._next_arrival() if self.source is None else self.source(self))
         self._check_limit(max_size)
         chunks = self._chunks
         if len(chunks) == 1:
@@ -176,64 +162,23 @@ class Body:
         ):
             raise RequestEntityTooLarge()
 
-    def _receive(self) -> Awaitable[None] | None:
-        """Receive until there is more than before, or the end; what is to be awaited for that."""
-        # One reader receives, for a message reaches one only; the others look again after it.
-        if self._receiving and self.source is not None:
-            if self._received_one is None:
-                self._received_one = asyncio.Event()
-            return self._wait_for(self._received_one)
-        self._receiving = True
-        # PERF: a message that is already there comes without suspending, so the first step is
-        # taken before a timer is started, or a coroutine made for what follows. `next` with a
-        # default costs no exception where that step is the last.
-        try:
-            source = self.source
-            waiting = (self._next_arrival() if source is None else source(self)).__await__()
-            blocker = next(waiting, ...)
-        except BaseException:
-            self._end_receiving()
-            raise
-        if blocker is ...:
-            self._end_receiving()
-            return None
-        return self._receive_in_time(waiting, blocker)
-
-    async def _wait_for(self, event: asyncio.Event) -> None:
-        await event.wait()
-
-    async def _receive_in_time(self, waiting: Generator[Any, Any, None], blocker: Any) -> None:
-        if asyncio._get_running_loop() is None:
-            # On another event loop, whose timers are for its own code to set.
-            try:
-                await Started(waiting, blocker)
-            finally:
-                self._end_receiving()
-            return
-        timeout = self.timeout
-        if timeout is ...:
-            timeout = None if self.app is None else self.app.config["BODY_TIMEOUT"]
-        timer = asyncio.timeout(timeout)
-        try:
-            async with timer:
-                await Started(waiting, blocker)
-        except TimeoutError:
-            if not timer.expired():
-                raise
-            raise RequestTimeout() from None
-        finally:
-            self._end_receiving()
-
-    def _end_receiving(self) -> None:
-        self._receiving = False
-        if self._received_one is not None:
-            self._received_one.set()
-            self._received_one = None
-
     async def _next_arrival(self) -> None:
+        """Wait until somebody has put something here."""
         if self._queue is None:
             self._queue = asyncio.Queue()
-        if await self._queue.get() is None:
+        if asyncio._get_running_loop() is None:
+            # On another event loop, whose timers are for its own code to set.
+            arrived = await self._queue.get()
+        else:
+            timer = asyncio.timeout(None if self.timeout is ... else self.timeout)
+            try:
+                async with timer:
+                    arrived = await self._queue.get()
+            except TimeoutError:
+                if not timer.expired():
+                    raise
+                raise RequestTimeout() from None
+        if arrived is None:
             self._queue.put_nowait(None)  # for the next reader
 
 
@@ -245,44 +190,6 @@ def _new_body(cls: type[Body], *args: object, **kwargs: object) -> Body:
 
 async def _raise_disconnected(body: Body) -> None:
     raise ClientDisconnectedError()
-
-
-class Started:
-    """Awaits the rest of a coroutine whose first step gave `blocker`, for its result."""
-
-    #: Set before a cancellation that the coroutine may not ignore: it is closed.
-    left = False
-
-    def __init__(
-        self, rest: Generator[Any, Any, Any] | Coroutine[Any, Any, Any], blocker: Any
-    ) -> None:
-        self.rest = rest
-        self.blocker = blocker
-
-    def __await__(self) -> Generator[Any, Any, Any]:
-        blocker = self.blocker
-        try:
-            while True:
-                try:
-                    answer = yield blocker
-                except GeneratorExit:
-                    self.rest.close()
-                    raise
-                except BaseException as error:
-                    if self.left:
-                        leave(self.rest)
-                        raise
-                    blocker = self.rest.throw(error)
-                else:
-                    blocker = self.rest.send(answer)
-        except StopIteration as end:
-            return end.value
-
-
-def leave(rest: Generator[Any, Any, Any] | Coroutine[Any, Any, Any]) -> None:
-    """Have a coroutine go on no more, whatever it does about that."""
-    with suppress(Exception):
-        rest.close()
 
 
 class BodyFile(RawIOBase):

@@ -46,10 +46,10 @@ SERVER_PUSH_HEADERS_TO_COPY = {
 
 
 class Connection(Protocol):
-    """What a request needs of the connection it came by; asgi.py has it."""
+    """What a request needs of the connection it came by; asgi has it."""
 
     app: Quart
-    _receive: Any  # None where the body is pushed
+    task: Any  # None where the body is pushed
 
     async def pull_body(self, body: Body) -> None: ...
     async def is_disconnected(self) -> bool: ...
@@ -96,7 +96,7 @@ class Request(BaseRequestWebsocket):
     lock_class = asyncio.Lock
 
     #: The connection it came by, which receives its body and knows whether the client is there.
-    _connection: Connection | None = None
+    _asgi: Connection | None = None
 
     # PERF: state that most requests never have lives on the class until it is needed.
     _body: Body | None = None
@@ -116,7 +116,7 @@ class Request(BaseRequestWebsocket):
 
     def _config(self, key: str, default: Any) -> Any:
         """A value of the application's config, `default` where there is no application."""
-        has_app = self._connection or _cv_quart.get(None)
+        has_app = self._asgi or _cv_quart.get(None)
         return default if has_app is None else has_app.app.config.get(key, default)
 
     def _limit(self, own: float | None, key: str, default: int | None) -> int | None:
@@ -201,10 +201,9 @@ class Request(BaseRequestWebsocket):
         body = self._body
         if body is None:
             body = self._body = self.body_class(self.content_length, self.max_content_length)
-            connection = self._connection
-            if connection is not None and connection._receive is not None:
-                body.source = connection.pull_body
-                body.timeout, body.app = self._body_timeout, connection.app
+            connection = self._asgi
+            if connection is not None and connection.task is not None:
+                body.source, body.timeout = connection.pull_body, self._body_timeout
             else:
                 body.timeout = self.body_timeout
         return body
@@ -285,7 +284,7 @@ class Request(BaseRequestWebsocket):
     @awaited_or_blocking
     async def is_disconnected(self) -> bool:
         """Whether the client has gone."""
-        return self._connection is not None and await self._connection.is_disconnected()
+        return self._asgi is not None and await self._asgi.is_disconnected()
 
     # Forms
 
@@ -472,7 +471,7 @@ class Request(BaseRequestWebsocket):
 
         @lazily
         def _send_push_promise(self) -> Callable[[str, Headers], Awaitable[None]] | None:
-            return None if self._connection is None else self._connection.send_push_promise
+            return None if self._asgi is None else self._asgi.send_push_promise
 
     @awaited_or_blocking
     async def send_push_promise(self, path: str) -> None:

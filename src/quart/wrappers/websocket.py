@@ -1,6 +1,6 @@
 """`Websocket`, the object a websocket view talks to.
 
-It knows messages as str and bytes; the ASGI messages they travel in belong to asgi.py.
+It knows messages as str and bytes; the ASGI messages they travel in belong to asgi.
 """
 
 from __future__ import annotations

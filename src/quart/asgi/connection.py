@@ -1,0 +1,163 @@
+"""`ASGIConnection`: what a request and a websocket have in common, from their first message on.
+
+It holds the three that know the rest: the `client` (who may read), the `work` (how the handler
+ends), and what was sent. Each is made when it is needed; most requests need none.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from contextvars import Context, copy_context
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+from ..utils import printable
+from ..wrappers import ClientDisconnectedError, Request, Websocket
+from .client import PUSHED, Client, Pushed, Unread
+from .messages import Message, Receive, Scope, Send, send_to
+from .work import DONE, Reason, Work
+
+if TYPE_CHECKING:
+    from collections.abc import Coroutine
+
+    from ..app import Quart
+
+T_connection = TypeVar("T_connection", Request, Websocket)
+
+
+class ASGIConnection(Generic[T_connection]):
+    """One connection, whose handler runs in the task that the server has made for it.
+
+    A subclass may have a `__call__` of its own, on any event loop, that receives the messages and
+    pushes them into the request's body or the websocket's buffer. It says `_disconnected = True`
+    when the client has gone, and cancels and times its work by itself: nothing here does it then.
+    """
+
+    app: Quart
+    scope: Scope
+    connection: T_connection
+
+    client: Client | Unread | Pushed = PUSHED
+    work: Work | None = None
+    task: asyncio.Task[Any] | None = None
+    context: Context
+    _inner: Coroutine[Any, Any, None]
+    _send: Send
+
+    def __init__(self, app: Quart, scope: Scope) -> None:
+        self.app = app
+        self.scope = scope
+
+    async def __call__(self, receive: Receive, send: Send) -> None:
+        self.task = asyncio.current_task()
+        self.context = copy_context()
+        self._send = send
+        # A coroutine of its own, so that it can be closed from outside; see `process.abandon`.
+        inner = self._inner = self._serve(receive)
+        try:
+            await inner
+        except ClientDisconnectedError:
+            pass  # there is nobody to answer
+        except (asyncio.CancelledError, RuntimeError):
+            # Our own cancellation ends here; the server's goes on.
+            if self.work is None or not self.work.ended_here:
+                raise
+            await self._after_cancel(self.work)
+        finally:
+            self.app._in_flight.leave(self)
+            if self.work is not None or isinstance(self.client, Client):
+                await self._close()
+        del self.connection  # PERF: no cycle is left for the garbage collector
+
+    def lasts(self) -> None:
+        """The sweep has found that the handler has been at work for a while."""
+        raise NotImplementedError
+
+    async def _serve(self, receive: Receive) -> None:
+        """Have the application handle the connection, and send what comes of that."""
+        raise NotImplementedError
+
+    async def _after_cancel(self, work: Work) -> None:
+        """Called when the handler has ended by a cancellation of ours."""
+        work.end()
+
+    async def _close(self) -> None:
+        self._work().end()
+        if isinstance(self.client, Client):
+            await self.client.end()
+
+    def _work(self) -> Work:
+        if self.work is None:
+            assert self.task is not None
+            self.work = Work(self.task, self._inner)
+        return self.work
+
+    @property
+    def server_send(self) -> Send:
+        """What the server has given to send with."""
+        return self._send
+
+    # The client, which tells of its end
+
+    def client_gone(self, code: int | None, reason: str) -> ClientDisconnectedError:
+        """The client has gone. Gives the error for those who read or send from now on."""
+        if self._cancels():
+            self._end_for_client(self._work())
+        return ClientDisconnectedError(code, reason)
+
+    def _end_for_client(self, work: Work) -> None:
+        """End the handler, because the client has gone."""
+        work.cancel(Reason.CLIENT)
+
+    def _cancels(self) -> bool:
+        """Whether a disconnect cancels the handler."""
+        connection = getattr(self, "connection", None)
+        if connection is None or connection._tearing_down:
+            return False
+        choice = connection.cancel_on_disconnect
+        return bool(self.app.config["CANCEL_ON_DISCONNECT"] if choice is None else choice)
+
+    def look_again(self) -> None:
+        """Have the sweep look at this connection again."""
+        if self.task is not None and (self.work is None or self.work.state is not DONE):
+            self.app._in_flight.look_again(self, self.task.get_loop())
+
+    @property
+    def _disconnected(self) -> bool:
+        """Whether the client has gone, for a subclass that pushes to set."""
+        return self.client.error is not None
+
+    @_disconnected.setter
+    def _disconnected(self, value: bool) -> None:
+        if value and self.client.error is None:
+            self.client = Pushed(self._error_for_pushed())
+
+    def _error_for_pushed(self) -> ClientDisconnectedError:
+        return ClientDisconnectedError()
+
+    # The shutdown
+
+    def shut_down(self) -> None:
+        """Called when the application shuts down, while the handler is at work."""
+        at_once = not self.connection._tearing_down and not self._may_finish()
+        self._work().shut_down(self.app.config["SHUTDOWN_TIMEOUT"], at_once, self._note_ignored)
+
+    def _may_finish(self) -> bool:
+        """Whether the handler has SHUTDOWN_TIMEOUT seconds to finish."""
+        raise NotImplementedError
+
+    def _note_ignored(self) -> None:
+        path = printable(self.connection.path)
+        self.app.logger.error("The handler of %s ignores its cancellation", path)
+
+    # Sending
+
+    async def _send_message(self, message: Message) -> None:
+        """Send one message. Raises ClientDisconnectedError where the client has gone."""
+        if self.client.error is not None:
+            await self._raise_gone()  # before ASGI 2.4 servers say nothing
+        await send_to(self._send, message)
+
+    async def _raise_gone(self) -> None:
+        assert self.client.error is not None
+        await self.client.give_turn()  # a handler that waits for this task is cancelled first
+        raise self.client.error

@@ -1,0 +1,324 @@
+"""`ASGIHTTPConnection`: a scope becomes a Request, its Response is sent.
+
+It follows ASGI HTTP, spec_version 2.0 to 2.5.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable
+from types import EllipsisType
+from typing import TYPE_CHECKING
+
+from werkzeug.datastructures import Headers
+from werkzeug.exceptions import NotFound, RequestTimeout
+
+from ..headers import ScopeHeaders, check_header_value, encode_headers
+from ..helpers import preload
+from ..utils import printable
+from ..wrappers import ClientDisconnectedError, Request, Response
+from ..wrappers.base import clean_path
+from .client import QUIET, READER, UNREAD, Client
+from .connection import ASGIConnection
+from .messages import HeaderItems, Receive, Send, offers, split_root_path
+from .sending import (
+    ALL,
+    BODILESS,
+    NOTHING,
+    PLAIN,
+    UNANSWERED,
+    WHOLE,
+    Answer,
+    NoAnswer,
+    ResponseTimeoutError,
+)
+from .work import Limit, Reason, Work
+
+if TYPE_CHECKING:
+    from ..wrappers.body import Body
+
+# A body up to this size is sent in one message with no further look at it.
+_SMALL = 65_536
+
+# Seconds that the last send has, once the client has gone. Where that was only the server's
+# good-bye, it takes no time.
+_LAST_SEND = 0.5
+
+# Makes an object without calling its constructor.
+_new = object.__new__
+
+
+class ASGIHTTPConnection(ASGIConnection[Request]):
+    """One HTTP request and its response."""
+
+    answer: Answer | NoAnswer = UNANSWERED
+    _limit: Limit | None = None
+    _receive: Receive
+
+    async def _serve(self, receive: Receive) -> None:
+        self._receive = receive
+        self.client = UNREAD
+        request = self._create_request_from_scope(self._send)
+        assert self.task is not None
+        self.app._in_flight.join(self, self.task.get_loop())
+        try:
+            response = await self.app.handle_request(request)
+        except ClientDisconnectedError:
+            raise
+        except Exception as error:
+            response = await self._response_to(error)
+        try:
+            status = response._status_code
+            items = response._encoded  # PERF: as made, if nobody has asked for them
+            if items is None or status in BODILESS:
+                response, items = await self._with_header_items(response)
+                status = response._status_code
+            start = {"type": "http.response.start", "status": status, "headers": items}
+            data = response._data
+            if data is None or len(data) > _SMALL or response.trailers is not None:
+                self.answer = Answer(self, response, start)
+                self._limit_sending(response.timeout)
+                await self.answer.send()
+            else:
+                self.answer = WHOLE
+                if response.timeout is not ... or self.client is not UNREAD:
+                    self._limit_sending(response.timeout)
+                if self.scope["method"] == "HEAD" or status in BODILESS:
+                    data = b""
+                try:
+                    await self._send(start)
+                    await self._send({"type": "http.response.body", "body": data})
+                except OSError:
+                    pass  # from a server whose client has gone
+        except asyncio.CancelledError:
+            if self._limit is not None and self._limit.expired():
+                raise self._too_slow(self._limit.seconds) from None
+            raise
+        finally:
+            if response._on_close:
+                await response.close()
+            self.answer = WHOLE  # PERF: no cycle is left for the garbage collector
+
+    def _create_request_from_scope(self, send: Send) -> Request:
+        scope = self.scope
+        root_path, path, mounted = "", scope["path"], True
+        if scope.get("root_path"):
+            root_path, path, mounted = split_root_path(scope)
+        if path[:1] != "/":
+            path = clean_path(path)
+        cls = self.app.request_class
+        if cls is Request or cls.__init__ is Request.__init__:
+            # PERF: the rest comes from the scope when it is first asked for.
+            request = _new(cls)
+            request.scope = scope
+            request.method = scope["method"]
+            request.path = path
+            request.routing_exception = None
+            request._files = None
+            if root_path:
+                request.root_path = root_path
+        else:
+            request = cls(
+                scope["method"],
+                scope.get("scheme", "http"),
+                path,
+                scope.get("query_string", b""),
+                ScopeHeaders.of(scope),
+                root_path,
+                scope["http_version"],
+                scope,
+                send_push_promise=self.send_push_promise,
+            )
+        request._asgi = self
+        self.connection = request
+        self._send = send
+        if not mounted:
+            request.routing_exception = NotFound()
+        return request
+
+    async def _response_to(self, error: Exception) -> Response:
+        """The page for an error that the application would not keep."""
+        if self.app.testing or not self.app.debug:
+            raise error
+        from ..debug import traceback_response  # which no request needs
+
+        return await traceback_response(error)
+
+    async def _close(self) -> None:
+        if self._limit is not None:
+            self._limit.cancel()
+        await super()._close()
+
+    def lasts(self) -> None:
+        """Start what only a handler needs that has been at work for a while."""
+        client = self._client()
+        if client.state is READER:
+            client.settle()
+            if client.limit is None:
+                self._limit_reading(client)
+        elif client.state is QUIET:
+            client.watch()
+        if self._limit is None and self.answer is not UNANSWERED and self.answer.timeout is ...:
+            self._limit_sending(self.app.config["RESPONSE_TIMEOUT"])
+
+    # Reading
+
+    def _client(self) -> Client:
+        if not isinstance(self.client, Client):
+            self.client = Client(self._receive, self)
+        return self.client
+
+    async def pull_body(self, body: Body) -> None:
+        """Receive one message for a body, or let another reader receive one: then look again.
+
+        Raises RequestTimeout where the client is silent for longer than `body.timeout`.
+        """
+        client = self._client()
+        if not client.can_be_asked:
+            await self._wait_behind_another(client, body)
+            return
+        if client.state is QUIET and not client.ahead:
+            client.task = asyncio.current_task()
+            if body.timeout is not ...:
+                self._limit_reading(client)
+        try:
+            message = await client.next_message()
+        except asyncio.CancelledError:
+            if isinstance(client.limit, Limit) and client.limit.expired():
+                raise RequestTimeout() from None
+            raise
+        finally:
+            if client.limit is not None:
+                client.stop_limit()
+        body.append(message.get("body", b""))
+        if not message.get("more_body", False):
+            body.set_complete()
+
+    async def _wait_behind_another(self, client: Client, body: Body) -> None:
+        timer = asyncio.timeout(self._body_timeout())
+        try:
+            async with timer:
+                await client.wait_for_turn()
+        except TimeoutError:
+            if not timer.expired():
+                raise
+            raise RequestTimeout() from None
+
+    def _limit_reading(self, client: Client) -> None:
+        seconds = self._body_timeout()
+        if seconds is not None and client.task is not None:
+            client.limit = Limit(client.task, seconds)
+
+    def _body_timeout(self) -> float | None:
+        return self.connection.body_timeout
+
+    def seconds_until_dropping(self) -> float | None:
+        """How long what the handler does not read is left with the client; None is for ever."""
+        if self.answer.manner is not PLAIN and self.connection._body is None:
+            return 0
+        return self._body_timeout() if self._cancels() else None
+
+    def dropping(self) -> Exception:
+        """Give the error for whoever reads the body after all."""
+        return RuntimeError(
+            "The request's body was not read before its endless response began."
+            if self.answer.manner is not PLAIN
+            else "The request's body was left unread for longer than BODY_TIMEOUT."
+        )
+
+    async def is_disconnected(self) -> bool:
+        """Whether the client has gone."""
+        if self.task is not None and self.answer.sent is not ALL:
+            client = self._client()
+            if client.state is QUIET:
+                client.watch()
+            await asyncio.sleep(0)
+            await asyncio.sleep(0)
+        return self.client.error is not None
+
+    # The end of the handler
+
+    def _end_for_client(self, work: Work) -> None:
+        if self.answer.sent is ALL:
+            work.cancel_in(_LAST_SEND, Reason.CLIENT)
+        else:
+            work.cancel(Reason.CLIENT)
+
+    def _may_finish(self) -> bool:
+        return self.answer.manner is PLAIN
+
+    # Sending
+
+    def _limit_sending(self, timeout: float | EllipsisType | None = ...) -> None:
+        """Begin to send, within so many seconds: `...` is RESPONSE_TIMEOUT, by the sweep."""
+        if timeout is ...:
+            self.look_again()
+        elif timeout is not None and self.task is not None:
+            self._limit = Limit(self.task, timeout)
+
+    def _too_slow(self, seconds: float) -> ResponseTimeoutError:
+        self.app.logger.error(
+            "The response to %s [%s] took longer than its timeout of %s s and was cut off",
+            printable(self.connection.path),
+            self.connection.method,
+            seconds,
+        )
+        return ResponseTimeoutError(f"No complete response within {seconds} s")
+
+    async def _with_header_items(self, response: Response) -> tuple[Response, HeaderItems]:
+        """A response and its headers as they are sent; a 500 where they must not be sent."""
+        try:
+            return response, response.header_items()
+        except ValueError as error:
+            late = await self._late_response(response, error)
+            late.call_on_close(response.close)
+            return late, late.header_items()
+
+    async def _late_response(self, made: Response, error: Exception) -> Response:
+        """What answers an error found when a response was made already, but not begun."""
+        try:
+            response = await self.app._late_response(self.connection, made, error)
+        except Exception as raised:
+            response = await self._response_to(raised)
+        made.call_on_close(response.close)
+        return response
+
+    async def _send_response(self, send: Send, response: Response) -> None:
+        """Send a response, for a subclass that has the application handle the request."""
+        self._send = send
+        try:
+            response, items = await self._with_header_items(response)
+            status = response.status_code
+            start = {"type": "http.response.start", "status": status, "headers": items}
+            # A body that needs a thread asks the current application for one.
+            with self.app._made_current():
+                self.answer = Answer(self, response, start)
+                await self.answer.send()
+        except ClientDisconnectedError:
+            pass  # there is nobody to answer
+        finally:
+            await response.close()
+
+    async def send_push_promise(self, path: str, headers: Headers) -> None:
+        """Promise a push (extension http.response.push); where it is not offered, hint at it."""
+        if self.answer.sent is ALL:
+            return
+        if offers(self.scope, "http.response.push"):
+            check_header_value(":path", path)
+            items = encode_headers(headers)  # the client's own
+            await self._send_message({"type": "http.response.push", "path": path, "headers": items})
+        else:
+            await self.send_early_hints([preload(path)])
+
+    async def send_early_hints(self, links: Iterable[str]) -> None:
+        """Send 103 with these Link values (extension http.response.early_hint), or nothing."""
+        if self.answer.sent is NOTHING and offers(self.scope, "http.response.early_hint"):
+            links = list(links)
+            for link in links:
+                check_header_value("Link", link)
+            await self._send_message(
+                {
+                    "type": "http.response.early_hint",
+                    "links": [link.encode("latin-1") for link in links],
+                }
+            )

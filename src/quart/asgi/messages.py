@@ -1,0 +1,70 @@
+"""ASGI messages and scopes as values: their types, and what they say."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
+from typing import Any
+
+from ..wrappers import ClientDisconnectedError
+
+# ASGI leaves open what else a server puts into them.
+Message = Mapping[str, Any]
+Scope = Mapping[str, Any]
+#: A message of ours, while it is put together.
+Draft = dict[str, Any]
+
+HeaderItems = list[tuple[bytes, bytes]]
+Receive = Callable[[], Awaitable[Message]]
+#: Takes a message; Any, because each server's own type for it is narrower.
+Send = Callable[[Any], Awaitable[None]]
+
+#: Types of messages by which the client goes; the last is ours, for an OSError of the server's.
+DISCONNECTS = frozenset({"http.disconnect", "websocket.disconnect", "disconnect"})
+
+
+def speaks(scope: Scope, version: str) -> bool:
+    """Whether the server's spec_version is at least this one."""
+    offered: str = (scope.get("asgi") or {}).get("spec_version", "2.0")
+    return offered >= version
+
+
+def offers(scope: Scope, extension: str) -> bool:
+    """Whether the server offers this extension."""
+    return extension in (scope.get("extensions") or ())
+
+
+def split_root_path(scope: Scope) -> tuple[str, str, bool]:
+    """The root path and the path below it; False where the path is not below it."""
+    path, root_path = scope["path"], scope.get("root_path", "").rstrip("/")
+    below = path.removeprefix(root_path)
+    found = path.startswith(root_path) and (not below or below[0] == "/")
+    return root_path, below if found else path, found
+
+
+def size_of(message: Message) -> int:
+    """How many bytes or characters a received message carries."""
+    return len(message.get("body") or message.get("text") or message.get("bytes") or b"")
+
+
+def is_event_stream(headers: HeaderItems) -> bool:
+    """Whether a response with these headers is a stream of server-sent events."""
+    for name, value in headers:
+        if name == b"content-type":
+            return value.partition(b";")[0].rstrip() == b"text/event-stream"
+    return False
+
+
+async def send_to(send: Send, message: Message) -> None:
+    """Send a message. Raises ClientDisconnectedError where the server raises OSError."""
+    try:
+        await send(message)
+    except ClientDisconnectedError:
+        raise
+    except OSError as error:
+        raise ClientDisconnectedError() from error
+
+
+def convert_os_error(send: Send) -> Send:
+    """A `send` that raises ClientDisconnectedError where this one raises OSError."""
+    return partial(send_to, send)

@@ -1,0 +1,280 @@
+"""`ASGIWebsocketConnection`: accept, close, deny, and one message each way.
+
+It follows ASGI WebSocket, spec_version 2.0 to 2.5.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import suppress
+from functools import partial
+from typing import Any
+
+from werkzeug.datastructures import Headers
+from werkzeug.exceptions import BadRequest, NotFound
+
+from .. import signals
+from ..headers import ScopeHeaders, check_header_value, encode_header_items
+from ..utils import printable
+from ..wrappers import ClientDisconnectedError, Response, Websocket
+from .client import PUSHED, QUIET, READ_AHEAD_MESSAGES, READER, Client
+from .connection import ASGIConnection
+from .messages import Draft, Message, Receive, Send, offers, send_to, speaks, split_root_path
+from .sending import ALL, BEGUN, NOTHING, Sent
+from .work import Reason, Work
+
+# After so many messages the event loop gets a turn.
+_TURNS = 32
+
+# Seconds that a denial has to be sent in, once the client has gone.
+_LAST_SEND = 0.5
+
+#: The close code for a view that was cancelled.
+_CODES = {Reason.SHUTDOWN: 1001, Reason.UNREAD: 1008}
+
+
+class ASGIWebsocketConnection(ASGIConnection[Websocket]):
+    """One websocket connection."""
+
+    sent: Sent = NOTHING
+    _turns = 0  # messages sent
+    _receives = False  # the handler has asked for a message
+
+    async def _serve(self, receive: Receive) -> None:
+        client = self.client = Client(receive, self)
+        websocket = self._create_websocket_from_scope(self._send)
+        message = await client.next_message()
+        if message["type"] != "websocket.connect":
+            return
+        assert self.task is not None
+        self.app._in_flight.join(self, self.task.get_loop())
+        if self.work is not None:
+            await asyncio.sleep(0)  # a cancellation is delivered before the view begins
+        await self.handle_websocket(websocket, self._send)
+
+    async def _after_cancel(self, work: Work) -> None:
+        work.end()
+        if work.reason in _CODES:
+            await self._end(_CODES[work.reason])
+
+    def lasts(self) -> None:
+        """Start what only a handler needs that has been at work for a while."""
+        assert isinstance(self.client, Client)
+        if self.client.state is READER:
+            self.client.settle()
+        elif self.client.state is QUIET and self.sent is not ALL:
+            self.client.watch()
+
+    def _create_websocket_from_scope(self, send: Send) -> Websocket:
+        scope = self.scope
+        root_path, path, found = split_root_path(scope)
+        websocket = self.app.websocket_class(
+            path,
+            scope.get("query_string", b""),
+            scope.get("scheme", "ws"),
+            ScopeHeaders.of(scope),
+            root_path,
+            scope.get("http_version", "1.1"),
+            list(scope.get("subprotocols") or ()),
+            self._next_pushed if self.client is PUSHED else self.receive_data,
+            partial(self.send_data, send),
+            partial(self.accept_connection, send),
+            partial(self.close_connection, send),
+            scope,
+        )
+        self.connection = websocket
+        self._send = send
+        if not found:
+            websocket.routing_exception = NotFound()
+        return websocket
+
+    async def handle_websocket(self, websocket: Websocket, send: Send) -> None:
+        """Have the application run the view, and close or reject as that ends."""
+        try:
+            response = await self.app.handle_websocket(websocket)
+        except Exception as error:
+            gone = isinstance(error, ClientDisconnectedError)
+            if websocket.accepted or gone:
+                await self._end(self._code_for(400 if isinstance(error, BadRequest) else 500))
+                if not gone and self.app.testing:
+                    raise
+                return
+            if self.app.testing or not self.app.debug:
+                await self._end(1011)
+                raise
+            from ..debug import traceback_response  # which no request needs
+
+            response = await traceback_response(error)
+        if not websocket.accepted and response is not None and self._may_deny():
+            await self._deny(response)
+            return
+        code = 1000
+        if websocket.accepted and response is not None and response.status_code >= 400:
+            code = self._code_for(response.status_code)
+        try:
+            await self._end(code)
+        finally:
+            if response is not None:
+                await response.close()
+
+    def _code_for(self, status: int) -> int:
+        """The code to close with where a request would be answered with this status."""
+        if status == 400 and self.connection._bad_json:
+            return 1007
+        return 1011 if status >= 500 else 1008
+
+    # Reading
+
+    async def receive_data(self) -> str | bytes:
+        """The next message, as str or bytes."""
+        self._receives = True
+        message = await self.client.next_message()  # type: ignore[union-attr]  # not pushed
+        data: str | bytes | None = message.get("text")
+        if data is None:
+            data = message.get("bytes")
+            if data is None:
+                data = b""
+        if signals.websocket_received.receivers:
+            await signals.websocket_received.send_async(data, _sync_wrapper=self.app.ensure_async)
+        return data
+
+    async def _next_pushed(self) -> str | bytes:
+        return await self.connection.buffer.get()
+
+    def client_gone(self, code: int | None, reason: str) -> ClientDisconnectedError:
+        """The client has gone: the websocket is closed, with its code or ours."""
+        super().client_gone(code, reason)
+        return self._note_close(code, reason)
+
+    def _error_for_pushed(self) -> ClientDisconnectedError:
+        return self._note_close(None, "")
+
+    def _note_close(self, code: int | None, reason: str) -> ClientDisconnectedError:
+        if code is None:
+            code = 1005
+        websocket = self.connection
+        if websocket.close_code is None:
+            websocket.close_code, websocket.close_reason = code, reason
+        return ClientDisconnectedError(websocket.close_code, reason)
+
+    def seconds_until_dropping(self) -> float | None:
+        """How long what the handler does not read is left with the client; None is for ever."""
+        if self._turns and not self._receives:
+            return 0
+        seconds: float | None = self.app.config["BODY_TIMEOUT"]
+        return seconds if self._cancels() else None
+
+    def dropping(self) -> None:
+        """Messages are dropped where the handler only sends; else the websocket is closed."""
+        if self._turns and not self._receives:
+            self.app.logger.warning(
+                "The handler of %s sends, but has never received: of what the client sends only the"
+                " first %d messages are kept",
+                printable(self.connection.path),
+                READ_AHEAD_MESSAGES,
+            )
+        else:
+            self._work().cancel(Reason.UNREAD)
+
+    # The end of the handler
+
+    def _end_for_client(self, work: Work) -> None:
+        if self.sent is ALL:
+            work.cancel_in(_LAST_SEND, Reason.CLIENT)
+        elif self.connection._iterating:
+            # The iteration ends, and what follows it may finish.
+            work.cancel_in(self.app.config["WEBSOCKET_CLOSE_TIMEOUT"], Reason.CLIENT)
+        else:
+            work.cancel(Reason.CLIENT)
+
+    def _may_finish(self) -> bool:
+        return False
+
+    # Sending
+
+    async def send_data(self, send: Send, data: str | bytes) -> None:
+        """Send one message, and tell the receivers of `websocket_sent`."""
+        if self.client.error is not None:
+            await self._raise_gone()
+        message: Message
+        if isinstance(data, str):
+            message = {"type": "websocket.send", "text": data}
+        else:
+            message = {"type": "websocket.send", "bytes": data}
+        try:  # PERF: what `send_to` does, without its frame
+            await send(message)
+        except ClientDisconnectedError:
+            raise
+        except OSError as error:
+            raise ClientDisconnectedError() from error
+        self._turns += 1
+        if not self._turns % _TURNS:
+            await self.client.give_turn()
+        if signals.websocket_sent.receivers:
+            await signals.websocket_sent.send_async(data, _sync_wrapper=self.app.ensure_async)
+
+    async def accept_connection(self, send: Send, headers: Any, subprotocol: str | None) -> None:
+        """Accept the handshake, with what the server can take of the headers."""
+        if self.client.error is not None:
+            await self._raise_gone()
+        if subprotocol is not None:
+            check_header_value("Sec-WebSocket-Protocol", subprotocol)
+        message: Draft = {"type": "websocket.accept", "subprotocol": subprotocol}
+        if headers and speaks(self.scope, "2.1"):
+            message["headers"] = encode_header_items(
+                headers if isinstance(headers, Headers) else Headers(headers)
+            )
+        self.sent = BEGUN
+        await send_to(send, message)
+
+    async def close_connection(self, send: Send, code: int, reason: str) -> None:
+        """Close the websocket, or reject its handshake."""
+        if isinstance(self.client, Client):
+            await self.client.stop_watching()  # Granian sends no close while a receive waits
+        if self.client.error is not None:
+            return  # the watcher's last word
+        self.sent = ALL
+        message: Draft = {"type": "websocket.close", "code": code}
+        if reason and speaks(self.scope, "2.3"):
+            message["reason"] = reason
+        await send_to(send, message)
+
+    async def _end(self, code: int) -> None:
+        """Close after the view, unless that has been done or the client has gone."""
+        websocket = self.connection
+        if self.sent is not ALL and self.client.error is None:
+            if websocket.close_code is None:
+                websocket.close_code, websocket.close_reason = code, ""
+            with suppress(ClientDisconnectedError):
+                await self.close_connection(
+                    self._send, websocket.close_code, websocket.close_reason or ""
+                )
+
+    def _may_deny(self) -> bool:
+        return offers(self.scope, "websocket.http.response") and not self.connection.closed
+
+    async def _deny(self, response: Response) -> None:
+        """Answer the handshake with a response (extension websocket.http.response)."""
+        try:
+            try:
+                body = await response.get_data()
+                headers = response.header_items()
+            finally:
+                await response.close()
+        except Exception as error:
+            late = await self.app._late_response(self.connection, response, error)
+            try:
+                body, headers = await late.get_data(), late.header_items()
+            finally:
+                await late.close()
+            response = late
+        self.sent = ALL
+        await self._send_message(
+            {
+                "type": "websocket.http.response.start",
+                "status": response.status_code,
+                "headers": headers,
+            }
+        )
+        # In one piece: Granian takes no more.
+        await self._send_message({"type": "websocket.http.response.body", "body": body})

@@ -1,0 +1,146 @@
+"""`Work`: the task that a handler runs in, and why and how it is ended.
+
+Rule: a handler is cancelled here and nowhere else, so that a cancellation of ours can be told from
+the server's, which goes on to the server.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from enum import Enum
+from typing import Any
+
+from ..process import abandon
+
+
+class WorkState(Enum):
+    """What has become of the handler."""
+
+    AT_WORK = "nobody has ended it"
+    CANCELLED = "it was cancelled here, for a reason"
+    ABANDONED = "it ignored that, and was closed"
+    DONE = "it has ended: nothing cancels the task any more"
+
+
+class Reason(Enum):
+    """Why a handler was cancelled."""
+
+    CLIENT = "the client has gone"
+    SHUTDOWN = "the application shuts down"
+    UNREAD = "the client sends what the handler does not read"
+
+
+AT_WORK, CANCELLED, ABANDONED, DONE = WorkState
+
+#: Which state may follow which.
+MOVES: dict[WorkState, set[WorkState]] = {
+    AT_WORK: {CANCELLED, ABANDONED, DONE},
+    CANCELLED: {ABANDONED, DONE},
+    ABANDONED: {DONE},
+    DONE: set(),
+}
+
+
+class Work:
+    """The work on one connection. It is made when there is something to say about it."""
+
+    __slots__ = ("_cancelled_before", "_inner", "_task", "_timer", "reason", "state")
+
+    def __init__(self, task: asyncio.Task[Any], inner: Coroutine[Any, Any, None]) -> None:
+        self.state = AT_WORK
+        self.reason: Reason | None = None
+        self._task = task
+        self._inner = inner
+        self._timer: asyncio.TimerHandle | None = None
+        # CPython 3.11 and 3.12: a TaskGroup may leave one behind.
+        self._cancelled_before = 0
+
+    def cancel(self, reason: Reason) -> None:
+        """Cancel the handler, unless that was done."""
+        if self.state is AT_WORK:
+            self._stop_timer()
+            self.state, self.reason = CANCELLED, reason
+            self._cancelled_before = self._task.cancelling()
+            self._task.cancel()
+
+    def cancel_in(self, seconds: float, reason: Reason) -> None:
+        """Let the handler finish, for so many seconds."""
+        if self.state is AT_WORK and self._timer is None:
+            self._call_in(seconds, self.cancel, reason)
+
+    def shut_down(self, seconds: float | None, at_once: bool, ignored: Callable[[], None]) -> None:
+        """Cancel the handler, at once or in so many seconds (None: any time).
+
+        It has as many seconds to end after that, because no server waits for it longer; then
+        `ignored` is called, and the handler is abandoned.
+        """
+        if self.state is DONE:
+            return
+        self._stop_timer()
+        if at_once:
+            self.cancel(Reason.SHUTDOWN)
+            if seconds is not None:
+                self._call_in(seconds, self._abandon, ignored)
+        elif seconds is not None:
+            self._call_in(seconds, self.shut_down, seconds, True, ignored)
+
+    def _abandon(self, ignored: Callable[[], None]) -> None:
+        ignored()
+        if self.state is CANCELLED:
+            self._task.uncancel()  # what was ignored
+        self.state = ABANDONED
+        abandon(self._task, self._inner)
+
+    def _call_in(self, seconds: float, func: Callable[..., None], *args: object) -> None:
+        self._timer = self._task.get_loop().call_later(seconds, func, *args)
+
+    def _stop_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    @property
+    def ended_here(self) -> bool:
+        """Whether what has left the handler is our cancellation."""
+        return self.state is CANCELLED or self.state is ABANDONED
+
+    @property
+    def cancelled_by_others(self) -> bool:
+        """Whether the handler was cancelled once more since it was cancelled here."""
+        return self._task.cancelling() > self._cancelled_before + 1
+
+    def end(self) -> None:
+        """The handler has ended. Take our cancellation back: it must not reach the server."""
+        self._stop_timer()
+        if self.ended_here:
+            self._task.uncancel()
+        self.state = DONE
+
+
+class Limit:
+    """The seconds that a task has for something. It is cancelled when they are over.
+
+    `expired` tells that cancellation from all others.
+    """
+
+    __slots__ = ("_cancelled_before", "_task", "_timer", "seconds")
+
+    def __init__(self, task: asyncio.Task[Any], seconds: float) -> None:
+        self.seconds = seconds
+        self._task = task
+        self._cancelled_before: int | None = None
+        self._timer = task.get_loop().call_later(seconds, self._expire)
+
+    def _expire(self) -> None:
+        self._cancelled_before = self._task.cancelling()
+        self._task.cancel()
+
+    def expired(self) -> bool:
+        """Asked once, by the task that was cancelled: whether this is why, and nothing else is."""
+        before, self._cancelled_before = self._cancelled_before, None
+        return before is not None and self._task.uncancel() <= before
+
+    def cancel(self) -> None:
+        """The task was in time."""
+        self._timer.cancel()
