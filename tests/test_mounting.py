@@ -168,7 +168,7 @@ async def test_a_mount_comes_before_routes_and_hooks() -> None:
 
 
 async def test_the_scope_of_the_server_is_left_alone() -> None:
-    """What wraps the application sees what it saw before."""
+    """What wraps the application sees what it saw before, and the mount by its name."""
     outer = teller("outer")
     outer.mount("/a", teller("a"))
     scope = http_scope("GET", "/a/x")
@@ -179,6 +179,8 @@ async def test_the_scope_of_the_server_is_left_alone() -> None:
 
     await get(app, "/a/x")
 
+    assert "/a" == scope.pop("route").path
+    assert callable(scope.pop("endpoint"))
     assert before == scope
 
 

@@ -158,13 +158,14 @@ class Dispatch(App):
                 await self._announce(ctx)
             # The URL is matched the short way where the map is sure of it, else Werkzeug's.
             found = None
+            scope: Any = request.scope
             if (
                 self._matches_plainly
                 and request.routing_exception is None
                 and request.trusted_hosts is None
                 and self.config["TRUSTED_HOSTS"] is None
                 and not self.subdomain_matching
-                and accepts_host(request.scope)
+                and accepts_host(scope)
             ):
                 find = self.url_map.find
                 found = find(request.path, request.method, ctx.kind is WEBSOCKET)
@@ -173,10 +174,20 @@ class Dispatch(App):
             if found is None:
                 request.path = clean_path(request.path)
                 ctx.match_request()
-            elif found[0].request_options:
-                ctx.take_rule(*found)
+                rule, view_args = request.url_rule, request.view_args
             else:
-                request.url_rule, request.view_args, ctx.blueprint_names = found
+                rule, view_args, ctx.blueprint_names = found
+                request.url_rule, request.view_args = rule, view_args
+                if rule.request_options:
+                    ctx.take_rule(*found)
+            if rule is not None:
+                # For ASGI middleware, which names what it observes after the route.
+                scope["route"] = rule
+                scope["path_params"] = view_args
+                try:
+                    scope["endpoint"] = self.view_functions[rule.endpoint]
+                except KeyError:
+                    scope["endpoint"] = None
             response = await ctx.stages.full_dispatch_request(ctx)
         except BaseException as error:
             raised = None if self.should_ignore_error(error) else error

@@ -30,11 +30,14 @@ class Mount:
     def __init__(self, prefix: str, app: ASGIApp) -> None:
         self.prefix = prefix
         self.app = app
+        #: What middleware calls this path, as it calls a route's (`scope["route"]`).
+        self.path = self.path_format = prefix
         #: What the application put into its `state` at start-up, for its connections.
         self.state: dict[str, Any] = {}
 
     async def __call__(self, scope: Any, receive: Receive, send: Send) -> None:
         """Call the application: the prefix joins the root path, the path stays whole."""
+        scope["route"], scope["endpoint"] = self, self.app
         scope = {
             **scope,
             "root_path": scope.get("root_path", "").rstrip("/") + self.prefix,

@@ -97,6 +97,9 @@ class QuartRule(Rule):
             **options,
         )
         self.provide_automatic_options = provide_automatic_options
+        #: The template of the path, such as "/user/<int:id>", under the names that ASGI middleware
+        #: looks for in `scope["route"]`.
+        self.path = self.path_format = string
 
     def bind(self, map: Map, rebind: bool = False) -> None:
         """Called by the map that this rule is added to."""

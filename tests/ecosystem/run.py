@@ -104,6 +104,16 @@ GROUPS = [
             "sentry-sdk==2.75.0",
             "strawberry-graphql==0.341.2",
         ],
+        also=["sentry-asgi"],
+    ),
+    Group(
+        "for-asgi",
+        [
+            "asgi-correlation-id==5.0.1",
+            "opentelemetry-instrumentation-asgi==0.66b2",
+            "prometheus-client==0.26.0",
+        ],
+        ["opentelemetry-sdk"],
     ),
     Group(
         "for-flask",

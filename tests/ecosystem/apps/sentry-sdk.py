@@ -34,6 +34,11 @@ async def fine():
     return "fine"
 
 
+@app.get("/fine/<int:id>")
+async def fine_one(id: int):
+    return "fine"
+
+
 @app.post("/error/<name>")
 async def error(name: str):
     raise ValueError(name)
@@ -86,3 +91,13 @@ def test_messages(client):
 def test_transactions(client):
     assert "fine" == client.get("/fine").text
     assert "component" == event("transaction", "fine")["transaction_info"]["source"]
+
+
+def test_transactions_by_path(client):
+    integration = sentry_sdk.get_client().get_integration(QuartIntegration)
+    integration.transaction_style = "url"
+    try:
+        assert "fine" == client.get("/fine/7").text
+        assert "route" == event("transaction", "/fine/<int:id>")["transaction_info"]["source"]
+    finally:
+        integration.transaction_style = "endpoint"
