@@ -3,11 +3,13 @@
 import asyncio
 import contextlib
 import contextvars
+import http.client
 import os
+import re
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from importlib.metadata import EntryPoint, EntryPoints, version
 from pathlib import Path
 from types import ModuleType
@@ -106,7 +108,7 @@ def test_the_factory_in_a_module(app: Quart, name: str) -> None:
         ({}, "no Quart application or factory in the module 'some_module'"),
         ({"one": Quart("one"), "two": Quart("two")}, "several Quart applications"),
         ({"create_app": lambda number: None}, "'some_module:create_app' cannot be called"),
-        ({"create_app": lambda: None}, "no Quart application or factory"),
+        ({"create_app": lambda: None}, "'some_module:create_app' returned None"),
     ],
 )
 def test_no_application_in_a_module(names: dict[str, Any], message: str) -> None:
@@ -142,7 +144,7 @@ def test_an_application_by_an_expression(app: Quart, name: str, args: Any) -> No
         ("make(1)", "cannot be called like this: too many positional arguments"),
         ("other", "There is no 'other' in the module 'some_module'"),
         ("number", "'some_module:number' is not a Quart application"),
-        ("make", "'some_module:make' is not a Quart application"),
+        ("make", "'some_module:make' returned None"),
     ],
 )
 def test_no_application_by_an_expression(name: str, message: str) -> None:
@@ -187,25 +189,29 @@ def test_a_module_that_is_not_there() -> None:
     ],
 )
 def test_a_module_that_cannot_be_imported(source: str, message: str) -> None:
-    """One line says what is wrong, and where; the exit status is 1."""
+    """The last line says what is wrong, and where; the exit status is 1."""
     Path("broken.py").write_text(f"'''A module.'''\n{source}\n")
     result = invoke("--app", "broken", "run")
+    last = result.output.splitlines()[-1]
 
     assert 1 == result.exit_code
-    assert result.output.startswith(f"Error: Could not import 'broken': {message}")
-    assert "broken.py" in result.output
-    assert "line 2" in result.output
-    assert 1 == result.output.count("\n")
+    assert last.startswith(f"Error: Could not import 'broken': {message}")
+    assert "broken.py" in last
+    assert "line 2" in last
 
 
-def test_debug_shows_the_traceback_of_an_import() -> None:
-    """Before the line that says it."""
-    Path("broken.py").write_text("1 / 0\n")
-    ended = quart_command("--app", "broken", "--debug", "run", "--no-reload")
+@pytest.mark.parametrize("options", [[], ["--debug"]])
+@pytest.mark.parametrize("command", [["run", "--no-reload"], ["routes"], ["--help"], ["unknown"]])
+def test_the_traceback_of_an_import_is_shown(options: list[str], command: list[str]) -> None:
+    """In front of the line that says it, from the module on."""
+    Path("broken.py").write_text("import inner\n")
+    Path("inner.py").write_text("try:\n    1 / 0\nexcept ZeroDivisionError:\n    int('x')\n")
+    ended = quart_command("--app", "broken", *options, *command)
+    files = re.findall('File "(.*)"', ended.stderr)
 
-    assert 1 == ended.returncode
-    assert ended.stderr.startswith("Traceback")
-    assert ended.stderr.splitlines()[-1].startswith("Error: Could not import 'broken': Zero")
+    assert ["inner.py", "broken.py", "inner.py"] == [Path(file).name for file in files]
+    assert "1 / 0" in ended.stderr
+    assert "Error: Could not import 'broken': ValueError: invalid literal" in ended.stderr
 
 
 APP = "from quart import Quart\napp = Quart('{0}')\ndef make(name): return Quart(name)\n"
@@ -216,6 +222,7 @@ APP = "from quart import Quart\napp = Quart('{0}')\ndef make(name): return Quart
     [
         ("app.py", None, "file"),
         ("wsgi.py", None, "file"),
+        ("main.py", None, "file"),
         ("other.py", "other", "file"),
         ("other.py", "other.py", "file"),
         ("other.py", "other:app", "file"),
@@ -250,15 +257,70 @@ def test_no_application() -> None:
 
     assert 1 == result.exit_code
     assert result.output.startswith("Error: Could not locate a Quart application. Use the")
+    assert "FLASK_APP" not in result.output
 
 
-def test_an_unguarded_run_does_not_block(app: Quart) -> None:
-    """A module that calls `app.run()` when it is imported serves the commands too."""
-    Path("app.py").write_text(APP.format("file") + "app.run()\n")
+def test_the_variable_of_flask_is_named_where_it_is_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FLASK_APP", "hello")
+
+    assert "'FLASK_APP' is set, which only 'flask' reads: it is 'QUART_APP'" in invoke("run").output
+
+
+@pytest.mark.parametrize("where", ["made", "made:create_app", "made:create_app()"])
+def test_a_factory_may_be_async(where: str) -> None:
+    Path("made.py").write_text(
+        "import asyncio\nfrom quart import Quart\n"
+        "async def create_app():\n    await asyncio.sleep(0)\n    return Quart('made')\n"
+    )
+    result = invoke("--app", where, "routes")
+
+    assert (0, True) == (result.exit_code, "static" in result.output)
+
+
+@pytest.mark.parametrize("where", ["wrong", "wrong:create_app"])
+@pytest.mark.parametrize(
+    ("source", "message"),
+    [
+        ("def create_app(): Quart('x')", "returned None: it ends without a 'return app'."),
+        ("def create_app(): return 3", "returned a int, not a Quart application."),
+        ("def create_app(): return Flask('x')", "is an application of Flask, which 'flask run'"),
+        ("async def create_app(): return None", "returned None: it ends without a 'return app'."),
+        ("create_app = Flask('x')", "import Quart from quart instead of Flask from flask."),
+    ],
+)
+def test_what_is_no_application_is_named(where: str, source: str, message: str) -> None:
+    Path("wrong.py").write_text(f"from flask import Flask\nfrom quart import Quart\n{source}\n")
+    result = invoke("--app", where, "routes")
+
+    assert 1 == result.exit_code
+    assert message in result.output
+    assert "'wrong:create_app'" in result.output
+    sys.modules.pop("wrong", None)
+
+
+def test_a_file_with_the_name_of_the_framework() -> None:
+    Path("quart.py").write_text("from quart import Quart\napp = Quart(__name__)\n")
+    ended = subprocess.run(
+        [Path(sys.executable).parent / "quart", "--app", "quart", "routes"],
+        capture_output=True,
+        text=True,
+    )
+
+    assert 1 == ended.returncode
+    assert "'quart' is the name of the framework" in ended.stderr
+
+
+@pytest.mark.parametrize("arguments", ["", "port=5001", "debug=True"])
+def test_an_unguarded_run_does_not_block(arguments: str) -> None:
+    """A module that calls `app.run()` when it is imported serves the commands too.
+
+    Nothing is lost, so nothing is said, unless it has arguments.
+    """
+    Path("app.py").write_text(APP.format("file") + f"app.run({arguments})\n")
     result = invoke("routes")
 
     assert 0 == result.exit_code
-    assert "Ignoring a call to 'app.run()'" in result.output
+    assert bool(arguments) is ("The arguments of 'app.run()' count for 'python'" in result.output)
     assert "static" in result.output
 
 
@@ -281,11 +343,11 @@ def serve():
 def child():
     subprocess.run([sys.executable, "guarded.py"])
 
-app.run()
+app.run(debug=False)
 """
     )
     with running(port, "-m", "quart", command, cwd=Path.cwd()) as process:
-        assert 1 == process.said().count("Ignoring a call to 'app.run()'")
+        assert 1 == process.said().count("The arguments of 'app.run()'")
 
 
 # --- the command itself ---------------------------------------------------------------------
@@ -448,6 +510,17 @@ def test_the_command_loads_environment_files(
     group = QuartGroup(create_app=lambda: app)
 
     assert f"{expected}\n" == CliRunner().invoke(group, [*args, "show"]).output
+
+
+def test_the_tip_about_python_dotenv_stands_once() -> None:
+    """Whatever loads these files, and however often."""
+    Path(".env").write_text("QT_0=1")
+    Path("sitecustomize.py").write_text("import sys\nsys.modules['dotenv'] = None\n")
+    Path("app.py").write_text(APP.format("file"))
+    port = free_port()
+    os.environ["PYTHONPATH"] = os.getcwd()
+    with running(port, "-m", "quart", "run", "--debug", "-p", str(port), cwd=Path.cwd()) as process:
+        assert 1 == process.said().count("python-dotenv")
 
 
 def test_environment_files_without_python_dotenv(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -782,6 +855,8 @@ DEFAULTS = {
         (["--host", "unix:x"], {"host": "unix:x"}),
         (["--debug", "--no-reload"], {"debug": True, "use_debugger": True}),
         (["--debug", "--no-reload", "--no-debugger"], {"debug": True}),
+        (["-b", "5001"], {"bind": ["127.0.0.1:5001"]}),
+        (["-h", "::", "-b", "1"], {"host": "::", "bind": ["[::]:1"]}),
         (["--cert", "a", "--key", "b"], {"certfile": "a", "keyfile": "b"}),
         (["--certfile", "a", "--keyfile", "b"], {"certfile": "a", "keyfile": "b"}),
         (["--cert", "adhoc", "--ca-certs", "c"], {"certfile": "adhoc", "ca_certs": "c"}),
@@ -855,12 +930,12 @@ def test_run_serves() -> None:
 
 def test_run_with_the_reloader() -> None:
     """Without debug too, where it is asked for; `app.run()` in a module stays ignored."""
-    Path("app.py").write_text(APP.format("file") + "app.run()\n")
+    Path("app.py").write_text(APP.format("file") + "app.run(debug=False)\n")
     port = free_port()
     args = ["run", "--reload", "-p", str(port)]
     with running(port, "-m", "quart", *args, cwd=Path.cwd()) as process:
         assert 1 == process.said().count(" * Debug mode: off")
-        assert 1 == process.said().count("Ignoring a call to 'app.run()'")
+        assert 1 == process.said().count("The arguments of 'app.run()'")
         Path("app.py").write_text("print('changed', flush=True)\n" + APP.format("file"))
         wait_for(process, "changed\n")
         assert "Detected change in" in process.said()
@@ -881,3 +956,62 @@ def test_what_keeps_run_from_starting(args: list[str], message: str) -> None:
     assert 1 == ended.returncode
     assert ended.stderr.startswith(message)
     assert 1 == ended.stderr.count("\n")
+
+
+def ask(port: int, path: str = "/", **headers: str) -> tuple[int, str]:
+    with contextlib.closing(http.client.HTTPConnection("127.0.0.1", port, 5)) as client:
+        client.request("GET", path, headers=headers)
+        response = client.getresponse()
+        return response.status, response.read().decode()
+
+
+def wait_until(is_so: Callable[[], bool], process: Process) -> None:
+    deadline = time.monotonic() + 20
+    while True:
+        with contextlib.suppress(OSError, http.client.HTTPException):
+            if is_so():
+                return
+        assert time.monotonic() < deadline, process.said()
+        time.sleep(0.05)
+
+
+def test_a_program_that_cannot_be_loaded_under_the_reloader() -> None:
+    """The page shows why, and so does the console; after the mend it comes back by itself."""
+    good = APP.format("file") + "import inner\n@app.get('/')\nasync def f(): return inner.word\n"
+    Path("app.py").write_text(good)
+    inner = Path("inner.py")
+    inner.write_text("word = 'one'")
+    port = free_port()
+    with running(port, "-m", "quart", "run", "--debug", "-p", str(port), cwd=Path.cwd()) as process:
+        assert (200, "one") == ask(port)
+        time.sleep(0.5)  # until the files are known
+        inner.write_text("word =")
+        wait_until(lambda: "SyntaxError: invalid syntax" in ask(port, "/any")[1], process)
+        status, page = ask(port, accept="text/html")
+        assert (500, True) == (status, "data-waits" in page)
+        assert "importlib" not in process.said()
+        inner.write_text("import missing_by_now\nword = missing_by_now.word")
+        wait_until(lambda: "No module named 'missing_by_now'" in ask(port)[1], process)
+        Path("missing_by_now.py").write_text("word = 'two'")
+        wait_until(lambda: (200, "two") == ask(port), process)
+        inner.write_text("word = 1 / 0")
+        wait_until(lambda: "ZeroDivisionError" in ask(port)[1], process)
+        inner.write_text("word = 'three'")
+        wait_until(lambda: (200, "three") == ask(port), process)
+
+
+def test_the_reloader_watches_environment_files() -> None:
+    pytest.importorskip("dotenv")
+    Path("app.py").write_text(
+        APP.format("file") + "import os\n@app.get('/')\nasync def f():\n"
+        "    return '-'.join(os.environ.get(name, '') for name in ('QT_0', 'QT_1'))\n"
+    )
+    Path(".env").write_text("QT_0=one\nQT_1=set")
+    port = free_port()
+    with running(port, "-m", "quart", "run", "--debug", "-p", str(port), cwd=Path.cwd()) as process:
+        assert (200, "one-set") == ask(port)
+        time.sleep(0.5)
+        Path(".env").write_text("QT_0=two")
+        wait_until(lambda: (200, "two-") == ask(port), process)
+        Path(".flaskenv").write_text("QT_1=new")
+        wait_until(lambda: (200, "two-new") == ask(port), process)

@@ -3,8 +3,10 @@
 import asyncio
 import contextlib
 import contextvars
+import io
 import logging
 import os
+import re
 import signal
 import socket
 import ssl
@@ -1077,7 +1079,20 @@ def test_what_keeps_it_from_starting_is_said_in_one_line(
     lines = said.splitlines()
     assert 1 == status
     assert lines[-1].startswith(message.format(port=port))
-    assert [" * Serving Quart app 'program'", " * Debug mode: off"] == lines[:-1]
+    assert [" * Serving Quart app 'program'", " * Debug mode: off"] == lines[:2]
+    assert lines[2].startswith(" * This is a server for development. In production, ")
+    assert 4 == len(lines)
+
+
+def test_a_port_that_is_taken(program: Path) -> None:
+    """Who has it is named where the system tells, and the option that helps."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        _, said = ends_with(program, f"app.run(port={port})")
+
+    assert "Use another port, as with '--port 5001'" in said
+    if sys.platform == "linux":
+        assert f": process {os.getpid()} (" in said
 
 
 def test_a_start_that_fails_ends_the_process(program: Path) -> None:
@@ -1254,15 +1269,15 @@ def test_the_environment_says_debug(program: Path) -> None:
 @pytest.mark.parametrize(
     ("config", "line"),
     [
-        ("{}", None),
-        ("{'DEBUG': True}", "GET / 1.1 200"),
+        ("{}", "127.0.0.1 GET /?a=b 200 "),
+        ("{'DEBUG': True}", "127.0.0.1 GET /?a=b 200 "),
         ("{'DEBUG': True, 'ACCESS_LOG_FORMAT': '%(m)s on %(U)s'}", "GET on /"),
         ("{'DEBUG': True, 'ACCESS_LOG': None}", None),
         ("{'ACCESS_LOG': 'access'}", "access says"),
     ],
 )
 def test_the_access_log(program: Path, config: str, line: str | None) -> None:
-    """It goes to the application's logger, and can be named, formatted and silenced."""
+    """A line with the time for each request; it can be named, formatted and silenced."""
     port = free_port()
     last_lines = f"""
 logger = logging.getLogger("access")
@@ -1274,11 +1289,62 @@ app.run(port={port}, use_reloader=False)
 """
     with run(program, last_lines, port) as process:
         before = len(process.said())
-        ask(port)
+        ask(port, "/?a=b")
         time.sleep(0.1)
         said = process.said(before)
 
     assert line in said if line else said == ""
+    if line and "127" in line:
+        assert re.fullmatch(r"\[[-\d]{10} [:\d]{8}\] .+ 200 \d+ \d+ms\n", said)
+        assert "in logging" not in said
+
+
+def test_what_clients_send_breaks_no_line_of_the_access_log(program: Path) -> None:
+    port = free_port()
+    with run(program, f"app.run(port={port}, use_reloader=False)", port) as process:
+        before = len(process.said())
+        with socket.create_connection(("127.0.0.1", port)) as client:
+            client.sendall(b"GET /%0aa%1b[31m?%00 HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+            while client.recv(1000):
+                pass
+        time.sleep(0.1)
+        said = process.said(before)
+
+    assert 1 == said.count("\n")
+    assert "GET /\\na\\x1b[31m?%00" in said
+    assert "\x1b" not in said
+
+
+async def test_a_websocket_in_the_access_log(program: Path) -> None:
+    port = free_port()
+    lines = f"""
+@app.websocket("/greeting")
+async def greeting():
+    await websocket.send("hello")
+
+app.run(port={port}, use_reloader=False)
+"""
+    with run(program, "from quart import websocket\n" + lines, port) as process:
+        async with websockets.connect(f"ws://127.0.0.1:{port}/greeting") as client:
+            assert "hello" == await client.recv()
+        assert "127.0.0.1 WEBSOCKET /greeting 101 - " in process.said()
+
+
+def test_the_access_log_has_colours_on_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    from quart.logging import _access_handler
+
+    terminal = io.StringIO()
+    terminal.isatty = lambda: True  # type: ignore[method-assign]
+    monkeypatch.setattr(sys, "stderr", terminal)
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    for status in ("200", "304", "404", "500"):
+        record = logging.LogRecord("x", 20, "", 0, "%(s)s", ({"s": status},), None)
+        _access_handler.handle(record)
+
+    lines = terminal.getvalue().splitlines()
+    assert ["[", "\x1b[36m", "\x1b[33m", "\x1b[31m"] == [
+        line[: 1 if line[0] == "[" else 5] for line in lines
+    ]
 
 
 def test_unknown_arguments_are_warned_about(app: Quart) -> None:

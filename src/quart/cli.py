@@ -69,7 +69,7 @@ __all__ = (
 
 #: The files in the working directory, or packages instead, that may hold the application when
 #: none is named.
-APP_FILES = ("app.py", "wsgi.py", "asgi.py")
+APP_FILES = ("app.py", "wsgi.py", "asgi.py", "main.py")
 
 # In click's `meta`: the event loop that a command's context and its coroutines run in.
 _RUNNER = "quart.cli.runner"
@@ -79,12 +79,32 @@ _RUNNER = "quart.cli.runner"
 
 
 class NoAppException(click.UsageError):
-    """The application cannot be found or loaded: one line on the console, exit status 1."""
+    """The application cannot be found or loaded: one line on the console, exit status 1.
+
+    In front of the line is the traceback of an error in its module.
+    """
 
     exit_code = 1
 
     def show(self, file: Any = None) -> None:
-        click.echo(f"Error: {self.format_message()}", file=file, err=file is None)
+        click.echo(f"{self.traceback()}Error: {self.format_message()}", file=file, err=file is None)
+
+    def traceback(self) -> str:
+        """The traceback of the error that kept the module from loading, from the module on."""
+        if self.__cause__ is None:
+            return ""
+        exception = traceback.TracebackException.from_exception(self.__cause__)
+        _leave_out_the_import(exception)
+        return "".join(exception.format())
+
+
+def _leave_out_the_import(exception: traceback.TracebackException | None) -> None:
+    if exception is not None:
+        for frame in [*exception.stack]:
+            if "importlib" in frame.filename or frame.filename == __file__:
+                exception.stack.remove(frame)
+        _leave_out_the_import(exception.__cause__)
+        _leave_out_the_import(exception.__context__)
 
 
 def find_best_app(module: ModuleType) -> Quart:
@@ -107,11 +127,42 @@ def find_best_app(module: ModuleType) -> Quart:
         factory = getattr(module, name, None)
         if inspect.isfunction(factory):
             _check_arguments(factory, f"{module.__name__}:{name}")
-            app = factory()
-            if isinstance(app, Serving):
-                return cast("Quart", app)
+            return _made_by(factory, f"{module.__name__}:{name}")
+    if module.__name__ == "quart":
+        raise NoAppException(
+            "'quart' is the name of the framework, and a file 'quart.py' of your own hides it or is"
+            " hidden by it: give the file another name."
+        )
+    for name, value in vars(module).items():
+        if isinstance(value, flask.Flask):
+            raise NoAppException(_of_flask(f"{module.__name__}:{name}"))
     raise NoAppException(
         f"There is no Quart application or factory in the module {module.__name__!r}. {hint}"
+    )
+
+
+def _of_flask(where: str) -> str:
+    return (
+        f"{where!r} is an application of Flask, which 'flask run' serves. To make it one of Quart,"
+        " import Quart from quart instead of Flask from flask."
+    )
+
+
+def _made_by(factory: Callable[..., Any], where: str, *args: Any, **kwargs: Any) -> Quart:
+    """The application that a factory makes, which may be async. Raises NoAppException."""
+    app = factory(*args, **kwargs)
+    if inspect.iscoroutine(app):
+        app = asyncio.run(app)
+    if isinstance(app, Serving):
+        return cast("Quart", app)
+    if app is None:
+        raise NoAppException(
+            f"The factory {where!r} returned None: it ends without a 'return app'."
+        )
+    if isinstance(app, flask.Flask):
+        raise NoAppException(_of_flask(where))
+    raise NoAppException(
+        f"The factory {where!r} returned a {type(app).__name__}, not a Quart application."
     )
 
 
@@ -145,9 +196,11 @@ def find_app_by_string(module: ModuleType, app_name: str) -> Quart:
         ) from None
     if inspect.isfunction(app):
         _check_arguments(app, where, *args, **kwargs)
-        app = app(*args, **kwargs)
+        return _made_by(app, where, *args, **kwargs)
     if isinstance(app, Serving):
         return cast("Quart", app)
+    if isinstance(app, flask.Flask):
+        raise NoAppException(_of_flask(where))
     raise NoAppException(f"{where!r} is not a Quart application, nor a function that makes one.")
 
 
@@ -179,8 +232,6 @@ def locate_app(
             raise NoAppException(
                 f"Could not import {module_name!r}: there is no such module."
             ) from None
-        if get_debug_flag():
-            traceback.print_exc()
         raise NoAppException(
             f"Could not import {module_name!r}: {type(error).__name__}: {error}{_place(error)}"
         ) from error
@@ -221,11 +272,7 @@ class ScriptInfo(flask.cli.ScriptInfo):
             with process.importing_application():
                 app = self._locate()
             if app is None:
-                raise NoAppException(
-                    "Could not locate a Quart application. Use the 'quart --app' option, the"
-                    " 'QUART_APP' environment variable, or a file 'app.py', 'wsgi.py' or 'asgi.py'"
-                    " in the current directory."
-                )
+                raise NoAppException(_not_found())
             if self.set_debug_flag:
                 # By the property, which sets what depends on it too.
                 app.debug = get_debug_flag()
@@ -256,6 +303,17 @@ def _takes_info(create_app: Callable[..., Quart]) -> bool:
     except ValueError:  # something in C that does not tell
         pass
     return False
+
+
+def _not_found() -> str:
+    files = ", ".join(map(repr, APP_FILES[:-1]))
+    text = (
+        "Could not locate a Quart application. Use the 'quart --app' option, the 'QUART_APP'"
+        f" environment variable, or a file {files} or {APP_FILES[-1]!r} in the current directory."
+    )
+    if "FLASK_APP" in os.environ:
+        text += " 'FLASK_APP' is set, which only 'flask' reads: it is 'QUART_APP' here."
+    return text
 
 
 pass_script_info = click.make_pass_decorator(ScriptInfo, ensure=True)
@@ -512,7 +570,7 @@ class QuartGroup(AppGroup):
             app = ctx.ensure_object(ScriptInfo).load_app()
         except NoAppException as error:
             if command is None:
-                _complain(error.format_message())
+                _complain(error.format_message(), error.traceback())
             return command
         if command is not None and name not in app.cli.list_commands(ctx):
             return command
@@ -527,7 +585,7 @@ class QuartGroup(AppGroup):
         try:
             names.update(ctx.ensure_object(ScriptInfo).load_app().cli.list_commands(ctx))
         except NoAppException as error:
-            _complain(error.format_message())
+            _complain(error.format_message(), error.traceback())
         except Exception:
             _complain(traceback.format_exc())
         return sorted(names)
@@ -563,7 +621,8 @@ def _names_an_app(ctx: click.Context) -> bool:
     return ctx.ensure_object(ScriptInfo).app_import_path is not None
 
 
-def _complain(message: str) -> None:
+def _complain(message: str, details: str = "") -> None:
+    click.echo(details, err=True, nl=False)
     click.secho(f"Error: {message}\n", err=True, fg="red")
 
 
@@ -598,6 +657,13 @@ def _split_paths(ctx: click.Context, param: click.Parameter, value: str | None) 
     return value.split(os.pathsep) if value else []
 
 
+def _address(host: str, bind: str) -> str:
+    """The address for `--bind`; a bare port is one of the host."""
+    if not bind.isdecimal():
+        return bind
+    return f"[{host}]:{bind}" if ":" in host else f"{host}:{bind}"
+
+
 @click.command("run", short_help="Run a development server.")
 @click.option("--host", "-h", default="127.0.0.1", help="The interface to bind to.")
 @click.option("--port", "-p", default=5000, help="The port to bind to.")
@@ -606,7 +672,8 @@ def _split_paths(ctx: click.Context, param: click.Parameter, value: str | None) 
     "-b",
     multiple=True,
     metavar="ADDRESS",
-    help="An address to bind to, instead of host and port: 'host:port', 'unix:path' or 'fd://n'."
+    help="An address to bind to, instead of host and port: 'host:port', a port, 'unix:path' or"
+    " 'fd://n'."
     " Can be given several times.",
 )
 @click.option(
@@ -690,7 +757,9 @@ def run_command(
     if process.is_child():
         # Before the application, whose modules may fail to load.
         reloader.report_loaded_files()
-    app = info.load_app()
+        app = _app_or_why_not(info)
+    else:
+        app = info.load_app()
     if reload is None:
         reload = get_debug_flag()
     if reload and not process.is_child():
@@ -698,7 +767,9 @@ def run_command(
         sys.exit(reloader.reload_on_change(extra_files, exclude_patterns))
     if debugger is False and app.config["PROPAGATE_EXCEPTIONS"] is None:
         app.config["PROPAGATE_EXCEPTIONS"] = False
-    options: dict[str, Any] = {name: list(value) for name, value in binds.items() if value}
+    options: dict[str, Any] = {
+        name: [_address(host, each) for each in value] for name, value in binds.items() if value
+    }
     if app.debug and debugger is not False:
         options["use_debugger"] = True
     if isinstance(certfile, ssl.SSLContext):
@@ -716,6 +787,23 @@ def run_command(
 
 
 run_command.params.insert(0, _debug_option)
+
+
+def _app_or_why_not(info: ScriptInfo) -> Quart:
+    """The application, or where it cannot be loaded one that shows why, until a file changes."""
+    try:
+        return info.load_app()
+    except Exception as error:
+        if isinstance(error, NoAppException):
+            error.show()
+            error = error.__cause__ if isinstance(error.__cause__, Exception) else error
+        else:
+            traceback.print_exception(error)
+        reloader.watch_failure(error)
+        # By its name, as any application: it is made of all that is above this file.
+        broken: Quart = import_string("quart.broken:make_app")(error)
+        broken.debug = get_debug_flag()
+        return broken
 
 
 @click.command("shell", short_help="Run a shell in the app context.")
@@ -856,8 +944,8 @@ cli = QuartGroup(
 A general utility script for Quart applications.
 
 An application to load must be given with the '--app' option, 'QUART_APP'
-environment variable, or with a file 'app.py', 'wsgi.py' or 'asgi.py' in the
-current directory.
+environment variable, or with a file 'app.py', 'wsgi.py', 'asgi.py' or 'main.py'
+in the current directory.
 """,
 )
 

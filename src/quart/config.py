@@ -16,7 +16,7 @@ __all__ = ("DEFAULT_CONFIG", "Config", "ConfigAttribute")
 #: default is a timedelta they may be one.
 DEFAULT_CONFIG: dict[str, Any] = {
     "ACCESS_LOG": True,
-    "ACCESS_LOG_FORMAT": "%(h)s %(r)s %(s)s %(b)s %(D)s",
+    "ACCESS_LOG_FORMAT": "%(client)s %(m)s %(target)s %(s)s %(b)s %(ms)sms",
     "AFTER_SERVING_TIMEOUT": 30,
     "APPLICATION_ROOT": "/",
     "BACKGROUND_TASK_SHUTDOWN_TIMEOUT": 5,

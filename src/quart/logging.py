@@ -1,4 +1,4 @@
-"""The application's logger, set up as Flask sets up its own.
+"""The application's logger, set up as Flask sets up its own, and that of the development server.
 
 A record is written at once, by whoever logs it: what a dying process says last is not lost, and
 no thread is left behind.
@@ -7,11 +7,14 @@ no thread is left behind.
 from __future__ import annotations
 
 import logging
+import os
 import sys
-from logging import DEBUG, NOTSET
+from collections.abc import Mapping
+from logging import DEBUG, INFO, NOTSET
 from logging.handlers import QueueHandler
-from typing import TYPE_CHECKING, TextIO, cast
+from typing import TYPE_CHECKING, ClassVar, TextIO, cast
 
+import click
 from flask.logging import has_level_handler
 from werkzeug.local import LocalProxy
 
@@ -60,3 +63,45 @@ def create_logger(app: Quart) -> logging.Logger:
     if not has_level_handler(logger):
         logger.addHandler(default_handler)
     return logger
+
+
+class _AccessFormatter(logging.Formatter):
+    """The time and the line; on a terminal in the colour of its status."""
+
+    _COLOURS: ClassVar = {"3": "cyan", "4": "yellow", "5": "red"}
+
+    def format(self, record: logging.LogRecord) -> str:
+        line = super().format(record)
+        status = record.args.get("s") if isinstance(record.args, Mapping) else None
+        colour = self._COLOURS.get(str(status)[:1])
+        if colour is None or "NO_COLOR" in os.environ or not wsgi_errors_stream.isatty():
+            return line
+        return click.style(line, fg=colour)
+
+
+_access_handler = logging.StreamHandler(wsgi_errors_stream)
+_access_handler.setFormatter(_AccessFormatter("[%(asctime)s] %(message)s", "%Y-%m-%d %H:%M:%S"))
+
+
+def create_access_logger(app: Quart) -> logging.Logger:
+    """The logger with the app's name and ".access", for one line about each request.
+
+    Its level is INFO unless one is set. Its lines go where a handler is set that takes them, its
+    own or one that it propagates to; else to standard error.
+    """
+    logger = app.logger.getChild("access")
+    if logger.level == NOTSET:
+        logger.setLevel(INFO)
+    if not _has_own_handler(logger):
+        logger.addHandler(_access_handler)
+        logger.propagate = False  # to `default_handler`, whose format is for other lines
+    return logger
+
+
+def _has_own_handler(logger: logging.Logger) -> bool:
+    current: logging.Logger | None = logger
+    while current is not None:
+        if any(each is not default_handler and each.level <= INFO for each in current.handlers):
+            return True
+        current = current.parent if current.propagate else None
+    return False

@@ -24,6 +24,10 @@ STOP_SIGNALS = [
 #: From the least to the most important.
 ENV_FILES = (".flaskenv", ".quartenv", ".env")
 
+#: The variables that were set from files, and the files that were read, or would have been.
+set_from_files: set[str] = set()
+env_files: set[str] = set()
+
 #: Seconds that a task has to end once it is cancelled.
 CANCEL_TIMEOUT = 1.0
 
@@ -54,22 +58,32 @@ def load_dotenv(path: str | os.PathLike[str] | None = None, load_defaults: bool 
         import dotenv
     except ImportError:
         if path or any(os.path.isfile(name) for name in ENV_FILES):
-            click.secho(
-                " * Tip: There are .env files present. Install python-dotenv to use them.",
-                fg="yellow",
-                err=True,
-            )
+            _tell_of_dotenv()
         return False
     values: dict[str, str | None] = {}
     for name in ENV_FILES if load_defaults else ():
-        if found := dotenv.find_dotenv(name, usecwd=True):
+        found = dotenv.find_dotenv(name, usecwd=True)
+        env_files.add(found or os.path.abspath(name))
+        if found:
             values |= dotenv.dotenv_values(found, encoding="utf-8")
     if path is not None and os.path.isfile(path):
+        env_files.add(os.path.abspath(path))
         values |= dotenv.dotenv_values(path, encoding="utf-8")
     for name, value in values.items():
-        if value is not None:
-            os.environ.setdefault(name, value)
+        if value is not None and name not in os.environ:
+            os.environ[name] = value
+            set_from_files.add(name)
     return bool(values)
+
+
+@functools.cache
+def _tell_of_dotenv() -> None:
+    if not is_child():
+        click.secho(
+            " * Tip: There are .env files present. Install python-dotenv to use them.",
+            fg="yellow",
+            err=True,
+        )
 
 
 def show_server_banner(debug: bool, app_import_path: str | None) -> None:
@@ -79,6 +93,7 @@ def show_server_banner(debug: bool, app_import_path: str | None) -> None:
     if app_import_path is not None:
         click.echo(f" * Serving Quart app {app_import_path!r}")
     click.echo(f" * Debug mode: {'on' if debug else 'off'}")
+    click.echo(" * This is a server for development. In production, run Hypercorn or another one.")
 
 
 # Its end: signals and tasks

@@ -7,29 +7,58 @@ import os
 import signal
 import subprocess
 import sys
+import sysconfig
 import tempfile
 import threading
 import time
+import traceback
 from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 
 import click
 
+from . import process
 from .process import CHILD, is_child, on_stop_signal
 
 #: Seconds between two looks at the watched files, and so the longest that Ctrl-C waits for one.
-POLL_INTERVAL = 0.5
+POLL_INTERVAL = 0.2
+#: Seconds between two looks at those of installed packages and of Python, which are many.
+LIBRARY_INTERVAL = 2.0
 #: Seconds that a child has to end before it is killed.
 CHILD_TIMEOUT = 10.0
 
 _REPORT = "QUART_RELOADER_REPORT"
+# Where the modules of Python and of installed packages are.
+_INSTALLED = tuple(
+    {sysconfig.get_path(key) + os.sep for key in ("stdlib", "platstdlib", "purelib", "platlib")}
+)
 
 
 def loaded_files() -> set[str]:
     """The files of all modules loaded in this process."""
     files = {getattr(module, "__file__", None) for module in list(sys.modules.values())}
     return {os.path.abspath(file) for file in files if file and os.path.isfile(file)}
+
+
+#: In a child: what is watched beside the files that are loaded.
+_watched_too: set[str] = set()
+
+
+def watch_failure(error: BaseException) -> None:
+    """In a reloader's child, have the parent watch the files that may mend an error.
+
+    That is each file in its traceback and all that is beside one: it may be missing.
+    """
+    each: BaseException | None = error
+    while each is not None:
+        files = [frame.filename for frame in traceback.extract_tb(each.__traceback__)]
+        if isinstance(each, SyntaxError) and each.filename:
+            files.append(each.filename)
+        for file in filter(os.path.isfile, files):
+            _watched_too.update((os.path.abspath(file), os.path.dirname(os.path.abspath(file))))
+        each = each.__cause__ or each.__context__
+    _watched_too.add(os.getcwd())
 
 
 def report_loaded_files() -> None:
@@ -40,10 +69,13 @@ def report_loaded_files() -> None:
 
     def report() -> None:
         reported: set[str] = set()
+        seen = 0
         with suppress(OSError):  # the directory is gone when the parent is
             while os.getppid() == parent:
-                new = loaded_files() - reported
-                if new:
+                # Looked at only when there are more: there are thousands.
+                if len(sys.modules) + len(_watched_too) != seen:
+                    seen = len(sys.modules) + len(_watched_too)
+                    new = (loaded_files() | _watched_too | process.env_files) - reported
                     with open(path, "a", encoding="utf-8") as file:
                         file.writelines(f"{name}\n" for name in new)
                     reported |= new
@@ -58,7 +90,8 @@ def reload_on_change(
 ) -> int:
     """Run this command again in a child process, anew whenever a watched file changes.
 
-    Watched are the files of all loaded modules and `extra_files` (files, or directories with all
+    Watched are the files of all loaded modules, those that environment variables are read from, and
+    `extra_files` (files, or directories with all
     that is in them), but for those that match one of `exclude_patterns` (as fnmatch does). A child
     that fails after a change is waited with until the next one. Gives the exit status for this
     process, when it is asked to end or the child ends by itself.
@@ -73,6 +106,8 @@ def reload_on_change(
         report = Path(directory, "files")
         watched = _Watched(report, list(map(Path, extra_files)), list(exclude_patterns))
         env = {**os.environ, CHILD: "true", _REPORT: str(report)}
+        for name in process.set_from_files:
+            env.pop(name, None)  # the child reads it anew
         reloaded = False
         while True:
             watched.changed()  # what has changed by now is what the child is going to load
@@ -107,41 +142,57 @@ class _Watched:
 
     def __init__(self, report: Path, extra: list[Path], exclude_patterns: list[str]) -> None:
         self._report = report
+        self._reported = 0  # bytes of it that were read
         self._extra = extra
         self._exclude_patterns = exclude_patterns
-        self._names = loaded_files()
+        self._own: set[str] = set()
+        self._libraries: set[str] = set()
         self._times: dict[str, int] = {}
+        self._look_at_libraries = 0.0
+        self._add(loaded_files() | process.env_files)
         self.changed()
 
     def add_neighbours(self) -> None:
         """Watch the Python files beside the program's own, one of which may be why it failed."""
-        installed = tuple({sys.prefix, sys.base_prefix})
-        own = {Path(name).parent for name in self._names if not name.startswith(installed)}
-        self._names.update(str(path) for each in own for path in each.glob("*.py"))
+        own = {Path(name).parent for name in self._own}
+        self._add(str(path) for each in own for path in each.glob("*.py"))
+
+    def _add(self, names: Iterable[str]) -> None:
+        added = set(names)
+        for pattern in self._exclude_patterns:
+            added.difference_update(fnmatch.filter(added, pattern))
+        for name in added:
+            (self._libraries if name.startswith(_INSTALLED) else self._own).add(name)
 
     def changed(self) -> str | None:
         """The name of a file that changed since the last call, if there is one.
 
         A file that is seen for the first time has not changed.
         """
+        with suppress(OSError), open(self._report, encoding="utf-8") as file:
+            file.seek(self._reported)
+            self._add(file.read().splitlines())
+            self._reported = file.tell()
+        self._add_extra()
+        changed = self._changed_of(self._own)
+        if self._look_at_libraries <= time.monotonic():
+            changed = changed or self._changed_of(self._libraries)
+            self._look_at_libraries = time.monotonic() + LIBRARY_INTERVAL
+        return changed
+
+    def _add_extra(self) -> None:
+        for path in self._extra:
+            self._add([os.path.abspath(path), *map(os.path.abspath, path.rglob("*"))])
+
+    def _changed_of(self, names: set[str]) -> str | None:
         changed = None
-        for name in self._current():
+        times = self._times
+        for name in names:
             try:
                 modified = os.stat(name).st_mtime_ns
             except OSError:
                 modified = 0
-            if self._times.setdefault(name, modified) != modified:
-                self._times[name] = modified
+            if times.setdefault(name, modified) != modified:
+                times[name] = modified
                 changed = name
         return changed
-
-    def _current(self) -> set[str]:
-        with suppress(OSError):  # nothing reported yet
-            self._names.update(self._report.read_text("utf-8").splitlines())
-        names = set(self._names)
-        for path in self._extra:
-            names.add(os.path.abspath(path))
-            names.update(os.path.abspath(each) for each in path.rglob("*"))
-        for pattern in self._exclude_patterns:
-            names.difference_update(fnmatch.filter(names, pattern))
-        return names

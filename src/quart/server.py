@@ -7,38 +7,44 @@ from __future__ import annotations
 
 import asyncio
 import atexit
+import errno
 import importlib.util
 import logging
+import os
 import shutil
 import ssl
 import tempfile
 import warnings
-from collections.abc import Awaitable, Callable
-from contextlib import nullcontext
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import nullcontext, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 from hypercorn.asyncio import serve as hypercorn_serve
 from hypercorn.config import Config, Sockets
-from hypercorn.logging import Logger
+from hypercorn.logging import AccessLogAtoms, Logger
 from hypercorn.typing import (
     ASGIReceiveCallable,
     ASGIReceiveEvent,
     ASGISendCallable,
     ASGISendEvent,
     Event,
+    ResponseSummary,
     Scope,
+    WWWScope,
 )
 from hypercorn.utils import LifespanFailureError, LifespanTimeoutError
 
+from .logging import create_access_logger
 from .process import CANCEL_TIMEOUT, end_tasks, on_stop_signal, until_empty
+from .utils import printable
 
 if TYPE_CHECKING:
     from .app import Quart
 
-#: Client, request, status, bytes and microseconds.
-ACCESS_LOG_FORMAT = "%(h)s %(r)s %(s)s %(b)s %(D)s"
+#: Client, method, path, status, bytes and milliseconds.
+ACCESS_LOG_FORMAT = "%(client)s %(m)s %(target)s %(s)s %(b)s %(ms)sms"
 #: Seconds in which Hypercorn must let go of its connections once the application has ended.
 CLOSE_TIMEOUT = 1.0
 
@@ -56,6 +62,22 @@ class _ConsoleLogger(Logger):
 
     async def info(self, message: str, *args: Any, **kwargs: Any) -> None:
         click.echo(f" * {message}")
+
+    def atoms(
+        self, request: WWWScope, response: ResponseSummary | None, request_time: float
+    ) -> Mapping[str, str]:
+        """Hypercorn's words for formats, and `client`, `target` and `ms`. Nothing that a client
+        sends ends a line, or keeps one from being written."""
+        scope: Any = request
+        query = scope["query_string"].decode(errors="backslashreplace")
+        scope = {**scope, "path": printable(scope["path"]), "query_string": query.encode()}
+        atoms = AccessLogAtoms(scope, response, request_time)
+        atoms["client"] = (scope.get("client") or ["-"])[0] or "-"
+        atoms["target"] = printable(atoms["Uq"])
+        atoms["ms"] = f"{request_time * 1000:.0f}"
+        if scope["type"] == "websocket":
+            atoms["m"] = "WEBSOCKET"
+        return atoms
 
 
 class ServerConfig(Config):
@@ -99,8 +121,11 @@ class ServerConfig(Config):
         try:
             self.create_sockets()
         except (OSError, OverflowError, ValueError) as error:
-            where = ", ".join([*self.bind, *self.insecure_bind, *self.quic_bind])
-            raise StartError(f"Cannot listen on {where}: {error}") from error
+            binds = [*self.bind, *self.insecure_bind, *self.quic_bind]
+            hint = ""
+            if isinstance(error, OSError) and error.errno == errno.EADDRINUSE:
+                hint = _who_listens(binds)
+            raise StartError(f"Cannot listen on {', '.join(binds)}: {error}{hint}") from error
 
     def close(self) -> None:
         """Close the sockets, whether or not the server came to use them."""
@@ -156,13 +181,39 @@ def _bind(host: str, port: int) -> str:
     return f"{host}:{port}"
 
 
+def _who_listens(binds: list[str]) -> str:
+    """Who has one of these addresses, as far as Linux tells it, and what to do about it."""
+    ports = {int(port) for _, _, port in (bind.rpartition(":") for bind in binds) if port.isdigit()}
+    process = ""
+    with suppress(OSError, ValueError):
+        process = _listening_process(ports)
+    has_it = f": {process} has it" if process else ""
+    return f"{has_it}. Use another port, as with '--port 5001', or end what is there."
+
+
+def _listening_process(ports: set[int]) -> str:
+    inodes = set()
+    for table in ("tcp", "tcp6"):
+        for line in Path("/proc/net", table).read_text().splitlines()[1:]:
+            fields = line.split()
+            if fields[3] == "0A" and int(fields[1].rpartition(":")[2], 16) in ports:
+                inodes.add(f"socket:[{fields[9]}]")
+    for descriptor in Path("/proc").glob("[0-9]*/fd/*"):
+        with suppress(OSError):
+            if os.readlink(descriptor) in inodes:
+                directory = descriptor.parent.parent
+                words = (directory / "cmdline").read_bytes().replace(b"\0", b" ").decode().strip()
+                return f"process {directory.name} ({words[:100]})"
+    return ""
+
+
 def _access_log(app: Quart) -> logging.Logger | None:
     target = app.config.get("ACCESS_LOG", True)
     if isinstance(target, str):
         return logging.getLogger(target)
     if isinstance(target, logging.Logger):
         return target
-    return app.logger if target else None
+    return create_access_logger(app) if target else None
 
 
 def _adhoc_certificate() -> tuple[str, str]:

@@ -393,11 +393,10 @@ class Serving(Dispatch):
             others are settings of Hypercorn's: `bind` (a list), `quic_bind` (HTTP/3), ...
         """
         if process.imports_application.get():
-            if not process.is_child():
-                click.secho(
-                    " * Ignoring a call to 'app.run()' that would block the 'quart' command.\n"
-                    "   Only call 'app.run()' in an 'if __name__ == \"__main__\"' guard.",
-                    fg="red",
+            if (host, port, debug, kwargs) != (None, None, None, {}) and not process.is_child():
+                click.echo(
+                    " * The arguments of 'app.run()' count for 'python' alone: the 'quart' command"
+                    " has options."
                 )
             return
         if asyncio._get_running_loop() is not None:
