@@ -1061,7 +1061,7 @@ pytest_plugins = ["pytester"]
 
 def test_async_tests_run_and_are_supervised(pytester: pytest.Pytester) -> None:
     """They fail by themselves, for a task left behind and for an error nobody saw."""
-    for name in ("conftest.py", "asgi.py", "asgi_rules.py", "checked_states.py"):
+    for name in ("conftest.py", "connections.py", "asgi.py", "asgi_rules.py", "checked_states.py"):
         (pytester.path / name).write_text((FILE.parent / name).read_text())
     pytester.makepyfile(
         """

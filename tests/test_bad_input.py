@@ -15,7 +15,7 @@ import flask
 import pytest
 from asgi import Response, get, post
 from asgi import request as ask
-from conftest import Connection
+from connections import Connection
 from hypothesis import example, given
 from hypothesis import strategies as st
 from test_advisories import assert_linear

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from asgi import get, settle, stream
-from conftest import Connection
+from connections import Connection
 from werkzeug.datastructures import Headers
 
 import quart

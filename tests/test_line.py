@@ -16,7 +16,7 @@ from typing import Any, ClassVar
 
 import pytest
 from asgi import HTTP, Websocket, get, http_scope, request, stream, websocket_scope
-from conftest import Connection
+from connections import Connection
 from werkzeug.datastructures import CombinedMultiDict, Headers, MultiDict
 from werkzeug.exceptions import Conflict, HTTPException, NotFound
 from werkzeug.routing import BaseConverter, RequestRedirect

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 from asgi import get, lifespan
-from conftest import Connection
+from connections import Connection
 
 import quart
 from quart import Quart, json

@@ -22,7 +22,7 @@ from typing import Any
 import pytest
 import websockets
 from asgi import LifespanFailed, connect, get, lifespan, stream
-from conftest import Connection
+from connections import Connection
 from servers.processes import Process, free_port, make_certificate, running
 
 import quart

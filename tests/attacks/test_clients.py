@@ -2,7 +2,7 @@
 
 import pytest
 from attackers import HTTP2, Raw
-from conftest import Target
+from targets import Target
 
 
 def test_a_raw_client(target: Target) -> None:

@@ -3,7 +3,7 @@
 import time
 
 from attackers import Raw
-from conftest import Target
+from targets import Target
 
 #: Servers refuse long headers, each from a size of its own on, but Uvicorn, which takes any. Daphne
 #: closes the connection.

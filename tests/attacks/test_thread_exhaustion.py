@@ -4,7 +4,7 @@ import time
 from contextlib import ExitStack
 
 from attackers import HTTP2, Raw
-from conftest import Target
+from targets import Target
 
 #: Seconds in which a sync view answers, whoever else holds on.
 ANSWER = 0.5
