@@ -5,7 +5,6 @@ import io
 import json
 import threading
 from collections.abc import AsyncIterator, Awaitable, Callable
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -18,6 +17,7 @@ from quart import Quart
 from quart import request as current
 from quart.json.long import InterruptibleDecoder
 from quart.json.provider import DefaultJSONProvider
+from quart.threads import Pool
 from quart.wrappers.base import ClientDisconnectedError
 from quart.wrappers.request import Body
 
@@ -695,8 +695,8 @@ async def test_the_work_on_a_json_document_is_bound_by_its_size(unit: bytes) -> 
             threading.setprofile(None)  # type: ignore[arg-type]
         return ""
 
-    with ThreadPoolExecutor(1) as executor, pytest.MonkeyPatch.context() as patch:
-        patch.setattr("quart.threads._executor", executor)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("quart.threads._parser_threads", Pool("quart-parser", 1))
         patch.setattr("asgi.TIMEOUT", 60)  # a profiler makes it slow
 
         assert 200 == (await post_json(make_app(view), document)).status

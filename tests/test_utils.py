@@ -21,6 +21,7 @@ import pytest
 from werkzeug.datastructures import Headers
 
 from quart import utils, workers
+from quart.threads import Pool
 from quart.utils import (
     MustReloadError,
     cancel_tasks,
@@ -168,8 +169,7 @@ async def test_a_call_that_waits_for_a_thread_is_given_up_at_once(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """With all threads busy, a cancelled call neither waits nor runs later."""
-    monkeypatch.setattr(workers, "_workers", workers._Workers())
-    monkeypatch.setattr(workers, "WORKER_THREADS", 1)
+    monkeypatch.setattr(workers, "_workers", Pool("quart-worker", 1))
     release = threading.Event()
     ran = []
     blocker = asyncio.create_task(run_sync(release.wait)(5))
@@ -245,7 +245,7 @@ def _give_threads(monkeypatch: pytest.MonkeyPatch, most: int) -> None:
 
 async def test_the_system_gives_no_thread(monkeypatch: pytest.MonkeyPatch) -> None:
     """The call raises and does not happen. Later ones do, once there are threads again."""
-    monkeypatch.setattr(workers, "_workers", workers._Workers())
+    monkeypatch.setattr(workers, "_workers", Pool("quart-worker", 40))
     called: list[int] = []
     with monkeypatch.context() as patched:
         _give_threads(patched, 0)
@@ -261,7 +261,7 @@ async def test_the_system_gives_no_thread(monkeypatch: pytest.MonkeyPatch) -> No
 
 async def test_the_system_gives_one_thread(monkeypatch: pytest.MonkeyPatch) -> None:
     """It does all the work; only what would need a second one for its own end raises."""
-    monkeypatch.setattr(workers, "_workers", workers._Workers())
+    monkeypatch.setattr(workers, "_workers", Pool("quart-worker", 40))
     _give_threads(monkeypatch, 1)
 
     async def work(kind: str) -> Any:
@@ -530,10 +530,12 @@ async def test_many_short_items_are_cheap() -> None:
     context: Any = None
 
     class Counting(workers._ThreadIterator[int]):
-        def _run(self) -> None:
+        MOST_TIME = 5
+
+        def _make_items(self) -> None:
             nonlocal visits
             visits += 1
-            super()._run()
+            super()._make_items()
 
     assert list(range(2000)) == [item async for item in Counting(iter(range(2000)))]
     assert 50 > visits
@@ -588,8 +590,7 @@ async def test_threads_that_wait_for_the_loop_leave_their_place(
 ) -> None:
     """What they wait for may need a thread itself, and there is always one."""
     before = threading.active_count()
-    monkeypatch.setattr(workers, "_workers", workers._Workers())
-    monkeypatch.setattr(workers, "WORKER_THREADS", 2)
+    monkeypatch.setattr(workers, "_workers", Pool("quart-worker", 2))
 
     @awaited_or_blocking
     async def outer(depth: int) -> int:

@@ -48,6 +48,7 @@ from .kinds import REQUEST, WEBSOCKET
 from .routing import QuartMap, accepts_host, blueprint_names, subdomain_of
 from .sessions import SecureCookieSessionInterface, SessionInterface
 from .templating import searched_places
+from .threads import certainly
 from .utils import printable
 from .workers import async_to_sync, is_coroutine_callable, run_sync
 from .wrappers import (
@@ -799,9 +800,18 @@ class Dispatch(App):
     async def _call_all(
         self, errors: list[BaseException], funcs: Iterable[Callable[..., Any]], *args: Any
     ) -> None:
-        """Call every function, collecting what they raise."""
+        """Call every function, collecting what they raise.
+
+        A sync one is called even if the task is cancelled before a thread is free.
+        """
         for func in funcs:
-            await _collect(errors, self.ensure_async(func)(*args))
+            if is_coroutine_callable(func):
+                await _collect(errors, func(*args))
+            else:
+                await _collect(errors, certainly(self._in_thread, partial(func, *args)))
+
+    def _in_thread(self, func: Callable[[], Any]) -> Awaitable[Any]:
+        return self.ensure_async(func)()
 
     async def _send_signal(self, signal: Any, **kwargs: Any) -> None:
         await signal.send_async(self, _sync_wrapper=self.ensure_async, **kwargs)

@@ -24,7 +24,7 @@ from werkzeug.exceptions import BadRequest, RequestEntityTooLarge, UnsupportedMe
 from werkzeug.http import parse_options_header
 
 from .datastructures import FileStorage
-from .threads import off_loop
+from .threads import off_loop, parse_off_loop
 
 if TYPE_CHECKING:
     from werkzeug.sansio.multipart import File
@@ -393,7 +393,7 @@ class FormDataParser:
         data = await body.read_whole(self.max_form_memory_size)
         if len(data) < LONG_TEXT:
             return self._parse_query(data), self.cls()
-        return await off_loop(self._parse_query, data), self.cls()
+        return await parse_off_loop(self._parse_query, data), self.cls()
 
     def _parse_query(self, data: bytes) -> MultiDict[str, Any]:
         # What is no UTF-8 stays percent-encoded, as Werkzeug leaves it in the query string.

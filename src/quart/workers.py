@@ -8,15 +8,16 @@ import os
 import sys
 import threading
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Iterator
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable
 from concurrent.futures import CancelledError, Future
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack
 from contextvars import Context, copy_context
 from functools import partial, wraps
-from queue import SimpleQueue
+from time import monotonic
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeGuard, TypeVar
 
 from .bridge import flask_request, lend_request
+from .threads import Call, Job, Pool, certainly, wait_shielded
 
 if TYPE_CHECKING:
     from types import CodeType
@@ -27,183 +28,55 @@ T = TypeVar("T")
 #: The most threads that sync views, hooks and iterables run in at once.
 WORKER_THREADS = 40
 
-
-class _Workers:
-    """Daemon threads that run jobs, started as they are needed, up to a limit.
-
-    Daemons, because a thread that never ends must not keep a server from ending; whoever waits for
-    a job decides how long. A thread whose job waits for the loop does not count, because the loop
-    may need another one to go on.
-    """
-
-    # PERF: a job reports to its loop by itself. ThreadPoolExecutor makes a future for it, which
-    # ``loop.run_in_executor`` chains to one of the loop: up to three times the time of this.
-
-    def __init__(self) -> None:
-        self.forget()
-
-    def forget(self) -> None:
-        """Start anew."""
-        self._jobs: SimpleQueue[Callable[[], None]] = SimpleQueue()
-        self._lock = threading.Lock()
-        self._threads = 0
-        self._waiting = 0  # those of them whose job waits for the loop
-        self._unfinished = 0  # jobs, running or not
-
-    def submit(self, job: Callable[[], None]) -> None:
-        """Run a job, which must not raise, as soon as a thread is free.
-
-        Raises RuntimeError where none will be, because the system gives no more threads.
-        """
-        with self._lock:
-            self._unfinished += 1
-            try:
-                self._start_if_needed()
-            except RuntimeError:
-                if self._threads <= self._waiting:
-                    self._unfinished -= 1
-                    raise
-        self._jobs.put(job)
-
-    @contextmanager
-    def not_counted(self) -> Iterator[None]:
-        """Let another thread take the place of this one, whose job waits for the loop."""
-        with self._lock:
-            self._waiting += 1
-            with suppress(RuntimeError):  # the system gives no more; the loop may not need one
-                self._start_if_needed()
-        try:
-            yield
-        finally:
-            with self._lock:
-                self._waiting -= 1
-
-    def _start_if_needed(self) -> None:
-        if self._threads - self._waiting < min(self._unfinished - self._waiting, WORKER_THREADS):
-            threading.Thread(target=self._work, name="quart-worker", daemon=True).start()
-            self._threads += 1
-
-    def _work(self) -> None:
-        jobs, lock = self._jobs, self._lock
-        while True:
-            job = jobs.get()
-            job()
-            del job  # nothing of a request may live on while the thread waits
-            with lock:
-                self._unfinished -= 1
-                if self._threads - self._waiting > WORKER_THREADS:
-                    self._threads -= 1
-                    return
-
-
-_workers = _Workers()
+_workers = Pool("quart-worker", WORKER_THREADS)
 
 
 class _ThisThread(threading.local):
     """What a thread knows of itself: the loop that waits for it, while it runs a job."""
 
     loop: asyncio.AbstractEventLoop | None = None
-    call: _Call | None = None
+    call: _Call[Any] | None = None
 
 
 _this_thread = _ThisThread()
 
 
-def _forget_threads() -> None:
-    """A forked child has none of its parent's threads, nor the loop that waits for this one."""
-    _workers.forget()
+def _forget_loop() -> None:
+    """In a forked child no loop waits for the thread that forked: that was the parent's."""
     _this_thread.loop = _this_thread.call = None
 
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_forget_threads)
+    os.register_at_fork(after_in_child=_forget_loop)
 
 
-class _Job:
-    """Work for a thread, of which the loop is told the end. Subclasses fill in the two halves."""
+class _SyncJob(Job):
+    """Sync code that a worker thread runs within a context."""
 
-    _loop: asyncio.AbstractEventLoop
-
-    def __init__(self, context: Context) -> None:
+    def __init__(self, context: Context, func: Callable[[], Any]) -> None:
+        super().__init__(func)
         lend_request(context)
         self._context = context
 
     def _run(self) -> Any:
-        """Do the work, in the thread and within the context."""
-        raise NotImplementedError
-
-    def _end(self, result: Any, error: BaseException | None) -> None:
-        """Take the outcome, on the loop."""
-        raise NotImplementedError
-
-    def _submit(self) -> None:
-        self._loop = asyncio.get_running_loop()
-        _workers.submit(self)
-
-    def __call__(self) -> None:
-        result: Any = None
-        error: BaseException | None = None
         _this_thread.loop = self._loop
         try:
-            result = self._context.run(self._run)
-        except StopIteration as stop:
-            # A future cannot carry it, and in a coroutine it would mean the end of something else.
-            error = RuntimeError("A function that ran in a thread raised StopIteration")
-            error.__cause__ = stop
-        except BaseException as raised:
-            error = raised
+            return self._context.run(self._func)
         finally:
             _this_thread.loop = None
-        with suppress(RuntimeError):  # a closed loop: nobody waits any more
-            self._loop.call_soon_threadsafe(self._end, result, error)
 
 
-async def wait_shielded(future: asyncio.Future[Any]) -> None:
-    """Wait until a future is done, even while cancelled; the cancellation goes on after that."""
-    cancelled = None
-    while not future.done():
-        try:
-            await asyncio.shield(future)
-        except asyncio.CancelledError as error:
-            cancelled = error
-    if cancelled is not None:
-        raise cancelled
-
-
-class _Call(_Job):
+class _Call(_SyncJob, Call[T]):
     """One call of a function in a worker thread."""
 
-    def __init__(self, context: Context, func: Callable[[], Any]) -> None:
-        super().__init__(context)
-        self._func = func
-        self._waiter: asyncio.Future[Any] | None = None
-        self._ended: asyncio.Future[None] | None = None
-        # One ticket: the thread takes it to run the function, or the caller to give it up.
-        self._tickets = [True]
-        # What the thread waits for on the loop.
-        self._awaited: Future[Any] | None = None
-
-    async def result(self) -> Any:
-        """What the function returns or raises.
-
-        A call that is cancelled before a thread took it never runs. One that runs already cannot be
-        stopped: the cancellation goes on when it has ended, so nothing is torn down under its feet.
-        Only what it waits for on the loop is cancelled, then and later.
-        """
-        self._submit()
-        self._waiter = self._loop.create_future()
-        try:
-            return await self._waiter
-        except asyncio.CancelledError:
-            if self._waiter is not None and not self._takes_ticket():
-                self._ended = self._loop.create_future()
-                if self._awaited is not None:
-                    self._awaited.cancel()
-                await wait_shielded(self._ended)
-            raise
+    # What the thread waits for on the loop.
+    _awaited: Future[Any] | None = None
 
     def wait_for(self, coroutine: Coroutine[Any, Any, T]) -> T:
-        """The result of a coroutine, for the thread, which waits while the loop runs it."""
+        """The result of a coroutine, for the thread, which waits while the loop runs it.
+
+        It is cancelled with the caller, who may have been cancelled already.
+        """
         future = self._awaited = asyncio.run_coroutine_threadsafe(coroutine, self._loop)
         if self._ended is not None:
             future.cancel()
@@ -213,39 +86,16 @@ class _Call(_Job):
             raise asyncio.CancelledError from None
         return result
 
-    def _takes_ticket(self) -> bool:
-        try:
-            return self._tickets.pop()
-        except IndexError:
-            return False
+    def _cancelled(self) -> None:
+        if self._awaited is not None:
+            self._awaited.cancel()
 
     def _run(self) -> Any:
-        if not self._takes_ticket():
-            return None
         _this_thread.call = self
         try:
-            return self._func()
+            return super()._run()
         finally:
             _this_thread.call = None
-
-    def _end(self, result: Any, error: BaseException | None) -> None:
-        waiter, self._waiter = self._waiter, None
-        assert waiter is not None
-        if self._ended is not None:
-            self._ended.set_result(None)
-        if not waiter.cancelled():
-            if error is None:
-                waiter.set_result(result)
-            else:
-                waiter.set_exception(error)
-        # A cancellation, or that the client has gone, is why nobody waits any more.
-        elif error is not None and not isinstance(error, (asyncio.CancelledError, OSError)):
-            self._loop.call_exception_handler(
-                {
-                    "message": f"{self._func!r} failed in a thread after its caller was cancelled",
-                    "exception": error,
-                }
-            )
 
 
 def _adopt(context: Context) -> None:
@@ -259,7 +109,7 @@ async def _in_worker(func: Callable[[], T]) -> T:
     """Call a function in a worker thread; context variables go there and come back."""
     context = copy_context()
     try:
-        result: T = await _Call(context, func).result()
+        result: T = await _Call(context, func).result(_workers)
     finally:
         _adopt(context)
     return result
@@ -296,8 +146,10 @@ def wait_in_thread(
     if loop is None or asyncio._get_running_loop() is not None:
         return coroutine
     with _workers.not_counted():
-        if _this_thread.call is not None and not outlasting:
-            return _this_thread.call.wait_for(coroutine)
+        call = _this_thread.call
+        if call is not None and not outlasting:
+            result: T = call.wait_for(coroutine)
+            return result
         return asyncio.run_coroutine_threadsafe(coroutine, loop).result()
 
 
@@ -381,19 +233,41 @@ else:
         return getattr(func, "_is_coroutine", None) is mark
 
 
-class _ThreadIterator(_Job, AsyncIterator[T]):
+class _Visit(_SyncJob):
+    """A visit of a thread to an iterator; `on_end` is told its error, on the loop."""
+
+    def __init__(
+        self,
+        context: Context,
+        func: Callable[[], None],
+        on_end: Callable[[BaseException | None], None],
+    ) -> None:
+        super().__init__(context, func)
+        self._on_end = on_end
+        self.done: asyncio.Future[None] = self._loop.create_future()
+
+    def _end(self, result: None, error: BaseException | None) -> None:
+        if not self.done.done():
+            self.done.set_result(None)
+            self._on_end(error)
+
+
+class _ThreadIterator(AsyncIterator[T]):
     """The items of a sync iterator, made in a worker thread.
 
-    The thread goes on making items while those before are taken, and ends its visit when enough of
-    them wait. Each can be taken as soon as it is there, however long the next one needs.
+    The thread goes on making items while those before are taken. It ends its visit when enough of
+    them wait, or others have waited long enough for a thread. Each can be taken as soon as it is
+    there, however long the next one needs.
     """
 
     #: How much one visit may leave to be taken: items, and the bytes or characters in them.
     MOST_ITEMS = 256
     MOST_SIZE = 2**16
+    #: How long one visit may go on to the next item, in seconds.
+    MOST_TIME = 0.02
 
     def __init__(self, iterable: Iterable[T]) -> None:
-        super().__init__(copy_context())
+        self._context = copy_context()
         self._iterator = iter(iterable)
         owners: list[Any] = [self._iterator]
         if self._iterator is not iterable:
@@ -404,7 +278,7 @@ class _ThreadIterator(_Job, AsyncIterator[T]):
         self._error: BaseException | None = None
         self._exhausted = False
         self._closing = False
-        self._visit: asyncio.Future[None] | None = None
+        self._visit: _Visit | None = None
         self._news: asyncio.Future[None] | None = None
 
     async def __anext__(self) -> T:
@@ -415,12 +289,13 @@ class _ThreadIterator(_Job, AsyncIterator[T]):
                     raise error
                 if self._exhausted or self._closing:
                     raise StopAsyncIteration
-                self._submit()
-                self._visit = self._loop.create_future()
-            self._news = self._loop.create_future()
+                visit = _Visit(self._context, self._make_items, self._end_visit)
+                _workers.submit(visit)
+                self._visit = visit
+            news = self._news = self._visit.done.get_loop().create_future()
             # Asked again, because the thread looks for someone to tell when it has made an item.
             if not self._items:
-                await self._news
+                await news
         return self._items.popleft()
 
     async def aclose(self) -> None:
@@ -432,19 +307,22 @@ class _ThreadIterator(_Job, AsyncIterator[T]):
         self._items.clear()
         try:
             if self._visit is not None:
-                await wait_shielded(self._visit)
+                await wait_shielded(self._visit.done)
         finally:
             self._exhausted = True
             if self.closers:
-                await _Call(self._context, self._close).result()
+                await certainly(self._in_thread, self._close)
+
+    def _in_thread(self, func: Callable[[], None]) -> Coroutine[Any, Any, None]:
+        return _Call(self._context, func).result(_workers)
 
     def _close(self) -> None:
         with ExitStack() as all_of_them:
             while self.closers:
                 all_of_them.callback(self.closers.pop())
 
-    def _run(self) -> None:
-        size = 0
+    def _make_items(self) -> None:
+        size, begin = 0, monotonic()
         try:
             while (
                 len(self._items) < self.MOST_ITEMS and size < self.MOST_SIZE and not self._closing
@@ -454,18 +332,17 @@ class _ThreadIterator(_Job, AsyncIterator[T]):
                 size += len(item) if isinstance(item, (bytes, str)) else 0
                 if self._news is not None:
                     news, self._news = self._news, None
-                    self._loop.call_soon_threadsafe(_wake, news)
+                    news.get_loop().call_soon_threadsafe(_wake, news)
+                if monotonic() - begin > self.MOST_TIME:
+                    break
         except BaseException as error:
             self._exhausted = True
             self._close()
             if not isinstance(error, StopIteration):
                 raise
 
-    def _end(self, result: None, error: BaseException | None) -> None:
-        visit, self._visit = self._visit, None
-        self._error = error
-        assert visit is not None
-        visit.set_result(None)
+    def _end_visit(self, error: BaseException | None) -> None:
+        self._visit, self._error = None, error
         if self._news is not None:
             _wake(self._news)
 

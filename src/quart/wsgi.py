@@ -22,9 +22,9 @@ from werkzeug.sansio.utils import get_content_length
 from .asgi import Message, Receive, ResponseTimeoutError, Send, split_root_path
 from .config import DEFAULT_CONFIG
 from .headers import all_lines, check_host_length
-from .threads import off_loop
+from .threads import off_loop, wait_shielded
 from .utils import printable
-from .workers import run_sync, wait_shielded, wait_uncounted
+from .workers import run_sync, wait_uncounted
 from .wrappers import ClientDisconnectedError, Response
 
 #: What `start_response` may be given: the error that a second call of it is for.

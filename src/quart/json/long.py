@@ -23,7 +23,7 @@ from typing import Any
 from flask.json.provider import DefaultJSONProvider as FlaskDefaultJSONProvider
 from werkzeug.exceptions import RequestEntityTooLarge
 
-from ..threads import off_loop
+from ..threads import parse_off_loop
 from .provider import DefaultJSONProvider, JSONProvider
 
 #: JSON of this many bytes is parsed off the loop.
@@ -53,12 +53,12 @@ async def loads_off_loop(provider: JSONProvider, data: bytes, max_size: int | No
     """
     if max_size is not None:
         limit = max(_LEAST_LIMIT, max_size // _BYTES_PER_CONTAINER)
-        if len(data) >= 2 * limit and await off_loop(_holds_more_than, limit, data):
+        if len(data) >= 2 * limit and await parse_off_loop(_holds_more_than, limit, data):
             raise RequestEntityTooLarge("The JSON document has too many arrays and objects.")
     options: dict[str, Any] = {}
     if type(provider).loads in (DefaultJSONProvider.loads, FlaskDefaultJSONProvider.loads):
         options["cls"] = InterruptibleDecoder
-    return await off_loop(copy_context().run, partial(provider.loads, data, **options))
+    return await parse_off_loop(copy_context().run, partial(provider.loads, data, **options))
 
 
 def _holds_more_than(limit: int, data: bytes) -> bool:
