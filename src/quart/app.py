@@ -8,8 +8,9 @@ import os
 import sys
 import warnings
 from collections.abc import Callable, Coroutine
+from contextlib import AbstractAsyncContextManager
 from types import MethodType
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Generic, cast
 
 from flask.blueprints import Blueprint as FlaskBlueprint
 from flask.ctx import _AppCtxGlobals
@@ -29,7 +30,7 @@ from .logging import create_logger
 from .mounting import Mounts
 from .registration import QuartScaffold, open_file, with_or_without_name
 from .routing import QuartMap, QuartRule
-from .serving import Serving
+from .serving import Serving, StateT
 from .templating import Environment
 from .templating import update_template_context as _update_template_context
 from .workers import awaited_or_blocking
@@ -72,13 +73,16 @@ _testing = cast("Callable[[str], Any]", _Testing)
 
 
 # What a view may return is wider than Flask's types of it.
-class Quart(QuartScaffold, Serving):  # pyright: ignore[reportIncompatibleMethodOverride]
+class Quart(QuartScaffold, Serving[StateT], Generic[StateT]):  # pyright: ignore[reportIncompatibleMethodOverride]
     """An ASGI application with the Flask API: `app = Quart(__name__)`.
 
     The arguments are those of `flask.Flask`; `subdomain_matching=None` matches the subdomains of
     `SERVER_NAME` if a rule has one, and leaves other hosts alone. `await app(scope, receive, send)`
     is its ASGI face, for "http", "websocket" and "lifespan" scopes; wrap `app.asgi_app` with
     middleware.
+
+    `lifespan` is an async context manager function that takes the application. It is entered first
+    at start-up and left last; what it yields is `app.state`, and in requests `request.state`.
     """
 
     app_ctx_globals_class = _AppCtxGlobals
@@ -113,6 +117,8 @@ class Quart(QuartScaffold, Serving):  # pyright: ignore[reportIncompatibleMethod
         instance_path: str | None = None,
         instance_relative_config: bool = False,
         root_path: str | None = None,
+        *,
+        lifespan: Callable[[Quart], AbstractAsyncContextManager[StateT]] | None = None,
     ) -> None:
         super().__init__(
             import_name,
@@ -126,6 +132,7 @@ class Quart(QuartScaffold, Serving):  # pyright: ignore[reportIncompatibleMethod
             instance_relative_config,
             root_path,
         )
+        self._lifespan = lifespan
         self._ignores_subdomains = subdomain_matching is False
         #: The commands of this application: `quart <command>`.
         self.cli = AppGroup()

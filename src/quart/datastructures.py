@@ -1,10 +1,10 @@
-"""`FileStorage`: an uploaded file, read in place and saved or loaded without blocking the loop."""
+"""What user code holds: `FileStorage`, an uploaded file, and `State`, what the start left."""
 
 from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterator, MutableMapping
 from os import PathLike
 from shutil import copyfileobj
 from typing import IO, Any, ParamSpec
@@ -58,3 +58,53 @@ class FileStorage(WerkzeugFileStorage):
     def _load(self, source: str | PathLike[str], buffer_size: int) -> None:
         with open(source, "rb") as origin:
             copyfileobj(origin, self.stream, buffer_size)
+
+
+class State:
+    """What the start of the application left for its connections, by attribute or by key.
+
+    It is a view of `scope["state"]`: each connection has its own copy of the names, and shares the
+    values. What is not there raises AttributeError or KeyError.
+    """
+
+    __slots__ = ("_values",)
+    _values: MutableMapping[str, Any]
+
+    def __init__(self, values: MutableMapping[str, Any]) -> None:
+        object.__setattr__(self, "_values", values)
+
+    def __getattr__(self, name: str) -> Any:
+        try:
+            return self._values[name]
+        except KeyError:
+            raise AttributeError(f"The state has no {name!r}: no lifespan has left it.") from None
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        self._values[name] = value
+
+    def __delattr__(self, name: str) -> None:
+        del self._values[name]
+
+    def __getitem__(self, name: str) -> Any:
+        return self._values[name]
+
+    def __setitem__(self, name: str, value: Any) -> None:
+        self._values[name] = value
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._values
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._values)
+
+    def __repr__(self) -> str:
+        return f"State({dict(self._values)!r})"
+
+
+def attributes_of(value: Any) -> dict[str, Any]:
+    """The public attributes of an object, with slots or without."""
+    names = list(getattr(value, "__dict__", ()))
+    for cls in type(value).__mro__:
+        slots = cls.__dict__.get("__slots__", ())
+        names += [slots] if isinstance(slots, str) else slots
+    return {name: getattr(value, name) for name in names if name[0] != "_" and hasattr(value, name)}

@@ -11,10 +11,18 @@ import inspect
 import os
 import sys
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Coroutine
-from contextlib import suppress
-from functools import partial
-from typing import TYPE_CHECKING, Any, Self, TypeVar, cast
+from collections.abc import (
+    AsyncGenerator,
+    AsyncIterator,
+    Awaitable,
+    Callable,
+    Coroutine,
+    Mapping,
+)
+from contextlib import AbstractAsyncContextManager, suppress
+from functools import cached_property, partial
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar, cast
 from urllib.parse import urlsplit
 
 import click
@@ -24,12 +32,15 @@ from werkzeug.exceptions import HTTPException
 from . import process, reloader, signals
 from .asgi.in_flight import AtWork, InFlight
 from .ctx import AppContext
+from .datastructures import attributes_of
 from .dispatch import Dispatch, _collect
 from .globals import _cv_quart
 from .helpers import get_debug_flag, get_load_dotenv
 from .workers import is_coroutine_callable, wait_in_thread
 
 if TYPE_CHECKING:
+    from typing_extensions import TypeVar as TypeVarWithDefault  # which type checkers have
+
     from .app import Quart
     from .typing import (
         AfterServingCallable,
@@ -42,6 +53,10 @@ T = TypeVar("T")
 T_after_serving = TypeVar("T_after_serving", bound="AfterServingCallable")
 T_before_serving = TypeVar("T_before_serving", bound="BeforeServingCallable")
 T_while_serving = TypeVar("T_while_serving", bound="WhileServingCallable")
+if TYPE_CHECKING:
+    StateT = TypeVarWithDefault("StateT", default=Any)  # what the lifespan yields
+else:
+    StateT = TypeVar("StateT")
 
 
 class WhileServing(AsyncIterator[None]):
@@ -104,7 +119,7 @@ class BackgroundContext(AppContext):
         return True
 
 
-class Serving(Dispatch):
+class Serving(Dispatch, Generic[StateT]):
     """An application in a process that starts, serves, and ends."""
 
     event_class: type[Event] = asyncio.Event
@@ -114,6 +129,10 @@ class Serving(Dispatch):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self._lifespan: Callable[[Any], AbstractAsyncContextManager[StateT]] | None = None
+        self._within: AbstractAsyncContextManager[StateT] | None = None  # the lifespan, entered
+        #: Where in the order of registration something stands, by its id.
+        self._registered: dict[int, int] = {}
         self.before_serving_funcs: list[Callable[[], Any]] = []
         self.after_serving_funcs: list[Callable[[], Any]] = []
         #: One for each `while_serving` function, that starts and ends with `anext`.
@@ -126,18 +145,29 @@ class Serving(Dispatch):
         self._unfollow_signals: Callable[[], None] = lambda: None
         self._server_ends: asyncio.Task[None] | None = None
 
+    @cached_property
+    def state(self) -> StateT:
+        """What the lifespan yielded; without one, an object for attributes of your own."""
+        return cast(StateT, SimpleNamespace())
+
     # Registration
 
     @setupmethod
     def before_serving(self, func: T_before_serving) -> T_before_serving:
-        """Call a function, sync or async, before the first connection is taken."""
+        """Call a function, sync or async, before the first connection is taken.
+
+        What starts is started in the order of registration, `while_serving` functions included.
+        """
         self.before_serving_funcs.append(func)
+        self._registered[id(func)] = len(self._registered)
         return func
 
     @setupmethod
     def while_serving(self, func: T_while_serving) -> T_while_serving:
         """Run an async generator function to its `yield` at start-up, to its end at shutdown."""
-        self.while_serving_gens.append(WhileServing(func))
+        generator = WhileServing(func)
+        self.while_serving_gens.append(generator)
+        self._registered[id(generator)] = len(self._registered)
         return func
 
     @setupmethod
@@ -149,7 +179,8 @@ class Serving(Dispatch):
     # Start-up and shutdown
 
     async def startup(self) -> None:
-        """Call the `before_serving` functions, then start the `while_serving` ones, in order.
+        """Enter the lifespan, then call the `before_serving` functions and start the
+        `while_serving` ones, in the order in which they were registered.
 
         When one fails, what had started is ended as at a shutdown, and the error is raised.
         """
@@ -158,12 +189,15 @@ class Serving(Dispatch):
         async with self.app_context() as ctx:
             anything_started = False
             try:
-                for func in self.before_serving_funcs:
-                    await self.ensure_async(func)()
+                if self._lifespan is not None:
+                    await self._enter_lifespan(self._lifespan)
                     anything_started = True
-                for generator in self.while_serving_gens:
-                    await anext(generator)
-                    self._started.append(generator)
+                for step in self._steps():
+                    if isinstance(step, AsyncIterator):
+                        await anext(step)
+                        self._started.append(step)
+                    else:
+                        await self.ensure_async(step)()
                     anything_started = True
             except BaseException as error:
                 await self._serving_failed(ctx, error)
@@ -179,8 +213,9 @@ class Serving(Dispatch):
 
         Streams and websockets are ended; requests have `SHUTDOWN_TIMEOUT` seconds to finish,
         then background tasks have `BACKGROUND_TASK_SHUTDOWN_TIMEOUT` seconds before they are
-        cancelled. Then the `while_serving` functions run to their ends, last started first, and
-        the `after_serving` functions are called, each for `AFTER_SERVING_TIMEOUT` seconds at most.
+        cancelled. Then the `while_serving` functions run to their ends, last started first, the
+        `after_serving` functions are called, and the lifespan is left: each for
+        `AFTER_SERVING_TIMEOUT` seconds at most.
 
         Raises the error of one that failed, or a group of them.
         """
@@ -259,11 +294,47 @@ class Serving(Dispatch):
             self.logger.error("The background task %r ignores its cancellation", task.get_name())
             process.give_up(task)
 
+    def _steps(self) -> list[Any]:
+        """What is to be started, in the order of registration.
+
+        What was put into one of the lists by hand comes right after what is before it there.
+        """
+        steps: list[tuple[int, Any]] = []
+        for some in (self.before_serving_funcs, self.while_serving_gens):
+            position = -1
+            for each in some:
+                position = self._registered.get(id(each), position)
+                steps.append((position, each))
+        steps.sort(key=lambda step: step[0])
+        return [each for _, each in steps]
+
+    async def _enter_lifespan(
+        self, lifespan: Callable[[Any], AbstractAsyncContextManager[StateT]]
+    ) -> None:
+        within = lifespan(self)
+        if not hasattr(within, "__aenter__"):
+            raise TypeError(
+                f"lifespan={lifespan!r} gives no async context manager: decorate it with"
+                " contextlib.asynccontextmanager."
+            )
+        state = await within.__aenter__()
+        self._within = within
+        if state is None:
+            return
+        self.state = state
+        scope_state = getattr(self, "lifespan_state", None)
+        if scope_state is not None:  # the server hands it to each connection
+            scope_state.update(state if isinstance(state, Mapping) else attributes_of(state))
+
     async def _end_serving(self, ctx: AppContext) -> list[BaseException]:
         errors: list[BaseException] = []
         started, self._started = self._started, []
         ends: list[Callable[[], Any]] = [partial(_finish, each) for each in reversed(started)]
-        for func in ends + self.after_serving_funcs:
+        ends += self.after_serving_funcs
+        if self._within is not None:
+            within, self._within = self._within, None
+            ends.append(partial(within.__aexit__, None, None, None))
+        for func in ends:
             await _collect(errors, self._call_in_time(func))
         for error in errors:
             await self._serving_failed(ctx, error)

@@ -285,8 +285,11 @@ class QuartClient(AsyncOnly):
             g = ctx.request.scope.get("_quart._g") if ctx.preserved else ctx.g
             if g is not None:
                 scope["_quart._g"] = g
-        if self.state is not None:
-            scope.setdefault("state", dict(self.state))
+        state = self.state
+        if state is None:  # the application may have been started otherwise
+            state = getattr(self.app, "lifespan_state", None)
+        if state is not None:
+            scope.setdefault("state", dict(state))
         return scope
 
     def _connect(self, request: RequestBuilder) -> TestHTTPConnectionProtocol:

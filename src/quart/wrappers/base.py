@@ -16,6 +16,7 @@ from werkzeug.sansio.request import Request as SansIORequest
 from werkzeug.utils import cached_property
 
 from .. import json
+from ..datastructures import State
 from ..globals import _cv_quart
 from ..headers import ScopeHeaders, check_host_length, client_address
 from ..lazy import lazily
@@ -111,6 +112,7 @@ class BaseRequestWebsocket(SansIORequest):
         query_string = lazily(lambda self: self.scope.get("query_string", b""))
         root_path = lazily(lambda self: "")
         http_version = lazily(lambda self: self.scope["http_version"])
+        state = lazily(lambda self: State(self.scope.setdefault("state", {})))
 
         @property
         def headers(self) -> Headers:
@@ -122,6 +124,9 @@ class BaseRequestWebsocket(SansIORequest):
         @headers.setter
         def headers(self, headers: Headers) -> None:
             self._headers = headers
+
+    #: What the start of the application left in `scope["state"]`.
+    state: State
 
     # What Werkzeug's constructor would store.
     def __init__(
