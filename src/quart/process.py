@@ -212,7 +212,7 @@ def abandon(task: asyncio.Task[Any], coroutine: Coroutine[Any, Any, Any]) -> Non
     Its `finally` blocks run, as far as they do not wait. What awaits it in the task then gets
     RuntimeError instead of a result.
     """
-    context = _context_of(task)
+    context = context_of(task)
     # Each call ends at least the innermost of the coroutines that ignore it.
     for _ in range(_MOST_COROUTINES):
         with suppress(Exception):
@@ -222,7 +222,7 @@ def abandon(task: asyncio.Task[Any], coroutine: Coroutine[Any, Any, Any]) -> Non
     task.cancel()
 
 
-def _context_of(task: asyncio.Task[Any]) -> Context:
+def context_of(task: asyncio.Task[Any]) -> Context:
     """The context that a task runs in, for what it has set there to be found and reset."""
     if sys.version_info >= (3, 12):
         return task.get_context()

@@ -53,7 +53,10 @@ MOVES: dict[ClientState, set[ClientState]] = {
 class Owner(Protocol):
     """The connection that a client is on the other end of."""
 
-    context: Context
+    @property
+    def context(self) -> Context:
+        """A context for the server's `receive`, as the handler's."""
+        ...
 
     def client_gone(self, code: int | None, reason: str) -> ClientDisconnectedError:
         """The client has gone. Gives the error for those who read or send from now on."""
@@ -185,8 +188,8 @@ class Client:
 
     def _start_watcher(self) -> None:
         assert self.owner is not None
-        context = self.owner.context  # the server's `receive` may look at it
-        task = asyncio.get_running_loop().create_task(self._read_ahead(), context=context)
+        loop, context = asyncio.get_running_loop(), self.owner.context
+        task = loop.create_task(self._read_ahead(), context=context)
         if not task.done():  # as one that is eager may be
             self.task = task
 

@@ -55,12 +55,11 @@ class ASGIHTTPConnection(ASGIConnection[Request]):
     _limit: Limit | None = None
     _receive: Receive
 
-    async def _serve(self, receive: Receive) -> None:
+    async def _serve(self, receive: Receive, loop: asyncio.AbstractEventLoop) -> None:
         self._receive = receive
         self.client = UNREAD
         request = self._create_request_from_scope(self._send)
-        assert self.task is not None
-        self.app._in_flight.join(self, self.task.get_loop())
+        self._young = self.app._in_flight.join(self, loop)
         try:
             response = await self.app.handle_request(request)
         except ClientDisconnectedError:
@@ -78,7 +77,10 @@ class ASGIHTTPConnection(ASGIConnection[Request]):
             if data is None or len(data) > _SMALL or response.trailers is not None:
                 self.answer = Answer(self, response, start)
                 self._limit_sending(response.timeout)
-                await self.answer.send()
+                try:
+                    await self.answer.send()
+                finally:
+                    self.answer = WHOLE  # PERF: no cycle is left for the garbage collector
             else:
                 self.answer = WHOLE
                 if response.timeout is not ... or self.client is not UNREAD:
@@ -97,7 +99,6 @@ class ASGIHTTPConnection(ASGIConnection[Request]):
         finally:
             if response._on_close:
                 await response.close()
-            self.answer = WHOLE  # PERF: no cycle is left for the garbage collector
 
     def _create_request_from_scope(self, send: Send) -> Request:
         scope = self.scope

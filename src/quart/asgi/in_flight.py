@@ -50,19 +50,15 @@ class _Sweep:
         self.number = 0
         self.timer: asyncio.Handle | None = None
 
-    def start(self, connection: AtWork) -> None:
-        """The timer does not run, and there is a connection to look at."""
-        in_flight = self.in_flight
-        self.period = in_flight.period()
+    def start(self) -> None:
+        """Start the timer: there is a connection to look at."""
+        self.period = self.in_flight.period()
         # No context of whoever comes first: others' watchers are started here.
         context = Context()
         if self.period:
             self.timer = self.loop.call_later(self.period, self._run, context=context)
         else:
             self.timer = self.loop.call_soon(self._run, context=context)
-        if in_flight.on_first is not None:
-            on_first, in_flight.on_first = in_flight.on_first, None
-            on_first(connection)
 
     def _run(self) -> None:
         self.timer = None
@@ -79,7 +75,7 @@ class _Sweep:
                         {"message": f"Error in the sweep over {connection!r}", "exception": error}
                     )
         if self.young and self.timer is None:
-            self.start(next(iter(self.young)))
+            self.start()
 
 
 class InFlight:
@@ -95,31 +91,46 @@ class InFlight:
         self.told = False
 
     def __iter__(self) -> Iterator[AtWork]:
-        return iter({each for sweep in self._sweeps for each in (*sweep.young, *sweep.old)})
+        return iter([each for sweep in self._sweeps for each in (*sweep.young, *sweep.old)])
 
     def __len__(self) -> int:
-        return len(set(self))
+        return sum(len(sweep.young) + len(sweep.old) for sweep in self._sweeps)
 
-    def join(self, connection: AtWork, loop: asyncio.AbstractEventLoop) -> None:
-        """A handler starts. The sweep looks at its connection when it has lasted for a while."""
+    def join(self, connection: AtWork, loop: asyncio.AbstractEventLoop) -> dict[AtWork, int]:
+        """A handler starts. The sweep looks at its connection when it has lasted for a while.
+
+        Gives what the connection takes itself out of when the handler has ended. If it is not
+        there, `leave` is to be called.
+        """
         sweep = self._sweep
-        if sweep is None or sweep.loop is not loop:
+        if sweep is None or sweep.loop is not loop or sweep.timer is None:
             sweep = self._sweep = self._sweep_on(loop)
-        sweep.young[connection] = sweep.number
+            self._begin(sweep, connection)
+        young = sweep.young
+        young[connection] = sweep.number
+        return young
+
+    def _begin(self, sweep: _Sweep, connection: AtWork) -> None:
+        """Start the timer. It is never said to run while the application shuts down."""
         if sweep.timer is None:
-            sweep.start(connection)
+            sweep.start()
+        if self.on_first is not None:
+            on_first, self.on_first = self.on_first, None
+            on_first(connection)
         if self.told:
+            sweep.timer = None
             connection.shut_down()
 
     def look_again(self, connection: AtWork, loop: asyncio.AbstractEventLoop) -> None:
         """Have the sweep look once more at a connection that has joined."""
         sweep = self._sweep_on(loop)
+        sweep.old.discard(connection)
         sweep.young[connection] = sweep.number
         if sweep.timer is None:
-            sweep.start(connection)
+            sweep.start()
 
     def leave(self, connection: AtWork) -> None:
-        """Forget a connection: its handler has ended."""
+        """Forget a connection that was looked at: its handler has ended."""
         for sweep in self._sweeps:
             sweep.young.pop(connection, None)
             sweep.old.discard(connection)
@@ -146,5 +157,7 @@ class InFlight:
     def shut_down(self) -> None:
         """Tell all connections that the application shuts down."""
         self.told = True
+        for sweep in self._sweeps:
+            sweep.timer = None  # whoever joins now is told, too
         for connection in self:
             connection.shut_down()

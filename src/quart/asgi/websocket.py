@@ -40,14 +40,13 @@ class ASGIWebsocketConnection(ASGIConnection[Websocket]):
     _turns = 0  # messages sent
     _receives = False  # the handler has asked for a message
 
-    async def _serve(self, receive: Receive) -> None:
+    async def _serve(self, receive: Receive, loop: asyncio.AbstractEventLoop) -> None:
         client = self.client = Client(receive, self)
         websocket = self._create_websocket_from_scope(self._send)
         message = await client.next_message()
         if message["type"] != "websocket.connect":
             return
-        assert self.task is not None
-        self.app._in_flight.join(self, self.task.get_loop())
+        self._young = self.app._in_flight.join(self, loop)
         if self.work is not None:
             await asyncio.sleep(0)  # a cancellation is delivered before the view begins
         await self.handle_websocket(websocket, self._send)
