@@ -14,7 +14,7 @@ from enum import Enum
 from typing import Any, NoReturn, Protocol
 
 from ..wrappers import ClientDisconnectedError
-from .messages import DISCONNECTS, Message, Receive, size_of
+from .messages import DISCONNECTS, SERVER_ERROR, Message, Receive, size_of
 from .work import Limit
 
 # Read at most this much ahead of the handler, so that a disconnect behind it is noticed.
@@ -118,18 +118,18 @@ class Client:
         try:
             message = await self.receive()
         except OSError:
-            message = {"type": "disconnect"}
+            message = SERVER_ERROR
         finally:
             if self.state is READER and self.turn is None:
                 self.state = QUIET
             else:
-                self._end_reading()
+                self.end_reading()
         if message["type"] in DISCONNECTS:
-            self._go(message)
-            await self.raise_gone()
+            await self.go(message)
         return message
 
-    def _end_reading(self) -> None:
+    def end_reading(self) -> None:
+        """A reader has had its message, or given up: others wait, or the sweep passes it over."""
         if self.state is SETTLED and self.owner is not None:
             self.owner.look_again()
         self.state = QUIET
@@ -200,7 +200,7 @@ class Client:
                 try:
                     message = await self.receive()
                 except OSError:
-                    message = {"type": "disconnect"}
+                    message = SERVER_ERROR
                 if message["type"] in DISCONNECTS:
                     self._go(message)
                 elif self.turn is not None:
@@ -278,6 +278,11 @@ class Client:
             self.limit = None
 
     # The end
+
+    async def go(self, message: Message) -> NoReturn:
+        """Take a message by which the client goes, and raise what says so."""
+        self._go(message)
+        await self.raise_gone()
 
     def _go(self, message: Message) -> None:
         self.state = GONE

@@ -22,6 +22,8 @@ Send = Callable[[Any], Awaitable[None]]
 #: Types of messages by which the client goes; the last is ours, for an OSError of the server's.
 DISCONNECTS = frozenset({"http.disconnect", "websocket.disconnect", "disconnect"})
 
+SERVER_ERROR: Message = {"type": "disconnect"}
+
 
 def speaks(scope: Scope, version: str) -> bool:
     """Whether the server's spec_version is at least this one."""

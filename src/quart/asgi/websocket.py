@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 from contextlib import suppress
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from werkzeug.datastructures import Headers
 from werkzeug.exceptions import BadRequest, NotFound
@@ -19,7 +19,18 @@ from ..utils import printable
 from ..wrappers import ClientDisconnectedError, Response, Websocket
 from .client import PUSHED, QUIET, READ_AHEAD_MESSAGES, READER, Client
 from .connection import ASGIConnection
-from .messages import Draft, Message, Receive, Send, offers, send_to, speaks, split_root_path
+from .messages import (
+    DISCONNECTS,
+    SERVER_ERROR,
+    Draft,
+    Message,
+    Receive,
+    Send,
+    offers,
+    send_to,
+    speaks,
+    split_root_path,
+)
 from .sending import ALL, BEGUN, NOTHING, Sent
 from .work import Reason, Work
 
@@ -127,7 +138,27 @@ class ASGIWebsocketConnection(ASGIConnection[Websocket]):
     async def receive_data(self) -> str | bytes:
         """The next message, as str or bytes."""
         self._receives = True
-        message = await self.client.next_message()  # type: ignore[union-attr]  # not pushed
+        client = self.client
+        if TYPE_CHECKING:
+            assert isinstance(client, Client)  # a pushed one has `_next_pushed`
+        message: Message
+        if client.state is QUIET and not client.ahead:
+            # PERF: what `Client.next_message` does, without its frame. It is only safe to do here
+            # where nobody else reads and nothing was read ahead.
+            client.state = READER
+            try:
+                message = await client.receive()
+            except OSError:
+                message = SERVER_ERROR
+            finally:
+                if client.state is READER and client.turn is None:
+                    client.state = QUIET
+                else:
+                    client.end_reading()
+            if message["type"] in DISCONNECTS:
+                await client.go(message)
+        else:
+            message = await client.next_message()
         data: str | bytes | None = message.get("text")
         if data is None:
             data = message.get("bytes")
