@@ -59,6 +59,7 @@ from .templating import (
     stream_template_string,
 )
 from .typing import ResponseReturnValue
+from .workers import non_blocking
 from .wrappers import Request, Response, Websocket
 
 __all__ = (
@@ -97,6 +98,7 @@ __all__ = (
     "make_push_promise",
     "make_response",
     "message_flashed",
+    "non_blocking",
     "redirect",
     "render_template",
     "render_template_string",

@@ -9,6 +9,8 @@ Quart-Flask-Patch.
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from contextvars import Context, ContextVar
 from typing import Any
 
@@ -31,6 +33,20 @@ def lend_request(context: Context) -> None:
         ctx: Any = context.get(_cv_app)
         if getattr(ctx, "has_request", False):
             context.run(flask_request.set, ctx)
+
+
+@contextmanager
+def request_lent() -> Iterator[None]:
+    """Let Flask's functions find the request in this block of sync code on the event loop."""
+    ctx: Any = _cv_app.get(None)
+    if flask_request is None or not getattr(ctx, "has_request", False):
+        yield
+        return
+    token = flask_request.set(ctx)
+    try:
+        yield
+    finally:
+        flask_request.reset(token)
 
 
 def share_with_patched_flask() -> None:

@@ -50,7 +50,13 @@ from .sessions import SecureCookieSessionInterface, SessionInterface
 from .templating import searched_places
 from .threads import certainly
 from .utils import printable
-from .workers import async_to_sync, is_coroutine_callable, run_sync
+from .workers import (
+    async_to_sync,
+    is_coroutine_callable,
+    needs_no_thread,
+    on_loop_form,
+    run_sync,
+)
 from .wrappers import (
     BaseRequestWebsocket,
     ClientDisconnectedError,
@@ -720,10 +726,13 @@ class Dispatch(App):
     # Calling user code
 
     def ensure_async(self, func: Callable[..., Any]) -> Callable[..., Coroutine[Any, Any, Any]]:
-        """The function itself where it is async, else one that runs it in a thread."""
+        """The function itself if it is async, else one that runs it in a thread.
+
+        One that is marked `non_blocking` is run on the event loop.
+        """
         if is_coroutine_callable(func):
             return func
-        return self.sync_to_async(func)
+        return on_loop_form(func) or self.sync_to_async(func)
 
     def sync_to_async(self, func: Callable[..., Any]) -> Callable[..., Coroutine[Any, Any, Any]]:
         """An async function that runs a sync one in a thread, with the caller's context."""
@@ -756,13 +765,15 @@ class Dispatch(App):
         remaining = iter(hooks)
         for hook in remaining:
             if hook not in self._async_functions and not self._is_async(hook):
-                result, hook = await self.ensure_async(_values_of_sync)(hook, remaining)
-                if inspect.isawaitable(result):
-                    result = await result
-                if result is not None:
-                    return result
-                if hook is None:
-                    continue
+                if on_loop_form(hook) is None:
+                    result, hook = await self.ensure_async(_values_of_sync)(hook, remaining)
+                    if inspect.isawaitable(result):
+                        result = await result
+                    if result is not None:
+                        return result
+                    if hook is None:
+                        continue
+                hook = self.ensure_async(hook)
             result = await hook()
             if result is not None:
                 return result
@@ -784,14 +795,16 @@ class Dispatch(App):
         required = ctx.kind is REQUEST
         for hook in remaining:
             if hook not in self._async_functions and not is_async(hook):
-                in_thread = self.ensure_async(_through_sync)
-                last, hook, value = await in_thread(hook, remaining, value, required)
-                if inspect.isawaitable(value):
-                    value = await value
-                if value is None and required:
-                    raise _lost_response(last)
-                if hook is None:
-                    continue
+                if on_loop_form(hook) is None:
+                    in_thread = self.ensure_async(_through_sync)
+                    last, hook, value = await in_thread(hook, remaining, value, required)
+                    if inspect.isawaitable(value):
+                        value = await value
+                    if value is None and required:
+                        raise _lost_response(last)
+                    if hook is None:
+                        continue
+                hook = self.ensure_async(hook)
             value = await hook(value)
             if value is None and required:
                 raise _lost_response(hook)
@@ -805,8 +818,8 @@ class Dispatch(App):
         A sync one is called even if the task is cancelled before a thread is free.
         """
         for func in funcs:
-            if is_coroutine_callable(func):
-                await _collect(errors, func(*args))
+            if needs_no_thread(func):
+                await _collect(errors, self.ensure_async(func)(*args))
             else:
                 await _collect(errors, certainly(self._in_thread, partial(func, *args)))
 
@@ -1086,20 +1099,23 @@ def _completed(response: Response, status: Any, headers: Any) -> Response:
 
 
 def _values_of_sync(hook: Any, remaining: Iterator[Any]) -> tuple[Any, Any]:
-    """The first value among neighbouring sync hooks, and the async hook that ended them, if any."""
+    """The first value among neighbouring sync hooks, and the hook after them, which needs no
+    thread, if there is one.
+    """
     while True:
         result = hook()
         if result is not None:
             return result, None
         hook = next(remaining, None)
-        if hook is None or is_coroutine_callable(hook):
+        if hook is None or needs_no_thread(hook):
             return None, hook
 
 
 def _through_sync(
     hook: Any, remaining: Iterator[Any], value: Any, required: bool
 ) -> tuple[Any, Any, Any]:
-    """The last of neighbouring sync hooks that was called, the async one after it, the value.
+    """The last of neighbouring sync hooks that was called, the hook after it, which needs no
+    thread, and the value.
 
     It may be for the loop to await, or to refuse.
     """
@@ -1108,7 +1124,7 @@ def _through_sync(
         if inspect.isawaitable(value) or (value is None and required):
             return hook, None, value
         following = next(remaining, None)
-        if following is None or is_coroutine_callable(following):
+        if following is None or needs_no_thread(following):
             return hook, following, value
         hook = following
 

@@ -34,7 +34,7 @@ from .globals import app_ctx as app_ctx
 from .globals import request_ctx as request_ctx
 from .helpers import get_template_attribute, stream_with_context
 from .signals import before_render_template, template_rendered
-from .workers import awaited_or_blocking, is_coroutine_callable, wait_in_thread
+from .workers import awaited_or_blocking, needs_no_thread, wait_in_thread
 
 if TYPE_CHECKING:
     from types import CodeType
@@ -190,12 +190,12 @@ async def update_template_context(
     while functions:
         # PERF: sync neighbours share one thread.
         sync = 0
-        while sync < len(functions) and not is_coroutine_callable(functions[sync]):
+        while sync < len(functions) and not needs_no_thread(functions[sync]):
             sync += 1
         if sync:
             values = await app.ensure_async(_values_of)(functions[:sync])
         else:
-            sync, values = 1, [await functions[0]()]
+            sync, values = 1, [functions[0]()]
         for value in values:
             context.update(await value if inspect.isawaitable(value) else value)
         del functions[:sync]

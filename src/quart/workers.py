@@ -1,4 +1,7 @@
-"""Sync code in worker threads, and the way back from there to the event loop."""
+"""Sync code in worker threads, and the way back from there to the event loop.
+
+Also sync code that says of itself that it needs no thread (`non_blocking`).
+"""
 
 from __future__ import annotations
 
@@ -10,13 +13,14 @@ import threading
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterable
 from concurrent.futures import CancelledError, Future
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from contextvars import Context, copy_context
 from functools import partial, wraps
 from time import monotonic
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeGuard, TypeVar
 
-from .bridge import flask_request, lend_request
+from .bridge import flask_request, lend_request, request_lent
+from .globals import _cv_quart
 from .threads import Call, Job, Pool, certainly, wait_shielded
 
 if TYPE_CHECKING:
@@ -32,10 +36,14 @@ _workers = Pool("quart-worker", WORKER_THREADS)
 
 
 class _ThisThread(threading.local):
-    """What a thread knows of itself: the loop that waits for it, while it runs a job."""
+    """What a thread knows of the sync code that it runs: the loop that waits for it, the job.
+
+    On the thread of an event loop: the `non_blocking` function that runs now.
+    """
 
     loop: asyncio.AbstractEventLoop | None = None
     call: _Call[Any] | None = None
+    non_blocking: Callable[..., Any] | None = None
 
 
 _this_thread = _ThisThread()
@@ -139,12 +147,15 @@ def wait_in_thread(
 ) -> Coroutine[Any, Any, T] | T:
     """The result of a coroutine where a worker thread asks, which waits while the loop runs it.
 
-    It is cancelled with the thread's caller, unless it is `outlasting`. Everywhere else it is the
-    coroutine itself.
+    It is cancelled with the thread's caller, unless it is `outlasting`. A `non_blocking` function
+    on the loop gets the result too; RuntimeError is raised if the coroutine has to wait. Everywhere
+    else it is the coroutine itself.
     """
     loop = _this_thread.loop
-    if loop is None or asyncio._get_running_loop() is not None:
+    if loop is None:
         return coroutine
+    if asyncio._get_running_loop() is not None:
+        return coroutine if _this_thread.non_blocking is None else _result_at_once(coroutine)
     with _workers.not_counted():
         call = _this_thread.call
         if call is not None and not outlasting:
@@ -163,8 +174,13 @@ def wait_uncounted(future: Future[T]) -> T:
 
 
 def in_worker_thread() -> bool:
-    """Whether this is sync code that the loop waits for, in a worker thread."""
-    return _this_thread.loop is not None and asyncio._get_running_loop() is None
+    """Whether this is sync code that gets values where async code gets awaitables.
+
+    The event loop waits for it in a worker thread, or it is `non_blocking`.
+    """
+    if _this_thread.loop is None:
+        return False
+    return _this_thread.non_blocking is not None or asyncio._get_running_loop() is None
 
 
 def awaited_or_blocking(
@@ -194,7 +210,7 @@ def async_to_sync(func: Callable[P, Coroutine[Any, Any, T]]) -> Callable[P, T]:
 
     @wraps(func, updated=())  # without the marks of an async function
     def wrapper(*args: P.args, **kwargs: P.kwargs) -> Any:
-        if asyncio._get_running_loop() is not None:
+        if asyncio._get_running_loop() is not None and _this_thread.non_blocking is None:
             name = getattr(func, "__qualname__", repr(func))
             raise RuntimeError(
                 f"{name} is async and was made sync, but the event loop that runs here cannot wait"
@@ -231,6 +247,98 @@ else:
     def _is_marked_async(func: Callable[..., Any]) -> bool:
         mark = asyncio.coroutines._is_coroutine  # type: ignore[attr-defined]
         return getattr(func, "_is_coroutine", None) is mark
+
+
+# Sync code on the event loop
+
+# A `non_blocking` function that takes longer (seconds) is logged under debug.
+_TOO_LONG = 0.05
+
+
+def non_blocking(func: Callable[P, T]) -> Callable[P, T]:
+    """Mark a ``def`` function that never blocks: it runs on the event loop, without a thread.
+
+    It is for views, hooks, filters, context processors and whatever else the framework calls. As in
+    a thread, what async code awaits gives the function its value. If the function would have to
+    wait for it, RuntimeError is raised.
+
+    Everybody waits while the function runs. If it blocks after all, by a query, a request to
+    another server, a lock or a long computation, it stops all connections of the process. In debug
+    mode one that takes more than 50 milliseconds is logged.
+
+    Raises TypeError for an async function, which needs no mark.
+    """
+    name = getattr(func, "__qualname__", None) or repr(func)
+    if is_coroutine_callable(func):
+        raise TypeError(f"{name} is async: it runs on the event loop without a mark")
+
+    @wraps(func)
+    def marked(*args: P.args, **kwargs: P.kwargs) -> T:
+        this = _this_thread
+        loop = asyncio._get_running_loop()
+        if loop is None:  # in a thread, or on another loop than asyncio's
+            return func(*args, **kwargs)
+        ctx = _cv_quart.get(None)
+        begin = monotonic() if ctx is not None and ctx.app.debug else None
+        before = this.loop, this.non_blocking
+        this.loop, this.non_blocking = loop, func
+        try:
+            with request_lent():
+                return func(*args, **kwargs)
+        finally:
+            this.loop, this.non_blocking = before
+            if ctx is not None and begin is not None and monotonic() - begin > _TOO_LONG:
+                ctx.app.logger.warning(
+                    "%s is marked non_blocking, and kept the event loop for %d ms",
+                    name,
+                    (monotonic() - begin) * 1000,
+                )
+
+    @wraps(marked)
+    async def on_loop(*args: P.args, **kwargs: P.kwargs) -> Any:
+        result = marked(*args, **kwargs)
+        return await result if inspect.iscoroutine(result) else result
+
+    marked._quart_on_loop = on_loop  # type: ignore[attr-defined]
+    return marked
+
+
+def on_loop_form(func: Callable[..., Any]) -> Callable[..., Coroutine[Any, Any, Any]] | None:
+    """The async function that calls a `non_blocking` one on the loop; None for any other."""
+    form = getattr(func, "_quart_on_loop", None)
+    if form is None:
+        return None
+    own = getattr(func, "__func__", func)
+    # A decorator takes the attribute over from the function that it wraps, by `functools.wraps`.
+    if form.__wrapped__ is not own:
+        return None
+    bound: Callable[..., Coroutine[Any, Any, Any]] = (
+        form if own is func else form.__get__(func.__self__)  # type: ignore[attr-defined]
+    )
+    return bound
+
+
+def _result_at_once(coroutine: Coroutine[Any, Any, T]) -> T:
+    """The result of a coroutine that has to wait for nothing, for a `non_blocking` function."""
+    this = _this_thread
+    before = this.loop, this.non_blocking
+    this.loop = this.non_blocking = None  # async code gets awaitables
+    try:
+        coroutine.send(None)
+    except StopIteration as end:
+        result: T = end.value
+        return result
+    finally:
+        this.loop, this.non_blocking = before
+    with suppress(RuntimeError):  # if it goes on waiting all the same
+        coroutine.close()
+    name, marked = (
+        getattr(func, "__qualname__", repr(func)) for func in (coroutine, this.non_blocking)
+    )
+    raise RuntimeError(
+        f"{name} has to wait, which {marked} cannot do: it is marked non_blocking and runs on the"
+        " event loop. Make it async and await there, or take the mark away."
+    )
 
 
 class _Visit(_SyncJob):
@@ -379,3 +487,8 @@ def is_coroutine_callable(
         return False
     code = getattr(type(func).__call__, "__code__", None)
     return code is not None and bool(code.co_flags & inspect.CO_COROUTINE)
+
+
+def needs_no_thread(func: Callable[..., Any]) -> bool:
+    """Whether a function runs on the event loop: it is async, or marked `non_blocking`."""
+    return is_coroutine_callable(func) or on_loop_form(func) is not None
