@@ -192,13 +192,13 @@ async def test_base64_in_a_form_is_left_alone() -> None:
 @pytest.mark.parametrize(
     "content_type",
     [
-        'application/x-www-form-urlencoded; !="' + "\\" * 50_000,
-        'multipart/form-data; boundary="' + "\\" * 50_000,
-        "multipart/form-data; boundary=" + '"' * 50_000,
-        "multipart/form-data" + "; a=b" * 20_000,
-        "multipart/form-data; " + "a" * 50_000,
-        "multipart/form-data;" + " " * 50_000 + "x",
-        "application/json; a*0=x" + "".join(f"; a*{n}=x" for n in range(5_000)),
+        'application/x-www-form-urlencoded; !="' + "\\" * 32_000,
+        'multipart/form-data; boundary="' + "\\" * 32_000,
+        "multipart/form-data; boundary=" + '"' * 32_000,
+        "multipart/form-data" + "; a=b" * 6_000,
+        "multipart/form-data; " + "a" * 32_000,
+        "multipart/form-data;" + " " * 32_000 + "x",
+        "application/json; a*0=x" + "".join(f"; a*{n}=x" for n in range(2_800)),
     ],
     ids=range(7),
 )

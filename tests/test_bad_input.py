@@ -9,7 +9,9 @@ import importlib.metadata
 import logging
 from collections.abc import Callable
 from pathlib import Path
+from time import monotonic
 from typing import Any
+from urllib.parse import parse_qsl, quote
 
 import flask
 import pytest
@@ -21,9 +23,10 @@ from hypothesis import strategies as st
 from test_advisories import assert_linear
 from test_forms import MALFORMED, TOO_LARGE, part, view_form
 from test_request_body import FORM, MULTIPART, make_app, send
-from werkzeug.datastructures import Headers, ImmutableMultiDict
-from werkzeug.exceptions import BadRequest
+from werkzeug.datastructures import Headers, ImmutableMultiDict, MultiDict
+from werkzeug.exceptions import BadRequest, RequestHeaderFieldsTooLarge
 from werkzeug.sansio.http import parse_cookie
+from werkzeug.wrappers import Request as WSGIRequest
 
 import quart
 from quart import Quart, Request, request, send_file
@@ -144,7 +147,7 @@ CONTENT_HEADERS: list[tuple[dict[str, str], int]] = [
     ({"content-type": "multipart/form-data; boundary=" + "b" * 5000}, 400),
     ({"content-type": "multipart/form-data; boundary=a; boundary=b"}, 400),
     ({"content-type": "multipart/mixed; boundary=b"}, 200),
-    ({"content-type": "x" * 60_000}, 200),
+    ({"content-type": "x" * 60_000}, 431),
     ({"content-encoding": "gzip"}, 200),
     ({"content-encoding": "\xff"}, 200),
     ({"content-range": "bytes 0-2/3"}, 200),
@@ -356,6 +359,165 @@ async def test_a_long_host_below_a_mount(hosts: list[str]) -> None:
     headers = Headers([("host", host) for host in hosts])
     assert 200 == (await get(app, "/below/", headers={"host": "localhost"})).status
     assert 400 == (await get(app, "/below/", headers=headers)).status
+
+
+# --- paths, queries and headers of any length
+
+# Headers that are parsed on the event loop, and what is read of each.
+PARSED = {
+    "Accept": ["accept_mimetypes"],
+    "Accept-Charset": ["accept_charsets"],
+    "Accept-Encoding": ["accept_encodings"],
+    "Accept-Language": ["accept_languages"],
+    "Access-Control-Request-Headers": ["access_control_request_headers"],
+    "Authorization": ["authorization"],
+    "Cache-Control": ["cache_control"],
+    "Content-Type": ["mimetype", "mimetype_params", "is_json"],
+    "Cookie": ["cookies"],
+    "Date": ["date"],
+    "If-Match": ["if_match"],
+    "If-Modified-Since": ["if_modified_since"],
+    "If-None-Match": ["if_none_match"],
+    "If-Range": ["if_range"],
+    "If-Unmodified-Since": ["if_unmodified_since"],
+    "Pragma": ["pragma"],
+    "Range": ["range"],
+    "X-Forwarded-For": ["access_route"],
+}
+
+
+@pytest.mark.parametrize("name", PARSED)
+@pytest.mark.parametrize("set_by", ["client", "middleware"])
+async def test_a_header_that_is_too_long_to_be_parsed(name: str, set_by: str) -> None:
+    """Of more than 32 KiB: reading it parsed is a 431, and as it came still possible."""
+    value = "a=b, " * 7000
+    sizes, read = [], []
+
+    async def view() -> Any:
+        if set_by == "middleware":
+            request.headers = Headers(request.headers)
+        sizes.append(len(request.headers[name]))
+        for attribute in PARSED[name]:
+            try:
+                getattr(request, attribute)
+            except RequestHeaderFieldsTooLarge:
+                read.append(attribute)
+        return getattr(request, PARSED[name][0])
+
+    response = await get(make_app(view), headers={name: value + "x"})
+
+    assert 431 == response.status
+    assert [len(value) + 1] == sizes
+    assert PARSED[name] == read
+
+
+@pytest.mark.parametrize("name", ["If-Match", "If-None-Match", "If-Modified-Since", "Range"])
+async def test_a_file_and_a_header_that_is_too_long(name: str, tmp_path: Path) -> None:
+    """A file, too, is not sent by a condition that takes long to read."""
+    (tmp_path / "file").write_bytes(CONTENT)
+
+    async def view() -> Any:
+        return await send_file(tmp_path / "file")
+
+    status = (await get(make_app(view), headers={name: "," * 100_000 + "x"})).status
+
+    assert (200 if name == "Range" else 431) == status
+
+
+@pytest.mark.parametrize("space", [" ", "\t", "0"])
+async def test_the_space_in_a_range_is_passed_over_at_once(space: str, tmp_path: Path) -> None:
+    """However much there is; trying each way to divide it took time that grew with its square."""
+    (tmp_path / "file").write_bytes(CONTENT)
+
+    async def view() -> Any:
+        return await send_file(tmp_path / "file")
+
+    begin = monotonic()
+    response = await get(make_app(view), headers={"Range": f"bytes={space * 1_000_000}x"})
+
+    assert 416 == response.status
+    assert 5 > monotonic() - begin
+
+
+async def test_many_cookies_are_too_long_together() -> None:
+    """HTTP/2 has a line for each."""
+    lines = Headers([("cookie", f"name{number}={'x' * 100}") for number in range(400)])
+
+    assert 431 == (await get(make_app(view_cookies), headers=lines)).status
+
+
+@pytest.mark.parametrize("attribute", ["args", "full_path", "url"])
+async def test_a_query_that_is_too_long_to_be_parsed(attribute: str) -> None:
+    """Of more than 32 KiB: reading it is a 414; as it came it can still be had."""
+
+    async def view() -> Any:
+        if attribute in request.query_string.decode():
+            getattr(request, attribute)
+        return str(len(request.query_string))
+
+    app = make_app(view)
+    assert "40000" == (await get(app, "/?" + "x" * 40_000)).text
+    assert 414 == (await get(app, "/?" + attribute + "x" * 40_000)).status
+    assert 404 == (await get(app, "/nowhere?" + "x" * 40_000)).status
+
+
+async def test_a_path_that_is_too_long_to_be_parsed() -> None:
+    """A plain rule may match it, but it is not taken apart, nor made a part of a URL."""
+    app = Quart(__name__)
+    app.get("/plain/<name>", endpoint="plain")(lambda name: str(len(name)))
+    app.get("/url/<name>", endpoint="url")(lambda name: request.base_url)
+    app.get("/path/<path:name>", endpoint="path")(lambda name: str(len(name)))
+
+    assert "40000" == (await get(app, "/plain/" + "x" * 40_000)).text
+    assert 414 == (await get(app, "/url/" + "x" * 40_000)).status
+    assert 414 == (await get(app, "/path/" + "x/" * 20_000)).status
+
+
+@pytest.mark.parametrize("piece", [b"%e9", b"\xe9", b"%", b"+", b"%c3%a4", b"&", b"a=b&", b'"'])
+async def test_the_work_for_a_query_grows_with_its_length(piece: bytes) -> None:
+    """Bytes that are not UTF-8 are no more work than others."""
+
+    async def attempt(size: int) -> None:
+        query = piece * (size // len(piece))
+        asked = Request("GET", "http", "/", query, Headers({"Host": "x"}), "", "1.1", {})
+        assert isinstance(asked.args, MultiDict)
+        assert "x" in asked.url
+        assert asked.full_path
+
+    await assert_linear(attempt, 8_000)
+
+
+URL_WORDS = [
+    *(b"%", b"%2", b"%2f", b"%C3", b"%A4", b"%c3%a4", b"\xc3\xa4", b"\xff", b"%FF", b"%00", b"%25"),
+    *(b"&", b"=", b"+", b"#", b"%23", b"%41", b"a", b"%ed%a0%80", b"%7f", b"?", b"/", b" ", b'"'),
+    *(b"\r\n", b"%f0%9f%98%80", b"%F0%9F"),
+]
+BYTES = st.lists(st.sampled_from(URL_WORDS) | st.binary(max_size=3), max_size=8).map(b"".join)
+PATHS = BYTES.map(lambda word: word.decode("latin-1")) | st.text(max_size=8)
+
+
+@given(query=BYTES, path=PATHS, root_path=st.sampled_from(["", "/app", "/\xe4 b", "/app/"]))
+def test_urls_are_read_as_werkzeug_reads_them(query: bytes, path: str, root_path: str) -> None:
+    """Only in less time, where a client sends what is not UTF-8."""
+    path = path.encode("utf-8", "replace").decode()
+    environ = {"SCRIPT_NAME": _wsgi(root_path), "PATH_INFO": _wsgi("/" + path.lstrip("/"))}
+    theirs = WSGIRequest({**environ, "wsgi.url_scheme": "http", "HTTP_HOST": "localhost:1"})
+    theirs.query_string = query
+    headers = Headers({"Host": "localhost:1"})
+    ours = Request("GET", "http", path, query, headers, root_path, "1.1", {})
+    escaped = quote(query, safe=bytes(range(128)))
+
+    assert theirs.url == ours.url
+    assert theirs.base_url == ours.base_url
+    assert theirs.root_url == ours.root_url
+    assert query.decode(errors="werkzeug.url_quote") == ours.full_path.removeprefix(f"{ours.path}?")
+    assert parse_qsl(escaped, keep_blank_values=True, errors="werkzeug.url_quote") == [
+        *ours.args.items(multi=True)
+    ]
+
+
+def _wsgi(text: str) -> str:
+    return text.encode().decode("latin-1")
 
 
 # --- what holds for all

@@ -12,7 +12,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Self
 
 from werkzeug.datastructures import Headers, MultiDict
-from werkzeug.exceptions import BadRequest, BadRequestKeyError
+from werkzeug.exceptions import BadRequest, BadRequestKeyError, RequestHeaderFieldsTooLarge
 from werkzeug.urls import iri_to_uri
 
 from .lazy import lazily
@@ -202,6 +202,18 @@ def check_host_length(host: str | None) -> None:
     """Raise BadRequest for a host that is too long for anybody to look at."""
     if host is not None and len(host) > MAX_HOST_LENGTH:
         raise BadRequest("The Host header is too long.")
+
+
+#: The most bytes of a path, a query or a header that is parsed on the event loop, which nobody else
+#: has meanwhile. (Longer bodies are parsed in threads; what stands in headers cannot wait for one.)
+MAX_PARSED = 32 * 1024
+
+
+def check_parsed_length(value: str | None) -> str | None:
+    """The value of a header; raises RequestHeaderFieldsTooLarge if it is too long to be parsed."""
+    if value is not None and len(value) > MAX_PARSED:
+        raise RequestHeaderFieldsTooLarge()
+    return value
 
 
 def client_address(scope: Mapping[str, Any]) -> str:

@@ -185,6 +185,7 @@ class QuartMap(Map):
         `subdomain` is not given the request's host has to be that or below it: another one gives a
         subdomain that no rule matches.
         """
+        request.check_length()
         host = _without_default_port(request.host.lower(), request.scheme)
         if server_name is None:
             server_name = host

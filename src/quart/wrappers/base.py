@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any, TypeVar
-from urllib.parse import parse_qsl, quote
 
 from werkzeug.datastructures import Headers, IfRange, ImmutableMultiDict, MultiDict
+from werkzeug.exceptions import RequestURITooLarge
 from werkzeug.http import parse_date
 from werkzeug.sansio.http import parse_cookie
 from werkzeug.sansio.request import Request as SansIORequest
@@ -18,8 +18,15 @@ from werkzeug.utils import cached_property
 from .. import json
 from ..datastructures import State
 from ..globals import _cv_quart
-from ..headers import ScopeHeaders, check_host_length, client_address
+from ..headers import (
+    MAX_PARSED,
+    ScopeHeaders,
+    check_host_length,
+    check_parsed_length,
+    client_address,
+)
 from ..lazy import lazily
+from .urls import complete_url, decode, parse_query
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -31,9 +38,6 @@ if TYPE_CHECKING:
 
 # It cannot be changed, so all requests without cookies may share it.
 _NO_COOKIES: ImmutableMultiDict[str, str] = ImmutableMultiDict()
-
-# All of ASCII, for quoting only what is outside it.
-_ASCII = bytes(range(128))
 
 
 class ClientDisconnectedError(ConnectionError):
@@ -50,6 +54,7 @@ class ClientDisconnectedError(ConnectionError):
 
 def read_date(value: str | None) -> datetime | None:
     """The date in a header; None for what is none, or has numbers too large for any."""
+    check_parsed_length(value)
     try:
         return parse_date(value)
     except OverflowError:  # which Werkzeug 3.1 does not expect
@@ -85,6 +90,18 @@ def _parse_cookies(line: str, cls: type[_Values]) -> _Values:
 def clean_path(path: str) -> str:
     """A path that begins with one slash, as Werkzeug has it."""
     return "/" + path.lstrip("/")
+
+
+def _bounded(name: str, header: str) -> Any:
+    """Werkzeug's attribute of this name, unless the header is too long to be parsed."""
+    parse: Any = SansIORequest.__dict__[name]
+
+    def read(self: BaseRequestWebsocket) -> Any:
+        check_parsed_length(self.headers.get(header))
+        return parse.__get__(self, type(self))
+
+    read.__doc__ = parse.__doc__
+    return property(read)
 
 
 class BaseRequestWebsocket(SansIORequest):
@@ -124,6 +141,24 @@ class BaseRequestWebsocket(SansIORequest):
         @headers.setter
         def headers(self, headers: Headers) -> None:
             self._headers = headers
+
+        accept_charsets = _bounded("accept_charsets", "Accept-Charset")
+        accept_encodings = _bounded("accept_encodings", "Accept-Encoding")
+        accept_languages = _bounded("accept_languages", "Accept-Language")
+        accept_mimetypes = _bounded("accept_mimetypes", "Accept")
+        access_control_request_headers = _bounded(
+            "access_control_request_headers", "Access-Control-Request-Headers"
+        )
+        access_route = _bounded("access_route", "X-Forwarded-For")
+        cache_control = _bounded("cache_control", "Cache-Control")
+        if_match = _bounded("if_match", "If-Match")
+        if_none_match = _bounded("if_none_match", "If-None-Match")
+        pragma = _bounded("pragma", "Pragma")
+        range = _bounded("range", "Range")
+
+        def _parse_content_type(self) -> None:
+            check_parsed_length(self.headers.get("Content-Type"))
+            super()._parse_content_type()
 
     #: What the start of the application left in `scope["state"]`.
     state: State
@@ -196,11 +231,9 @@ class BaseRequestWebsocket(SansIORequest):
     def args(self) -> MultiDict[str, str]:
         """The parsed query string; bytes that are not UTF-8 stay percent-encoded."""
         query = self.query_string
-        if not query.isascii():
-            query = quote(query, safe=_ASCII).encode()
-        if b"%" in query:
-            items = parse_qsl(query.decode(), keep_blank_values=True, errors="werkzeug.url_quote")
-            return self.parameter_storage_class(items)
+        self.check_length()
+        if b"%" in query or not query.isascii():
+            return self.parameter_storage_class(parse_query(query))
         # PERF: nothing is quoted in most queries.
         words = query.decode().replace("+", " ").split("&")
         return _storage(
@@ -214,16 +247,49 @@ class BaseRequestWebsocket(SansIORequest):
         cls: type[ImmutableMultiDict[str, str]] = self.dict_storage_class  # type: ignore[assignment]
         if not lines and cls is ImmutableMultiDict:
             return _NO_COOKIES
-        return _parse_cookies(";".join(lines), cls)
+        line = ";".join(lines)
+        check_parsed_length(line)
+        return _parse_cookies(line, cls)
+
+    def check_length(self) -> None:
+        """Raise RequestURITooLarge, a 414, for a path or a query that is too long to be parsed."""
+        if len(self.path) > MAX_PARSED or len(self.query_string) > MAX_PARSED:
+            raise RequestURITooLarge()
 
     @cached_property
     def full_path(self) -> str:
         """The path and the query; bytes that are not UTF-8 are percent-encoded."""
-        return f"{self.path}?{self.query_string.decode(errors='werkzeug.url_quote')}"
+        self.check_length()
+        return f"{self.path}?{decode(self.query_string)}"
+
+    @cached_property
+    def url(self) -> str:
+        """The complete URL: scheme, host, root path, path and query.
+
+        Raises RequestURITooLarge, a 414, for a path or query of more than 32 KiB.
+        """
+        self.check_length()
+        return complete_url(self._origin, self.root_path, self.path, self.query_string)
+
+    @cached_property
+    def base_url(self) -> str:
+        """`url` without the query."""
+        self.check_length()
+        return complete_url(self._origin, self.root_path, self.path)
+
+    @cached_property
+    def root_url(self) -> str:
+        """`url` without the path and the query."""
+        return complete_url(self._origin, self.root_path)
+
+    @property
+    def _origin(self) -> str:
+        return self.host_url.removesuffix("/")
 
     @cached_property
     def authorization(self) -> Authorization | None:
         """The Authorization header, None where there is none or it cannot be understood."""
+        check_parsed_length(self.headers.get("Authorization"))
         try:
             return super().authorization
         except ValueError:  # Basic credentials that are not ASCII, in Werkzeug 3.1
@@ -242,6 +308,7 @@ class BaseRequestWebsocket(SansIORequest):
     @cached_property
     def if_range(self) -> IfRange:
         """The If-Range header: an ETag or a date, or neither."""
+        check_parsed_length(self.headers.get("If-Range"))
         try:
             return super().if_range
         except OverflowError:

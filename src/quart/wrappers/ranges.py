@@ -16,7 +16,7 @@ MAX_RANGES = 32
 
 #: A Range header in bytes.
 RANGES = re.compile(r"bytes[ \t]*=(.*)", re.IGNORECASE)
-_RANGE = re.compile(r"[ \t]*([0-9]*)[ \t]*-[ \t]*([0-9]*)[ \t]*", re.ASCII)
+_RANGE = re.compile(r"([0-9]*)[ \t]*-[ \t]*([0-9]*)", re.ASCII)
 
 
 def satisfiable_ranges(value: str, length: int) -> list[tuple[int, int]] | None:
@@ -30,16 +30,16 @@ def satisfiable_ranges(value: str, length: int) -> list[tuple[int, int]] | None:
         return None
     ranges: list[tuple[int, int]] = []
     for item in items:
-        match = _RANGE.fullmatch(item)
-        if match is None or match[0].strip() == "-" or max(map(len, match.groups())) > 18:
+        match = _RANGE.fullmatch(item.strip(" \t"))
+        if match is None or not any(match.groups()):
             raise RequestedRangeNotSatisfiable(length)
         first, last = match.groups()
         if not first:
-            begin, end = max(0, length - int(last)), length
+            begin, end = max(0, length - _number(last)), length
         else:
-            begin = int(first)
-            end = min(length, int(last) + 1) if last else length
-            if last and int(last) < begin:
+            begin = _number(first)
+            end = min(length, _number(last) + 1) if last else length
+            if last and _number(last) < begin:
                 raise RequestedRangeNotSatisfiable(length)
         if begin < end:
             ranges.append((begin, end))
@@ -51,6 +51,12 @@ def satisfiable_ranges(value: str, length: int) -> list[tuple[int, int]] | None:
             begin, end = joined[-1][0], max(end, joined.pop()[1])
         joined.append((begin, end))
     return joined
+
+
+def _number(digits: str) -> int:
+    """A number of any length; no body is as long as one of more than 18 digits says."""
+    digits = digits.lstrip("0")
+    return int(digits or "0") if len(digits) <= 18 else 10**18
 
 
 class MultiRangeBody(ResponseBody):

@@ -26,7 +26,12 @@ from werkzeug.wrappers import Response as WSGIResponse
 
 from .. import json
 from ..globals import _cv_quart, current_app
-from ..headers import ResponseHeaders, check_header_value, encode_header_items
+from ..headers import (
+    ResponseHeaders,
+    check_header_value,
+    check_parsed_length,
+    encode_header_items,
+)
 from ..utils import file_path_to_path
 from ..workers import awaited_or_blocking, run_sync_iterable
 from .base import read_date
@@ -469,7 +474,7 @@ class Response(SansIOResponse):
     def _failed_condition(self, request: Request) -> Literal[304, 412] | None:
         asked = request.headers
         # PERF: the ETag and the date of the response are parsed only if there is a condition.
-        if if_match := parse_etags(asked.get("If-Match")):
+        if if_match := parse_etags(check_parsed_length(asked.get("If-Match"))):
             etag, weak = self.get_etag()
             if etag is not None and not if_match.star_tag and (weak or not if_match.contains(etag)):
                 return 412
@@ -477,7 +482,7 @@ class Response(SansIOResponse):
             modified = self.last_modified
             if modified is not None and modified > limit:
                 return 412
-        if if_none_match := parse_etags(asked.get("If-None-Match")):
+        if if_none_match := parse_etags(check_parsed_length(asked.get("If-None-Match"))):
             etag, _ = self.get_etag()
             if etag is not None and if_none_match.contains_weak(etag):
                 return 304

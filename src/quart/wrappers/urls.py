@@ -1,0 +1,66 @@
+"""Paths and queries as they are read: percent-encoded bytes as text where they are UTF-8.
+
+Each takes time in proportion to the length of what it reads, whatever bytes a client sends.
+"""
+
+from __future__ import annotations
+
+import re
+from urllib.parse import parse_qsl, quote, unquote_to_bytes
+
+# All of ASCII, for quoting only what is outside it.
+_ASCII = bytes(range(128))
+
+# Bytes that are not UTF-8, as `surrogateescape` decodes them, and percent-encoded.
+_STRAY = {0xDC00 + byte: f"%{byte:02X}" for byte in range(128, 256)}
+
+# What is to stay percent-encoded in a URL that is read: else it would mean something else there.
+_UNREADABLE = [*range(0x21), ord("%"), 0x7F]
+
+# Characters that need not be percent-encoded in a path (https://url.spec.whatwg.org).
+_SAFE_IN_PATH = "!$&'()*+,/:;=@%"
+
+
+def decode(data: bytes) -> str:
+    """UTF-8 as text; bytes that are not UTF-8 are percent-encoded."""
+    # Werkzeug's error handler does the same, but is called for each of them.
+    try:
+        return data.decode()
+    except UnicodeDecodeError:
+        return data.decode(errors="surrogateescape").translate(_STRAY)
+
+
+def parse_query(query: bytes) -> list[tuple[str, str]]:
+    """The names and values of a query, percent-decoded as `decode` does."""
+    if not query.isascii():
+        query = quote(query, safe=_ASCII).encode()
+    items = parse_qsl(query.decode(), keep_blank_values=True, errors="surrogateescape")
+    return [(_unstray(name), _unstray(value)) for name, value in items]
+
+
+def _unstray(text: str) -> str:
+    return text if text.isascii() else text.translate(_STRAY)
+
+
+class _Readable:
+    """Makes a percent-encoded part of a URL readable, but for what would mean something else."""
+
+    def __init__(self, reserved: str) -> None:
+        kept = "|".join(f"{char:02X}" for char in [*_UNREADABLE, *map(ord, reserved)])
+        self._runs = re.compile(f"(?:%(?!{kept})[0-9A-F]{{2}})+", re.IGNORECASE)
+
+    def __call__(self, quoted: str) -> str:
+        return self._runs.sub(lambda run: decode(unquote_to_bytes(run[0])), quoted)
+
+
+_readable_path = _Readable("/?#")
+_readable_query = _Readable("&=+#")
+
+
+def complete_url(origin: str, root_path: str, path: str = "", query: bytes = b"") -> str:
+    """The URL of a request, as Werkzeug's `get_current_url` has it."""
+    root = _readable_path(quote(root_path.rstrip("/"), safe=_SAFE_IN_PATH))
+    url = f"{origin}{root}/{_readable_path(quote(path.lstrip('/'), safe=_SAFE_IN_PATH))}"
+    if query:
+        url += "?" + _readable_query(quote(query, safe=_SAFE_IN_PATH + "?"))
+    return url
