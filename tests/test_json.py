@@ -15,6 +15,7 @@ from uuid import UUID
 
 import flask
 import flask.json.provider
+import flask.json.tag
 import pytest
 from asgi import get
 from hypothesis import given
@@ -25,6 +26,7 @@ from werkzeug.datastructures import ImmutableMultiDict, MultiDict
 from quart import Quart, json, jsonify
 from quart.json.orjson import OrjsonProvider
 from quart.json.provider import DefaultJSONProvider, JSONProvider
+from quart.sessions import session_json_serializer
 
 
 @dataclasses.dataclass
@@ -115,6 +117,31 @@ def test_the_arguments_are_json_dumps(provider_class: Any, kwargs: dict[str, Any
     theirs = flask.json.provider.DefaultJSONProvider(flask_app)
     for value in ({"b": [1, "ü"], "a": {"x": None}}, {"b": [1, "ü"], "a": {"x": 1.5}}):
         assert theirs.dumps(value, **kwargs) == provider_class(app).dumps(value, **kwargs)
+
+
+tagged_keys = text | st.sampled_from([" t", " di", " b", " d__", " "])
+
+
+@given(
+    st.recursive(
+        scalars.filter(lambda value: not isinstance(value, (Point, Html))),
+        lambda inner: (
+            st.lists(inner, max_size=3)
+            | st.tuples(inner, inner)
+            | st.dictionaries(tagged_keys, inner, max_size=2)
+        ),
+        max_leaves=8,
+    )
+)
+def test_tagged_json_is_flasks(value: Any) -> None:
+    """Also of dictionaries whose only key could be taken for a tag."""
+    theirs = flask.json.tag.TaggedJSONSerializer()
+    ours = session_json_serializer
+
+    assert repr(theirs.tag(value)) == repr(ours.tag(value))
+    assert repr(ours.loads(ours.dumps(value))) == repr(
+        theirs._untag_scan(stdlib.loads(ours.dumps(value)))
+    )
 
 
 class Text(str):

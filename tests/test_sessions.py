@@ -1,5 +1,6 @@
 """Sessions: cookies as Flask's, what counts as read, rotation, and other interfaces."""
 
+import ast
 import asyncio
 import gc
 import hashlib
@@ -18,11 +19,12 @@ import pytest
 from asgi import Rejected, Response, connect, get
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from itsdangerous import TimestampSigner, URLSafeTimedSerializer
+from itsdangerous import BadData, TimestampSigner, URLSafeTimedSerializer
 from markupsafe import Markup
 from werkzeug.http import parse_cookie
 
-from quart import Quart, abort, session, websocket
+from quart import Quart, abort, request, session, websocket
+from quart import Response as QuartResponse
 from quart.json.provider import DefaultJSONProvider
 from quart.json.tag import JSONTag, TaggedJSONSerializer
 from quart.sessions import (
@@ -200,6 +202,100 @@ def test_a_value_is_compressed_when_flask_compresses_it(value: str) -> None:
     assert theirs.dumps({"v": value}) == cookie
     assert {"v": value} == ours.loads(cookie, max_age=60) == theirs.loads(cookie)
     assert theirs.dumps({"v": value}, salt="x") == ours.dumps({"v": value}, salt="x")
+
+
+@given(
+    keys=st.lists(st.text(min_size=1, max_size=80), min_size=1, max_size=3, unique=True),
+    salt=st.text(max_size=80),
+    derivation=st.sampled_from(["concat", "django-concat", "hmac", "none"]),
+    digest=st.sampled_from([hashlib.md5, hashlib.sha1, hashlib.sha256, hashlib.sha512]),
+    value=st.dictionaries(st.text(max_size=5), st.text(max_size=90), max_size=3),
+    age=st.integers(-5, 70),
+    mangle=st.one_of(st.none(), st.tuples(st.integers(0, 200), st.binary(max_size=2))),
+)
+@pytest.mark.usefixtures("stopped_clock")
+def test_itsdangerous_signs_and_reads_the_same(
+    keys: list[str],
+    salt: str,
+    derivation: str,
+    digest: Any,
+    value: dict[str, str],
+    age: int,
+    mangle: tuple[int, bytes] | None,
+) -> None:
+    """Byte for byte, for any keys and settings; what is old or forged is the same error."""
+    app = Quart(__name__)
+    app.config.update(SECRET_KEY=keys[0], SECRET_KEY_FALLBACKS=keys[1:])
+    interface = SecureCookieSessionInterface()
+    interface.salt, interface.key_derivation, interface.digest_method = salt, derivation, digest
+    ours = interface.get_signing_serializer(app)
+    assert ours is not None
+    theirs = URLSafeTimedSerializer(
+        [*keys[1:], keys[0]],
+        salt=salt,
+        serializer=flask.sessions.session_json_serializer,
+        signer_kwargs={"key_derivation": derivation, "digest_method": digest},
+    )
+    cookie = theirs.dumps(value)
+
+    assert cookie == ours.dumps(value)
+    if mangle is not None:
+        place, data = mangle
+        mangled = cookie.encode()[:place] + data + cookie.encode()[place + len(data) :]
+        cookie = mangled.decode("latin-1")
+    for options in ({}, {"max_age": age}, {"max_age": age, "return_timestamp": True}):
+        assert outcome(theirs, cookie, options) == outcome(ours, cookie, options)
+
+
+def outcome(serializer: URLSafeTimedSerializer, cookie: str, options: dict[str, Any]) -> Any:
+    try:
+        return serializer.loads(cookie, **options)
+    except BadData as error:
+        return type(error), str(error)
+
+
+@given(
+    st.lists(
+        st.sampled_from(
+            [
+                "session=SIGNED",
+                'session="SIGNED"',
+                "session=x",
+                "session",
+                "=SIGNED",
+                "",
+                "ü=1",
+                "xsession=SIGNED",
+                "session =SIGNED",
+                "Session=SIGNED",
+                "a=session=SIGNED",
+                "\t",
+            ]
+        ),
+        max_size=4,
+    ),
+    st.sampled_from(["; ", ";", " ; ", ";  "]),
+    st.booleans(),
+)
+async def test_the_cookie_is_the_one_that_request_cookies_has(
+    words: list[str], separator: str, in_two_lines: bool
+) -> None:
+    """However the client writes its cookies, and whether they are parsed before or not."""
+    signed = sign({"a": 1})
+    lines = [[word.replace("SIGNED", signed)] for word in words]
+    if not in_two_lines:
+        lines = [[each for line in lines for each in line]]
+    headers = [("cookie", separator.join(line).encode("latin-1")) for line in lines if line]
+    first = await get(
+        make_app(lambda: (dict(session), request.cookies.get("session"))), headers=headers
+    )
+    then = await get(
+        make_app(lambda: (request.cookies.get("session"), dict(session))), headers=headers
+    )
+    found, cookie = ast.literal_eval(first.text)
+
+    assert ({"a": 1} if cookie == signed else {}) == found
+    assert (cookie, found) == ast.literal_eval(then.text)
 
 
 async def test_flask_reads_ours() -> None:
@@ -453,6 +549,20 @@ async def test_a_permanent_session_lives_on() -> None:
     response = await ask(app, cookie)
     assert "Set-Cookie" not in response.headers
     assert "Vary" not in response.headers
+
+
+async def test_a_response_class_may_set_cookies_its_own_way() -> None:
+    """The session's cookie goes through an overridden `set_cookie`."""
+
+    class Marked(QuartResponse):
+        def set_cookie(self, key: str, *args: Any, **kwargs: Any) -> None:
+            super().set_cookie(key, *args, **kwargs)
+            self.headers["X-Cookie"] = key
+
+    app = make_app(lambda: session.update(a=1))
+    app.response_class = Marked
+
+    assert "session" == (await ask(app)).headers["X-Cookie"]
 
 
 async def test_a_forged_permanent_session_does_not_live_on() -> None:

@@ -283,6 +283,22 @@ class ResponseHeaders(Headers):
                 return default  # PERF: without making an exception first
             return super().get(key, default, type)
 
+        def getlist(self, key: str, type: Any = None) -> list[Any]:
+            """The values of a header, each converted by `type`, in the order they stand in."""
+            if self._single is not None and key not in self:
+                return []
+            return super().getlist(key, type)
+
+        def add(self, key: str, value: Any, /, **kwargs: Any) -> None:
+            """Add a header, beside those of its name; keywords are parameters of the value.
+
+            Raises ValueError for a line break in a value.
+            """
+            if self._single is None or kwargs or key in self:
+                super().add(key, value, **kwargs)
+            else:
+                self[key] = value
+
         def update(self, arg: Any = None, /, **kwargs: Any) -> None:
             """Set headers from a mapping or pairs, and from keywords.
 

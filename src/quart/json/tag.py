@@ -62,9 +62,14 @@ class TaggedJSONSerializer(FlaskTaggedJSONSerializer):
 
     def tag(self, value: Any) -> Any:
         """The value as plain JSON types, tagged where that is necessary."""
-        # PERF: the commonest values pass by the checks of eight tags.
-        if self._only_standard_tags and type(value) in _PLAIN:
-            return value
+        # PERF: the commonest values pass by the checks of eight tags: those that no tag changes,
+        # and dictionaries that none could be mistaken for, of which the values are tagged.
+        if self._only_standard_tags:
+            kind = type(value)
+            if kind in _PLAIN:
+                return value
+            if kind is dict and (len(value) != 1 or next(iter(value)) not in self.tags):
+                return {key: self.tag(each) for key, each in value.items()}
         return super().tag(value)
 
     def dumps(self, value: Any) -> str:

@@ -77,13 +77,18 @@ def _storage(cls: type[_Values], items: list[tuple[str, str, str]]) -> _Values:
     return made
 
 
+def _plain_cookies(line: str) -> list[str] | None:
+    """The cookies in a header as browsers send it, without quotes and other space; else None."""
+    line = line.replace("; ", ";")
+    return None if '"' in line or " " in line or "\t" in line else line.split(";")
+
+
 def _parse_cookies(line: str, cls: type[_Values]) -> _Values:
     """What Werkzeug's `parse_cookie` makes of a header."""
-    plain = line.replace("; ", ";")
-    if '"' in plain or " " in plain or "\t" in plain:
+    words = _plain_cookies(line)
+    if words is None:
         return parse_cookie(line, cls=cls)  # type: ignore[return-value]
-    # PERF: browsers send no quotes and no other space: no expression need be matched.
-    words = plain.split(";")
+    # PERF: no expression need be matched.
     return _storage(cls, [word.partition("=") for word in words if word and word[0] != "="])
 
 
@@ -256,6 +261,31 @@ class BaseRequestWebsocket(SansIORequest):
         if len(self.path) > MAX_PARSED or len(self.query_string) > MAX_PARSED:
             raise RequestURITooLarge()
 
+    def _cookie(self, name: str) -> str | None:
+        """One cookie, as `cookies` has it; None where there is none."""
+        # PERF: this repeats `cookies` for one line of what browsers send, of which only this one
+        # is read. It is safe where neither `cookies` nor `headers` was asked for or replaced.
+        if (
+            self._headers is None
+            and "cookies" not in self.__dict__
+            and type(self).cookies is _COOKIES
+            and self.dict_storage_class is ImmutableMultiDict
+        ):
+            line = None
+            for key, value in self.scope.get("headers", ()):
+                if key == b"cookie":
+                    line = value if line is None else b'"'  # of several, Werkzeug makes one
+            if line is None:
+                return None
+            words = _plain_cookies(line.decode("latin-1"))
+            if words is not None and name.isidentifier():
+                for word in words:
+                    key, _, text = word.partition("=")
+                    if key == name:
+                        return text
+                return None
+        return self.cookies.get(name)
+
     @cached_property
     def full_path(self) -> str:
         """The path and the query; bytes that are not UTF-8 are percent-encoded."""
@@ -355,3 +385,6 @@ class BaseRequestWebsocket(SansIORequest):
         """The JSON provider of the current application; without one, a module like it."""
         ctx = _cv_quart.get(None)
         return json if ctx is None else ctx.app.json
+
+
+_COOKIES = BaseRequestWebsocket.__dict__["cookies"]
