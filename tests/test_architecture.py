@@ -24,6 +24,7 @@ FLOORS = [
     {"config", "datastructures"},
     {"bridge", "typing"},
     {"workers"},
+    {"command_context"},
     {"utils"},
     {"formparser", "json"},
     {"wrappers"},

@@ -6,8 +6,10 @@ import contextvars
 import http.client
 import os
 import re
+import sqlite3
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from importlib.metadata import EntryPoint, EntryPoints, version
@@ -594,20 +596,136 @@ def test_an_error_in_an_async_command(app: Quart) -> None:
 
 
 def test_a_forgotten_await_in_a_command(app: Quart) -> None:
-    """It is named, whether the command is sync or async."""
+    """It is named."""
 
-    def taken_for_text() -> None:
+    @app.cli.command("forgets")
+    async def taken_for_text() -> None:
         with contextlib.closing(render_template_string("x")) as text:  # type: ignore[type-var]
             text.upper()
 
-    async def in_async_code() -> None:
-        taken_for_text()
+    with pytest.raises(AttributeError) as caught:
+        invoke("forgets", app=app)
+    assert "Perhaps an 'await' is missing" in caught.value.__notes__[0]
 
-    for name, command in (("sync", taken_for_text), ("async", in_async_code)):
-        app.cli.command(name)(command)
-        with pytest.raises(AttributeError) as caught:
-            invoke(name, app=app)
-        assert "Perhaps an 'await' is missing" in caught.value.__notes__[0]
+
+def test_a_sync_command_has_values(app: Quart) -> None:
+    """As sync views have: of templates, of files, of the test client, of what is made sync."""
+
+    async def double(number: int) -> int:
+        await asyncio.sleep(0)
+        return 2 * number
+
+    @app.get("/")
+    def index() -> str:
+        return render_template_string("in a view")  # type: ignore[return-value]
+
+    @app.cli.command("values")
+    def values() -> None:
+        click.echo(render_template_string("{{ 1 + 1 }}"))
+        click.echo(current_app.ensure_sync(double)(21))
+        with current_app.open_resource("file.txt") as file:  # type: ignore[attr-defined]
+            click.echo(file.read())
+        response = app.test_client().get("/")
+        click.echo(response.get_data(as_text=True))  # type: ignore[attr-defined]
+
+    Path("file.txt").write_text("in a file")
+    app.root_path = os.getcwd()
+    result = invoke("values", app=app)
+
+    assert ["2", "42", "in a file", "in a view"] == result.output.splitlines()
+
+
+def test_a_sync_command_may_run_a_loop_of_its_own(app: Quart) -> None:
+    @app.cli.command("own")
+    def own() -> None:
+        async def main() -> str:
+            return await render_template_string("own loop")
+
+        click.echo(asyncio.run(main()))
+
+    assert "own loop\n" == invoke("own", app=app).output
+
+
+FLASKS_WAY = """
+import sqlite3
+import click
+from quart import Quart, current_app, g
+
+def get_db():
+    if "db" not in g:
+        g.db = sqlite3.connect(current_app.config["DATABASE"])
+        g.db.row_factory = sqlite3.Row
+    return g.db
+
+def close_db(error=None):
+    db = g.pop("db", None)
+    if db is not None:
+        db.close()
+        print("closed", flush=True)
+
+def init_db():
+    with current_app.open_resource("schema.sql") as file:
+        get_db().executescript(file.read().decode("utf8"))
+
+@click.command("init-db")
+def init_db_command():
+    init_db()
+    click.echo("Initialized the database.")
+
+def create_app():
+    app = Quart(__name__)
+    app.config["DATABASE"] = "blog.sqlite"
+    app.teardown_appcontext(close_db)
+    app.cli.add_command(init_db_command)
+    return app
+"""
+
+
+def test_a_command_written_for_flask_opens_and_closes_its_database() -> None:
+    """With a connection that is the thread's that opened it, as SQLite's are."""
+    Path("blog").mkdir()
+    Path("blog/__init__.py").write_text(FLASKS_WAY)
+    Path("blog/schema.sql").write_text("CREATE TABLE post (id INTEGER, title TEXT);")
+    ended = quart_command("--app", "blog", "init-db")
+
+    assert (0, "") == (ended.returncode, ended.stderr)
+    assert "Initialized the database.\nclosed\n" == ended.stdout
+    with contextlib.closing(sqlite3.connect("blog.sqlite")) as database:
+        assert [] == database.execute("SELECT title FROM post").fetchall()
+
+
+def test_teardown_functions_of_a_command(app: Quart) -> None:
+    """Sync ones run in its thread, wait for async code of the command's loop, and may fail."""
+    seen: list[Any] = []
+
+    @app.teardown_appcontext
+    def fails(error: BaseException | None) -> None:
+        raise KeyError("in the teardown")
+
+    @app.teardown_appcontext
+    async def in_async_code(error: BaseException | None) -> None:
+        await asyncio.sleep(0)
+        seen.append(asyncio.get_running_loop())
+
+    @app.teardown_appcontext
+    def in_sync_code(error: BaseException | None) -> None:
+        async def inner() -> None:
+            await app.ensure_async(lambda: seen.append("in a worker"))()
+            seen.append(asyncio.get_running_loop())
+
+        seen.append(threading.current_thread())
+        app.ensure_sync(inner)()
+
+    @app.cli.command("ends")
+    async def ends() -> None:
+        seen.append(asyncio.get_running_loop())
+
+    with pytest.raises(BaseExceptionGroup):
+        invoke("ends", app=app)
+    loop = seen[0]
+
+    assert [loop, threading.main_thread(), "in a worker", loop, loop] == seen
+    assert "sync_to_async" not in vars(app)
 
 
 def test_commands_without_a_context(app: Quart) -> None:

@@ -12,9 +12,8 @@ import ssl
 import sys
 import traceback
 from code import InteractiveConsole
-from collections.abc import Callable, Coroutine, Iterator
-from contextlib import contextmanager
-from functools import update_wrapper
+from collections.abc import Callable, Coroutine
+from functools import partial, update_wrapper
 from importlib import import_module
 from importlib.metadata import entry_points, version
 from importlib.util import find_spec
@@ -31,6 +30,7 @@ from flask.cli import prepare_import
 from werkzeug.utils import import_string
 
 from . import process, reloader
+from .command_context import command_context
 from .globals import _cv_quart, current_app
 from .helpers import get_debug_flag, get_load_dotenv
 from .process import load_dotenv, show_server_banner
@@ -322,31 +322,12 @@ pass_script_info = click.make_pass_decorator(ScriptInfo, ensure=True)
 # The context that commands run in
 
 
-@contextmanager
-def _app_context(app: Quart, meta: dict[str, Any]) -> Iterator[None]:
-    """An app context for a command, opened and closed in the loop that its coroutines run in."""
-    ctx = app.app_context()
-    with asyncio.Runner() as runner:
-        runner.run(ctx.push())
-        meta[_RUNNER] = runner
-        handled = sys.exc_info()[1]  # by who calls the command
-        try:
-            with ctx.entered():
-                yield
-        finally:
-            del meta[_RUNNER]
-            raised = sys.exc_info()[1]  # click 8.2 closes this without it
-            try:
-                runner.run(ctx.pop(None if raised is handled else raised))
-            finally:
-                handled = raised = None  # whose tracebacks hold this frame
-
-
 def _push_app_context(ctx: click.Context) -> None:
     current = _cv_quart.get(None)
     app = ctx.ensure_object(ScriptInfo).load_app()
     if current is None or current.app is not app:
-        ctx.with_resource(_app_context(app, ctx.meta))
+        ctx.meta[_RUNNER] = ctx.with_resource(command_context(app))
+        ctx.call_on_close(partial(ctx.meta.pop, _RUNNER, None))
 
 
 def _run(coroutine: Coroutine[Any, Any, Any]) -> Any:

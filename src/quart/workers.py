@@ -11,9 +11,9 @@ import os
 import sys
 import threading
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterable
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Iterator
 from concurrent.futures import CancelledError, Future
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from contextvars import Context, copy_context
 from functools import partial, wraps
 from time import monotonic
@@ -44,6 +44,8 @@ class _ThisThread(threading.local):
     loop: asyncio.AbstractEventLoop | None = None
     call: _Call[Any] | None = None
     non_blocking: Callable[..., Any] | None = None
+    #: How a thread that is no worker waits for a coroutine.
+    wait: Callable[[Coroutine[Any, Any, Any]], Any] | None = None
 
 
 _this_thread = _ThisThread()
@@ -51,7 +53,7 @@ _this_thread = _ThisThread()
 
 def _forget_loop() -> None:
     """In a forked child no loop waits for the thread that forked: that was the parent's."""
-    _this_thread.loop = _this_thread.call = None
+    _this_thread.loop = _this_thread.call = _this_thread.wait = None
 
 
 if hasattr(os, "register_at_fork"):
@@ -156,10 +158,14 @@ def wait_in_thread(
         return coroutine
     if asyncio._get_running_loop() is not None:
         return coroutine if _this_thread.non_blocking is None else _result_at_once(coroutine)
+    result: T
+    if _this_thread.wait is not None:
+        result = _this_thread.wait(coroutine)
+        return result
     with _workers.not_counted():
         call = _this_thread.call
         if call is not None and not outlasting:
-            result: T = call.wait_for(coroutine)
+            result = call.wait_for(coroutine)
             return result
         return asyncio.run_coroutine_threadsafe(coroutine, loop).result()
 
@@ -173,10 +179,23 @@ def wait_uncounted(future: Future[T]) -> T:
         return future.result()
 
 
+@contextmanager
+def waiting_by(
+    wait: Callable[[Coroutine[Any, Any, Any]], Any], loop: asyncio.AbstractEventLoop
+) -> Iterator[None]:
+    """Have sync code of this thread, which is no worker, wait for coroutines by a function."""
+    before = _this_thread.loop, _this_thread.wait
+    _this_thread.loop, _this_thread.wait = loop, wait
+    try:
+        yield
+    finally:
+        _this_thread.loop, _this_thread.wait = before
+
+
 def in_worker_thread() -> bool:
     """Whether this is sync code that gets values where async code gets awaitables.
 
-    The event loop waits for it in a worker thread, or it is `non_blocking`.
+    The event loop waits for it in a worker thread, or it is `non_blocking`, or a command.
     """
     if _this_thread.loop is None:
         return False

@@ -1,0 +1,132 @@
+"""The app context that a command runs in: how its sync code waits, and how it is closed.
+
+A command runs in the main thread, as `app.run`, prompts and Ctrl-C want it. What is sync among the
+teardown functions runs there too: a connection to SQLite is closed by the thread that opened it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import sys
+import threading
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import contextmanager
+from contextvars import copy_context
+from functools import wraps
+from queue import SimpleQueue
+from typing import TYPE_CHECKING, Any
+
+from .workers import _adopt, run_sync, waiting_by
+
+if TYPE_CHECKING:
+    from .app import Quart
+
+
+@contextmanager
+def command_context(app: Quart) -> Iterator[asyncio.Runner]:
+    """An app context for a command, opened and closed in the loop that its coroutines run in.
+
+    Within it sync code is given the values of what is awaited elsewhere.
+    """
+    ctx = app.app_context()
+    with asyncio.Runner() as runner:
+        runner.run(ctx.push())
+        handled = sys.exc_info()[1]  # by who calls the command
+
+        def wait(coroutine: Coroutine[Any, Any, Any]) -> Any:
+            loop = runner.get_loop()
+            if loop.is_running():  # in another thread, which closes the context
+                return asyncio.run_coroutine_threadsafe(coroutine, loop).result()
+            context = copy_context()
+            try:
+                return runner.run(coroutine, context=context)
+            finally:
+                _adopt(context)
+
+        with waiting_by(wait, runner.get_loop()):
+            try:
+                with ctx.entered():
+                    yield runner
+            finally:
+                raised = sys.exc_info()[1]  # click 8.2 closes this without it
+                try:
+                    _Closing(app, runner).run(ctx.pop(None if raised is handled else raised))
+                finally:
+                    handled = raised = None  # whose tracebacks hold this frame
+
+
+class _Closing:
+    """A coroutine that another thread runs, while this one runs the sync functions it calls."""
+
+    def __init__(self, app: Quart, runner: asyncio.Runner) -> None:
+        self._app = app
+        self._runner = runner
+        #: What this thread is to do; None when the coroutine has ended.
+        self._jobs: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
+        #: Whether this thread waits for something to do. The loop's thread alone takes it.
+        self._idle = True
+
+    def run(self, coroutine: Coroutine[Any, Any, None]) -> None:
+        """Run it to its end. Raises what it raises."""
+        errors: list[BaseException] = []
+
+        def drive() -> None:
+            try:
+                self._runner.run(coroutine)
+            except BaseException as error:
+                errors.append(error)
+            finally:
+                self._jobs.put(None)
+
+        app: Any = self._app
+        before = vars(app).get("sync_to_async")
+        app.sync_to_async = self._sync_to_async
+        thread = threading.Thread(target=drive, name="quart-closing")
+        thread.start()
+        try:
+            while (job := self._jobs.get()) is not None:
+                job()
+        except BaseException:  # Ctrl-C
+            loop = self._runner.get_loop()
+            for task in asyncio.all_tasks(loop):
+                loop.call_soon_threadsafe(task.cancel)
+            raise
+        finally:
+            thread.join()
+            del app.sync_to_async
+            if before is not None:
+                app.sync_to_async = before
+        for error in errors:
+            raise error
+
+    def _sync_to_async(self, func: Callable[..., Any]) -> Callable[..., Coroutine[Any, Any, Any]]:
+        in_worker = run_sync(func)
+
+        @wraps(func)
+        async def wrapper(*args: Any, **kwargs: Any) -> Any:
+            if not self._idle:
+                return await in_worker(*args, **kwargs)
+            self._idle = False
+            loop = asyncio.get_running_loop()
+            context = copy_context()
+            ended = loop.create_future()
+            outcome: list[Any] = [None, None]
+
+            def job() -> None:
+                try:
+                    outcome[0] = context.run(func, *args, **kwargs)
+                except BaseException as error:
+                    outcome[1] = error
+                loop.call_soon_threadsafe(ended.set_result, None)
+
+            self._jobs.put(job)
+            await ended
+            self._idle = True
+            _adopt(context)
+            result, error = outcome
+            if error is not None:
+                raise error
+            return await result if inspect.isawaitable(result) else result
+
+        return wrapper
