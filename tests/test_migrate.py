@@ -669,6 +669,148 @@ def test_what_cannot_be_decided_is_reported(tmp_path: Path) -> None:
     assert "async" not in migration.report.diff()
 
 
+# --async
+
+VIEWS = """
+    import time
+    from functools import wraps
+
+    import requests
+    from flask import Flask, g, jsonify, render_template, request
+    from flask_sqlalchemy import SQLAlchemy
+
+    app = Flask(__name__)
+    db = SQLAlchemy(app)
+    TITLES = {"a": "A"}
+
+
+    def read(name):
+        return request.form[name].strip()
+
+
+    def both():
+        return render_template("both.html")
+
+
+    @app.route("/", methods=["GET", "POST"])
+    def index():
+        if request.method == "POST":
+            return jsonify(title=TITLES[read("title")], at=time.time(), json=request.json)
+        return render_template("index.html", words=[word.upper() for word in "a b".split()])
+
+
+    @app.route("/<name>")
+    def show(name):
+        return name.title()
+
+
+    @app.before_request
+    def count():
+        app.logger.info("a request")
+
+
+    @app.route("/slow")
+    def slow():
+        time.sleep(1)
+        return ""
+
+
+    @app.route("/remote")
+    def remote():
+        return requests.get("http://localhost").text
+
+
+    @app.route("/stored")
+    def stored():
+        return str(db.session.get(int, 1))
+
+
+    @app.route("/kept")
+    def kept():
+        return g.thing.name
+
+
+    @app.route("/both")
+    def both_quick():
+        return both()
+
+
+    @app.route("/both-slow")
+    def both_slow():
+        time.sleep(1)
+        return both()
+
+
+    @app.route("/wrapped")
+    @wraps(show)
+    def wrapped():
+        return ""
+
+
+    @app.route("/stream")
+    def stream():
+        yield "a"
+
+
+    @app.route("/later")
+    def later():
+        def inside():
+            return render_template("a.html")
+
+        return app.response_class(inside())
+    """
+
+
+def test_views_that_do_not_block_become_async(tmp_path: Path) -> None:
+    """With the functions that only they call. Each that stays is named with its reason."""
+    laid_out(tmp_path, {"app.py": VIEWS})
+    migration = migrate(tmp_path, Options(make_async=True))
+    migration.write()
+    after = (tmp_path / "app.py").read_text()
+    stays = {
+        found.text.partition(" stays def: it ")[0]: found.text.partition(" stays def: it ")[2]
+        for found in migration.report.findings
+        if found.rule == "stays"
+    }
+
+    assert {"index", "show", "count", "read"} == set(re.findall(r"async def (\w+)", after))
+    assert "    return (await request.form)[name].strip()\n" in after
+    assert (
+        'jsonify(title=TITLES[await read("title")], at=time.time(), json=await request.json)'
+        in after
+    )
+    assert 'return await render_template("index.html", words=' in after
+    assert "\ndef both():\n    return render_template(" in after
+    assert stays == {
+        "slow": "uses time.sleep, which blocks (app.py:41)",
+        "remote": "uses requests.get, which blocks (app.py:47)",
+        "stored": "uses db, of which it is not known what it does (app.py:52)",
+        "kept": "uses g, which may hold anything (app.py:57)",
+        "both_quick": "uses both, which waits, and which def functions use too (app.py:18)",
+        "both_slow": "uses time.sleep, which blocks (app.py:67)",
+        "wrapped": "is decorated by wraps(show) (app.py:72)",
+        "stream": "is a generator (app.py:78)",
+        "later": "would await in its function inside (app.py:84)",
+    }
+    assert {"views": 2, "hooks": 1} == {
+        kind: migration.report.counts[f"{kind} made async"] for kind in ("views", "hooks")
+    }
+    assert [] == migrate(tmp_path, Options(make_async=True, again=True)).report.changes
+
+
+def test_views_of_a_quart_project_become_async_later(tmp_path: Path) -> None:
+    """First the names and the tests, and another day the views."""
+    laid_out(
+        tmp_path,
+        {"app.py": "import flask\napp = flask.Flask('a')\n@app.get('/')\ndef a(): return ''\n"},
+    )
+    migrate(tmp_path).write()
+    assert "\ndef a():" in (tmp_path / "app.py").read_text()
+    migrate(tmp_path, Options(make_async=True)).write()
+
+    assert "\nasync def a():" in (tmp_path / "app.py").read_text()
+
+
 # Files that are not code
 
 

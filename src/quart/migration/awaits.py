@@ -5,7 +5,7 @@ project."""
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 import libcst as cst
 
@@ -37,15 +37,25 @@ _XUNIT = frozenset(
 CALLED_BY_QUART = frozenset({"hook", "loop", "view"})
 
 
-def decide(project: Project) -> None:
-    """Find the functions that become async; note what would have to be, and cannot."""
+def decide(project: Project, choose: Callable[[Project], None] | None = None) -> None:
+    """Find the functions that become async; note what would have to be, and cannot.
+
+    :param choose: Makes views and hooks async, once it is known what all functions call.
+    """
     functions = list(project.functions())
+    _settle(project, functions)
+    if choose is not None:
+        choose(project)
+        _settle(project, functions)
+    _note_what_is_left(project, functions)
+
+
+def _settle(project: Project, functions: list[Function]) -> None:
     for _ in range(_ROUNDS):
         news = learn(project, functions)
         news |= _make_async(project, functions)
         if not news:
-            break
-    _note_what_is_left(project, functions)
+            return
 
 
 def callers(functions: Iterable[Function]) -> dict[Function, set[Function]]:

@@ -110,6 +110,9 @@ class Function:
     gives: Value = None
     sites: list[Site] = field(default_factory=list)
     calls: set[Function] = field(default_factory=set)
+    callees: dict[cst.CSTNode, Function] = field(default_factory=dict)
+    known_calls: set[cst.CSTNode] = field(default_factory=set)
+    """Calls on something of a known kind."""
     escapes: bool = False
     """Its name is handed on, so that code which is not seen may call it."""
     stays: str = ""
@@ -291,6 +294,13 @@ class Project:
             module = Module(source, tree)
             tree.visit(_Collector(module))
             self.modules[module.name] = module
+        self._by_ending: dict[str, list[Module]] = defaultdict(list)
+        for name, module in self.modules.items():
+            parts = name.split(".")
+            for number in range(1, len(parts)):
+                # A directory that is no package may be on the path.
+                if ".".join(parts[:number]) not in self.modules:
+                    self._by_ending[".".join(parts[number:])].append(module)
         for function in self.functions():
             self._give_role(function)
             if function.role == "fixture":
@@ -306,15 +316,23 @@ class Project:
 
     # What names stand for
 
+    def module(self, name: str) -> Module | None:
+        """A module by its full name, or by that which it has from a directory on the path."""
+        if name in self.modules:
+            return self.modules[name]
+        found = self._by_ending.get(name, ())
+        return found[0] if len(found) == 1 else None
+
     def find(self, name: str) -> Module | Function | Class | tuple[Module, str] | None:
         """What a full name stands for in the project; a variable is its module and its name."""
         seen = set()
         while name and name not in seen:
             seen.add(name)
-            if name in self.modules:
-                return self.modules[name]
+            found = self.module(name)
+            if found is not None:
+                return found
             place, _, last = name.rpartition(".")
-            module = self.modules.get(place)
+            module = self.module(place)
             if module is None:
                 owner = self.find(place) if place else None
                 return owner.methods.get(last) if isinstance(owner, Class) else None

@@ -18,7 +18,7 @@ from .spec import RENAMED, quarts
 
 #: Settings that the command line reads from the environment.
 ENVIRONMENT = re.compile(r"\bFLASK_(APP|DEBUG|RUN_[A-Z_]+|SHELL_[A-Z_]+|SKIP_DOTENV)\b")
-_ALL_SETTINGS = re.compile(r"\bFLASK_([A-Z][A-Z0-9_]*)\b")
+_ALL_SETTINGS = re.compile(r"\bFLASK_([A-Z]\w*)")
 _NAMERS = frozenset(
     {"patch", "setattr", "getLogger", "import_module", "importorskip", "import_string"}
 )

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from . import sources
 from .awaits import decide
+from .blocking import choose
 from .model import Project, check, command_names, is_wide_fixture
 from .names import Names
 from .report import Change, Report
@@ -62,7 +63,7 @@ def migrate(root: Path, options: Options | None = None) -> Migration:
         report.note(".", 0, "half", "this project is Quart's already; it is left alone")
         return migration
     names = Names(project)
-    decide(project)
+    decide(project, choose if options.make_async else None)
     others = [(source, source.text) for source in settings]
     for module in modules:
         alone = uses_quart and not module.imports_flask

@@ -27,6 +27,8 @@ class Scope:
         self.merged: dict[str, Value] = {}
         self.sites: dict[cst.CSTNode, Site] = {}
         self.calls: set[Function] = set()
+        self.callees: dict[cst.CSTNode, Function] = {}
+        self.known_calls: set[cst.CSTNode] = set()
         self.gives: Value = None
         self.depth = 0
         self.lambdas = 0
@@ -53,6 +55,8 @@ class Scope:
         function.variables = self.merged
         function.gives = function.gives if self.gives is None else self.gives
         function.calls = self.calls
+        function.callees = self.callees
+        function.known_calls = self.known_calls
         function.sites = list(self.sites.values())
         return self.changed or before != _found(function)
 

@@ -47,9 +47,11 @@ METHODS: dict[str, frozenset[str]] = {
     "client": VERBS,
     "context": frozenset({"pop", "push"}),
     "file": frozenset({"save"}),
-    "request": frozenset({"get_data", "get_json"}),
+    "request": frozenset({"close", "get_data", "get_json"}),
     "resource": frozenset({"read", "readline", "readlines"}),
-    "response": frozenset({"add_etag", "freeze", "get_data", "get_json", "make_conditional"}),
+    "response": frozenset(
+        {"add_etag", "close", "freeze", "get_data", "get_json", "make_conditional"}
+    ),
 }
 
 #: Attributes that are awaited, by the kind of what they belong to.
@@ -84,6 +86,7 @@ GIVES: dict[tuple[str, str], str] = {
     ("blueprint", "open_resource"): "resource",
     ("blueprint", "send_static_file"): "response",
     ("client", "session_transaction"): "transaction",
+    ("json", "response"): "response",
     ("context", "__enter__"): "context",
     ("flask", "get_template_attribute"): "macro",
     ("flask", "jsonify"): "response",
@@ -95,6 +98,7 @@ GIVES: dict[tuple[str, str], str] = {
 
 #: What attributes hold, by the kind of what they belong to.
 HOLDS: dict[tuple[str, str], str] = {
+    ("app", "json"): "json",
     ("client", "application"): "app",
     ("context", "app"): "app",
     ("context", "request"): "request",

@@ -104,6 +104,7 @@ class Walk(Scope):
             made = self.project.method(target.cls, "__init__")
             if made is not None:
                 self.calls.add(made)
+                self.callees[node] = made
                 self._infer(made, node, values)
             return Instance(target.cls)
         if isinstance(target, Instance):
@@ -171,6 +172,7 @@ class Walk(Scope):
 
     def _call_function(self, node: cst.Call, function: Function, values: Sequence[Value]) -> Value:
         self.calls.add(function)
+        self.callees[node] = function
         self._infer(function, node, values)
         if is_manager(function):
             return Manager(function)
@@ -194,6 +196,7 @@ class Walk(Scope):
 
     def _call_bound(self, node: cst.Call, target: Bound) -> Value:
         kind, name = target.kind, target.name
+        self.known_calls.add(node)
         if name in spec.METHODS.get(kind, ()) or (kind == "client" and name == "*"):
             forces = not (kind == "context" and self.function is not None and self._may_enter())
             self.add(Site(node, f"{kind}.{name}()", forces))
