@@ -19,6 +19,7 @@ import importlib.metadata
 import inspect
 import pkgutil
 import re
+import runpy
 import subprocess
 import sys
 import tomllib
@@ -228,3 +229,14 @@ def test_settings_are_documented() -> None:
 
     assert dict(quart.Quart.default_config) == documented
     assert [key for key, _ in rows] == sorted(documented)
+
+
+def test_pictures_are_those_of_their_texts() -> None:
+    """`python docs/pictures/draw.py` has been run since a text was changed."""
+    script = runpy.run_path(str(ROOT / "docs/pictures/draw.py"))
+    sources = sorted(ROOT.glob("docs/pictures/*.txt"))
+
+    assert sources
+    for source in sources:
+        title, _, text = source.read_text().partition("\n")
+        assert script["svg"](text, title) == source.with_suffix(".svg").read_text(), source.name
