@@ -17,6 +17,7 @@ import doctest
 import importlib
 import importlib.metadata
 import inspect
+import os
 import pkgutil
 import re
 import runpy
@@ -28,6 +29,7 @@ from datetime import timedelta
 from pathlib import Path
 from types import ModuleType
 from typing import NamedTuple
+from unittest.mock import patch
 
 import pytest
 from test_api import SAMPLES
@@ -86,7 +88,11 @@ def test_examples_run(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setitem(sys.modules, module.__name__, module)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(quart.Quart, "run", lambda app, *args, **kwargs: None)
+    with patch.dict(os.environ):  # what a page sets there is taken back
+        run_blocks(page, tmp_path, module)
 
+
+def run_blocks(page: Path, tmp_path: Path, module: ModuleType) -> None:
     for block in blocks_of(page):
         kind, _, name = block.marker.partition(": ")
         if kind == "file":
