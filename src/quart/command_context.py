@@ -44,7 +44,7 @@ def command_context(app: Quart) -> Iterator[asyncio.Runner]:
             finally:
                 _adopt(context)
 
-        with waiting_by(wait, runner.get_loop()):
+        with waiting_by(wait):
             try:
                 with ctx.entered():
                     yield runner

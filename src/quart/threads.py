@@ -125,20 +125,21 @@ class Pool:
     def not_counted(self) -> Iterator[None]:
         """Let another thread take the place of this one, whose job waits for the loop."""
         this = threading.get_ident()
-        with self._lock:
-            self._waiting.add(this)
-            with suppress(RuntimeError):  # the system gives no more; the loop may not need one
-                self._start_if_needed()
         try:
+            with self._lock:
+                self._waiting.add(this)
+                with suppress(RuntimeError):  # the system gives no more; the loop may not need one
+                    self._start_if_needed()
             yield
         finally:
             with self._lock:
                 self._waiting.discard(this)
 
     def _start_if_needed(self) -> None:
-        for thread in [thread for thread in self._starting if not thread.is_alive()]:
-            self._starting.discard(thread)
-            self._threads.discard(thread)
+        if self._starting:
+            killed = {thread for thread in self._starting if not thread.is_alive()}
+            self._starting -= killed
+            self._threads -= killed
         waiting = len(self._waiting)
         wanted = min(len(self._unfinished) - waiting, self.limit)
         if len(self._threads) - waiting < wanted:
@@ -162,16 +163,24 @@ class Pool:
             while True:
                 next(taking)
                 taken[0]()
-                with self._lock:
-                    self._unfinished.discard(taken[0])
-                    self._waiting.discard(threading.get_ident())
-                    taken.clear()  # nothing of a request may live on while the thread waits
-                    if len(self._threads) - len(self._waiting) > self.limit:
-                        return
+                # PERF: without the lock. If `submit` reads the sizes just now, there may be a
+                # thread too many, which ends here later.
+                self._unfinished.discard(taken[0])
+                taken.clear()  # nothing of a request may live on while the thread waits
+                if len(self._threads) - len(self._waiting) > self.limit and self._ends_this():
+                    return
         except SystemExit:
             pass  # it ends a thread without a word, as elsewhere
         finally:
             self._leave(taken)
+
+    def _ends_this(self) -> bool:
+        """Whether this thread is one too many, and may end: then it is not counted any more."""
+        with self._lock:
+            too_many = len(self._threads) - len(self._waiting) > self.limit
+            if too_many:
+                self._threads.discard(threading.current_thread())
+            return too_many
 
     def _leave(self, taken: list[Job]) -> None:
         """Take this thread out of the pool, whose last job may be unfinished."""

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 P = ParamSpec("P")
 T = TypeVar("T")
+R = TypeVar("R")
 
 #: The most threads that sync views, hooks and iterables run in at once.
 WORKER_THREADS = 40
@@ -35,17 +36,21 @@ WORKER_THREADS = 40
 _workers = Pool("quart-worker", WORKER_THREADS)
 
 
+class _SyncCode:
+    """Sync code that gets values where async code gets awaitables."""
+
+    #: Whether it runs on an event loop. If it does not, but starts one, code on that is async code.
+    on_loop = False
+
+    def wait_for(self, coroutine: Coroutine[Any, Any, R], outlasting: bool) -> R:
+        """The result of a coroutine. An `outlasting` one is not cancelled with the code."""
+        raise NotImplementedError
+
+
 class _ThisThread(threading.local):
-    """What a thread knows of the sync code that it runs: the loop that waits for it, the job.
+    """What a thread knows of itself: the sync code that it runs."""
 
-    On the thread of an event loop: the `non_blocking` function that runs now.
-    """
-
-    loop: asyncio.AbstractEventLoop | None = None
-    call: _Call[Any] | None = None
-    non_blocking: Callable[..., Any] | None = None
-    #: How a thread that is no worker waits for a coroutine.
-    wait: Callable[[Coroutine[Any, Any, Any]], Any] | None = None
+    runs: _SyncCode | None = None
 
 
 _this_thread = _ThisThread()
@@ -53,15 +58,15 @@ _this_thread = _ThisThread()
 
 def _forget_loop() -> None:
     """In a forked child no loop waits for the thread that forked: that was the parent's."""
-    _this_thread.loop = _this_thread.call = _this_thread.wait = None
+    _this_thread.runs = None
 
 
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_forget_loop)
 
 
-class _SyncJob(Job):
-    """Sync code that a worker thread runs within a context."""
+class _SyncJob(Job, _SyncCode):
+    """Sync code that a worker thread runs within a context, while the event loop waits for it."""
 
     def __init__(self, context: Context, func: Callable[[], Any]) -> None:
         super().__init__(func)
@@ -69,11 +74,18 @@ class _SyncJob(Job):
         self._context = context
 
     def _run(self) -> Any:
-        _this_thread.loop = self._loop
+        _this_thread.runs = self
         try:
             return self._context.run(self._func)
         finally:
-            _this_thread.loop = None
+            _this_thread.runs = None
+
+    def wait_for(self, coroutine: Coroutine[Any, Any, R], outlasting: bool) -> R:
+        """The result of a coroutine, which the loop runs. Another thread may take the place of this
+        one meanwhile.
+        """
+        with _workers.not_counted():
+            return asyncio.run_coroutine_threadsafe(coroutine, self._loop).result()
 
 
 class _Call(_SyncJob, Call[T]):
@@ -82,30 +94,23 @@ class _Call(_SyncJob, Call[T]):
     # What the thread waits for on the loop.
     _awaited: Future[Any] | None = None
 
-    def wait_for(self, coroutine: Coroutine[Any, Any, T]) -> T:
-        """The result of a coroutine, for the thread, which waits while the loop runs it.
-
-        It is cancelled with the caller, who may have been cancelled already.
-        """
-        future = self._awaited = asyncio.run_coroutine_threadsafe(coroutine, self._loop)
-        if self._ended is not None:
-            future.cancel()
-        try:
-            result: T = future.result()
-        except CancelledError:
-            raise asyncio.CancelledError from None
-        return result
+    def wait_for(self, coroutine: Coroutine[Any, Any, R], outlasting: bool) -> R:
+        """The same. It is cancelled with the caller, who may have been cancelled already."""
+        if outlasting:
+            return super().wait_for(coroutine, outlasting)
+        with _workers.not_counted():
+            future = self._awaited = asyncio.run_coroutine_threadsafe(coroutine, self._loop)
+            if self._ended is not None:
+                future.cancel()
+            try:
+                result: R = future.result()
+            except CancelledError:
+                raise asyncio.CancelledError from None
+            return result
 
     def _cancelled(self) -> None:
         if self._awaited is not None:
             self._awaited.cancel()
-
-    def _run(self) -> Any:
-        _this_thread.call = self
-        try:
-            return super()._run()
-        finally:
-            _this_thread.call = None
 
 
 def _adopt(context: Context) -> None:
@@ -153,21 +158,10 @@ def wait_in_thread(
     on the loop gets the result too; RuntimeError is raised if the coroutine has to wait. Everywhere
     else it is the coroutine itself.
     """
-    loop = _this_thread.loop
-    if loop is None:
+    runs = _this_thread.runs
+    if runs is None or not in_worker_thread():
         return coroutine
-    if asyncio._get_running_loop() is not None:
-        return coroutine if _this_thread.non_blocking is None else _result_at_once(coroutine)
-    result: T
-    if _this_thread.wait is not None:
-        result = _this_thread.wait(coroutine)
-        return result
-    with _workers.not_counted():
-        call = _this_thread.call
-        if call is not None and not outlasting:
-            result = call.wait_for(coroutine)
-            return result
-        return asyncio.run_coroutine_threadsafe(coroutine, loop).result()
+    return runs.wait_for(coroutine, outlasting)
 
 
 def wait_uncounted(future: Future[T]) -> T:
@@ -179,17 +173,25 @@ def wait_uncounted(future: Future[T]) -> T:
         return future.result()
 
 
+class _Command(_SyncCode):
+    """Sync code of a thread that is no worker. A function of its own waits for coroutines."""
+
+    def __init__(self, wait: Callable[[Coroutine[Any, Any, Any]], Any]) -> None:
+        self._wait = wait
+
+    def wait_for(self, coroutine: Coroutine[Any, Any, R], outlasting: bool) -> R:
+        result: R = self._wait(coroutine)
+        return result
+
+
 @contextmanager
-def waiting_by(
-    wait: Callable[[Coroutine[Any, Any, Any]], Any], loop: asyncio.AbstractEventLoop
-) -> Iterator[None]:
+def waiting_by(wait: Callable[[Coroutine[Any, Any, Any]], Any]) -> Iterator[None]:
     """Have sync code of this thread, which is no worker, wait for coroutines by a function."""
-    before = _this_thread.loop, _this_thread.wait
-    _this_thread.loop, _this_thread.wait = loop, wait
+    before, _this_thread.runs = _this_thread.runs, _Command(wait)
     try:
         yield
     finally:
-        _this_thread.loop, _this_thread.wait = before
+        _this_thread.runs = before
 
 
 def in_worker_thread() -> bool:
@@ -197,9 +199,8 @@ def in_worker_thread() -> bool:
 
     The event loop waits for it in a worker thread, or it is `non_blocking`, or a command.
     """
-    if _this_thread.loop is None:
-        return False
-    return _this_thread.non_blocking is not None or asyncio._get_running_loop() is None
+    runs = _this_thread.runs
+    return runs is not None and runs.on_loop == (asyncio._get_running_loop() is not None)
 
 
 def awaited_or_blocking(
@@ -210,7 +211,7 @@ def awaited_or_blocking(
     @wraps(func)
     def wrapper(*args: P.args, **kwargs: P.kwargs) -> Any:
         coroutine = func(*args, **kwargs)
-        return coroutine if _this_thread.loop is None else wait_in_thread(coroutine)
+        return coroutine if _this_thread.runs is None else wait_in_thread(coroutine)
 
     marked: Any = _marked_async(wrapper)
     marked._quart_marked = marked
@@ -229,7 +230,7 @@ def async_to_sync(func: Callable[P, Coroutine[Any, Any, T]]) -> Callable[P, T]:
 
     @wraps(func, updated=())  # without the marks of an async function
     def wrapper(*args: P.args, **kwargs: P.kwargs) -> Any:
-        if asyncio._get_running_loop() is not None and _this_thread.non_blocking is None:
+        if asyncio._get_running_loop() is not None and not in_worker_thread():
             name = getattr(func, "__qualname__", repr(func))
             raise RuntimeError(
                 f"{name} is async and was made sync, but the event loop that runs here cannot wait"
@@ -246,7 +247,7 @@ def async_to_sync(func: Callable[P, Coroutine[Any, Any, T]]) -> Callable[P, T]:
                 context = copy_context()
 
         try:
-            return asyncio.run(call()) if _this_thread.loop is None else wait_in_thread(call())
+            return asyncio.run(call()) if _this_thread.runs is None else wait_in_thread(call())
         finally:
             if context is not None:
                 _adopt(context)
@@ -291,21 +292,20 @@ def non_blocking(func: Callable[P, T]) -> Callable[P, T]:
     if is_coroutine_callable(func):
         raise TypeError(f"{name} is async: it runs on the event loop without a mark")
 
+    code = _NonBlocking(name)
+
     @wraps(func)
     def marked(*args: P.args, **kwargs: P.kwargs) -> T:
-        this = _this_thread
-        loop = asyncio._get_running_loop()
-        if loop is None:  # in a thread, or on another loop than asyncio's
+        if asyncio._get_running_loop() is None:  # in a thread, or on another loop than asyncio's
             return func(*args, **kwargs)
         ctx = _cv_quart.get(None)
         begin = monotonic() if ctx is not None and ctx.app.debug else None
-        before = this.loop, this.non_blocking
-        this.loop, this.non_blocking = loop, func
+        before, _this_thread.runs = _this_thread.runs, code
         try:
             with request_lent():
                 return func(*args, **kwargs)
         finally:
-            this.loop, this.non_blocking = before
+            _this_thread.runs = before
             if ctx is not None and begin is not None and monotonic() - begin > _TOO_LONG:
                 ctx.app.logger.warning(
                     "%s is marked non_blocking, and kept the event loop for %d ms",
@@ -337,27 +337,31 @@ def on_loop_form(func: Callable[..., Any]) -> Callable[..., Coroutine[Any, Any, 
     return bound
 
 
-def _result_at_once(coroutine: Coroutine[Any, Any, T]) -> T:
-    """The result of a coroutine that has to wait for nothing, for a `non_blocking` function."""
-    this = _this_thread
-    before = this.loop, this.non_blocking
-    this.loop = this.non_blocking = None  # async code gets awaitables
-    try:
-        coroutine.send(None)
-    except StopIteration as end:
-        result: T = end.value
-        return result
-    finally:
-        this.loop, this.non_blocking = before
-    with suppress(RuntimeError):  # if it goes on waiting all the same
-        coroutine.close()
-    name, marked = (
-        getattr(func, "__qualname__", repr(func)) for func in (coroutine, this.non_blocking)
-    )
-    raise RuntimeError(
-        f"{name} has to wait, which {marked} cannot do: it is marked non_blocking and runs on the"
-        " event loop. Make it async and await there, or take the mark away."
-    )
+class _NonBlocking(_SyncCode):
+    """A `non_blocking` function, while it runs on the event loop."""
+
+    on_loop = True
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def wait_for(self, coroutine: Coroutine[Any, Any, R], outlasting: bool) -> R:
+        """The result of a coroutine that has to wait for nothing."""
+        _this_thread.runs = None  # async code gets awaitables
+        try:
+            coroutine.send(None)
+        except StopIteration as end:
+            result: R = end.value
+            return result
+        finally:
+            _this_thread.runs = self
+        with suppress(RuntimeError):  # if it goes on waiting all the same
+            coroutine.close()
+        raise RuntimeError(
+            f"{getattr(coroutine, '__qualname__', repr(coroutine))} has to wait, which {self._name}"
+            " cannot do: it is marked non_blocking and runs on the event loop. Make it async and"
+            " await there, or take the mark away."
+        )
 
 
 class _Visit(_SyncJob):
