@@ -4,11 +4,12 @@ import asyncio
 import io
 import json
 import threading
+import tracemalloc
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
 import pytest
-from asgi import Response, post, request, stream
+from asgi import Response, http_scope, post, request, stream
 from flask.json.provider import DefaultJSONProvider as FlaskJSONProvider
 from werkzeug.datastructures import FileStorage, Headers
 from werkzeug.exceptions import RequestEntityTooLarge, RequestTimeout
@@ -95,6 +96,60 @@ async def send(app: Quart, body: Any, content_type: str, **headers: str) -> Resp
 
 
 # --- reading
+
+
+@pytest.mark.parametrize(
+    ("reader", "content_type", "head", "tail"),
+    [
+        (read_data, "text/plain", b"", b""),
+        (read_form, FORM, b"a=", b""),
+        (read_form, MULTIPART, *MULTIPART_BODY.split(b"%s")),
+        (read_multipart, MULTIPART, *MULTIPART_BODY.split(b"%s")),
+        (read_files, MULTIPART, *MULTIPART_BODY.replace(b'"a"', b'"a"; filename="f"').split(b"%s")),
+    ],
+)
+async def test_a_body_in_tiny_pieces_takes_no_more_memory(
+    reader: Callable[[], Awaitable[Any]], content_type: str, head: bytes, tail: bytes
+) -> None:
+    """At most twice its size, and a little: an object for each byte would be 41 times as much."""
+    size = 30_000
+    body = head + b"x" * size + tail
+    app = make_app(discarding(reader))
+    position = 0
+
+    async def receive() -> Any:
+        nonlocal position
+        position += 1
+        more = position < len(body)
+        return {"type": "http.request", "body": body[position - 1 : position], "more_body": more}
+
+    sent = []
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    scope = http_scope("POST", headers={"content-type": content_type})
+    small = head + b"x" + tail
+    assert 200 == (await post(app, body=small, headers={"content-type": content_type})).status
+    tracemalloc.start()  # all that is made once is made
+    try:
+        await app(scope, receive, send)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+
+    assert 200 == sent[0]["status"]
+    assert 2 * size + 2**20 > peak
+
+
+def discarding(reader: Callable[[], Awaitable[Any]]) -> Callable[[], Awaitable[Any]]:
+    """A view that reads, and answers with little."""
+
+    async def view() -> Any:
+        await reader()
+        return "read"
+
+    return view
 
 
 @pytest.mark.parametrize("reader", [read_data, read_get_data, read_body, read_chunks, read_stream])

@@ -25,6 +25,7 @@ from werkzeug.http import parse_options_header
 
 from .datastructures import FileStorage
 from .threads import off_loop, parse_off_loop
+from .utils import add_piece
 
 if TYPE_CHECKING:
     from werkzeug.sansio.multipart import File
@@ -150,13 +151,13 @@ class Part:
         """
         if max_size is ...:
             max_size = self._events.max_field_size
-        chunks = []
+        chunks: list[bytes | bytearray] = []
         size = 0
         async for chunk in self:
             size += len(chunk)
             if max_size is not None and size > max_size:
                 raise RequestEntityTooLarge()
-            chunks.append(chunk)
+            add_piece(chunks, chunk)
         return b"".join(chunks)
 
     async def text(self, max_size: int | EllipsisType | None = ...) -> str:
@@ -275,7 +276,7 @@ class MultiPartParser:
         return Parts(self, body, boundary)
 
     async def _receive_file(self, part: Part, content_length: int | None) -> FileStorage:
-        chunks: list[bytes] = []
+        chunks: list[bytes | bytearray] = []
         size = 0
         stream: IO[bytes] | None = None
         receive = part._events.next
@@ -290,7 +291,7 @@ class MultiPartParser:
         try:
             # PERF: an event a chunk, without the frame of `part` in between.
             while (chunk := await receive()) is not None:
-                chunks.append(chunk)
+                add_piece(chunks, chunk)
                 size += len(chunk)
                 if size > (SPOOL_SIZE if stream is None else WRITE_SIZE):
                     await off_loop(write)

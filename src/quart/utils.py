@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, MutableSequence
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +28,33 @@ class MustReloadError(Exception):
 def file_path_to_path(*paths: FilePath) -> Path:
     """The parts, of str, bytes or path-like objects, joined into one path."""
     return Path(*[os.fsdecode(path) for path in paths])
+
+
+# Bytes
+
+# Pieces smaller than this are joined, up to pieces of the second size.
+_SMALL_PIECE = 4096
+_JOINED_PIECE = 65_536
+
+
+def add_piece(pieces: MutableSequence[bytes | bytearray], data: bytes) -> None:
+    """Add to the pieces of something; a small one is joined with the small ones before it.
+
+    So a client that sends byte by byte costs no more memory than one that does not: as an object of
+    its own each byte would take 41.
+    """
+    if not pieces or len(data) >= _SMALL_PIECE:
+        pieces.append(bytes(data))
+        return
+    last = pieces[-1]
+    if type(last) is bytearray:
+        last += data
+        if len(last) >= _JOINED_PIECE:
+            pieces[-1] = bytes(last)
+    elif len(last) < _SMALL_PIECE:
+        pieces[-1] = bytearray(last) + data
+    else:
+        pieces.append(data)
 
 
 # Tasks

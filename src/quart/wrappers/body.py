@@ -14,6 +14,7 @@ from werkzeug.exceptions import (
     RequestTimeout,
 )
 
+from ..utils import add_piece
 from ..workers import awaited_or_blocking
 from .base import ClientDisconnectedError
 
@@ -43,7 +44,7 @@ class Body:
         self.expected_content_length = expected_content_length
         self._max_content_length = max_content_length
         self.complete = False
-        self._chunks: deque[bytes] = deque()
+        self._chunks: deque[bytes | bytearray] = deque()
         self._received = 0
         self._dropped = False
         # What rings for the reader of a body without a source; None is the last put there.
@@ -72,7 +73,7 @@ class Body:
                 self._dropped = True
                 self._chunks.clear()
             else:
-                self._chunks.append(data)
+                add_piece(self._chunks, data)
             if self._queue is not None:
                 self._queue.put_nowait(True)
 
@@ -116,7 +117,8 @@ class Body:
             if self.complete:
                 raise StopAsyncIteration
             await (self._next_arrival() if self.source is None else self.source(self))
-        return self._chunks.popleft()
+        chunk = self._chunks.popleft()
+        return chunk if type(chunk) is bytes else bytes(chunk)
 
     def __await__(self) -> Generator[Any, None, bytes]:
         return self.read_whole().__await__()
@@ -144,7 +146,7 @@ class Body:
             await (self._next_arrival() if self.source is None else self.source(self))
         self._check_limit(max_size)
         chunks = self._chunks
-        if len(chunks) == 1:
+        if len(chunks) == 1 and type(chunks[0]) is bytes:
             return chunks[0]
         data = b"".join(chunks)
         self._chunks = deque([data]) if data else deque()
