@@ -23,6 +23,8 @@ from asgi import (
     settle,
     stream,
 )
+from hypothesis import given
+from hypothesis import strategies as st
 
 from quart import Quart, g, websocket
 from quart import request as current
@@ -83,6 +85,37 @@ async def test_prefixes(outer: Quart, target: str, expected: list[str]) -> None:
 
     assert expected == answer[:3]
     assert expected[1] + expected[2] == answer[3] or answer[3] == expected[1]
+
+
+segments = st.lists(st.sampled_from(["a", "b", "ab", ""]), min_size=1, max_size=4)
+
+
+@given(
+    st.sets(segments.filter(all).map(lambda parts: "/" + "/".join(parts)), max_size=5),
+    segments.map(lambda parts: "/" + "/".join(parts)),
+)
+async def test_any_prefixes(prefixes: set[str], path: str) -> None:
+    """Of many prefixes, the longest that the path is or goes on from behind a slash."""
+    app = make_app()
+
+    @app.route("/", defaults={"path": ""})
+    @app.route("/<path:path>", merge_slashes=False)
+    async def own(path: str) -> str:
+        return ""
+
+    async def mounted(scope: Any, receive: Any, send: Any) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": scope["root_path"].encode()})
+
+    for prefix in prefixes:
+        app.mount(prefix, mounted)
+    fitting = [prefix for prefix in prefixes if f"{path}/".startswith(f"{prefix}/")]
+    response = await get(app, path)
+
+    if fitting:
+        assert max(fitting, key=len) == response.text
+    else:
+        assert response.text not in prefixes
 
 
 @pytest.mark.parametrize(

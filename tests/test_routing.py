@@ -16,7 +16,8 @@ from werkzeug.routing import BaseConverter, Map, MapAdapter, RequestRedirect, Ru
 
 from quart import Quart
 from quart import request as current_request
-from quart.routing import QuartMap, QuartRule, blueprint_names
+from quart.routing import Found, QuartMap, QuartRule, blueprint_names
+from quart.wrappers.base import clean_path
 
 # 20,000 with `--hypothesis-profile nightly`: see conftest.py.
 EXAMPLES = max(500, settings().max_examples)
@@ -177,10 +178,18 @@ def outcome(adapter: MapAdapter) -> tuple[Any, ...]:
     except RequestRedirect as redirect:
         return (redirect.code, redirect.new_url)
     except HTTPException as error:
-        return (error.code, type(error).__name__)
+        return as_outcome(error)
     except Exception as error:  # a redirect that cannot be built
         return ("error", type(error).__name__)
     return (rule, dict(args), blueprint_names(rule.endpoint))
+
+
+def as_outcome(match: Found | HTTPException) -> tuple[Any, ...]:
+    """The same of what `QuartMap.match` gives."""
+    if isinstance(match, HTTPException):
+        methods = getattr(match, "valid_methods", None)
+        return (match.code, type(match).__name__, *([sorted(methods)] if methods else []))
+    return match
 
 
 @settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -230,8 +239,12 @@ def test_the_short_way_agrees_with_werkzeug(data: st.DataObject) -> None:
     elif url_map.lacks(path):
         event("lacks")
         assert (404, "NotFound") == outcome(adapter)
+    match = url_map.match(clean_path(path), method, websocket)
+    if match is not None:
+        event("Werkzeug's matcher without an adapter")
+        assert outcome(adapter) == as_outcome(match)
     else:
-        event("left to Werkzeug")
+        event("left to the adapter")
 
 
 @pytest.mark.parametrize(
@@ -372,6 +385,88 @@ def test_plain_rules_take_the_short_way(path: str) -> None:
     found = url_map.find(path, "GET", False)
     assert found is not None
     assert outcome(url_map.bind("localhost", path_info=path)) == found
+
+
+@pytest.mark.parametrize(
+    ("path", "method"),
+    [
+        ("/files/a/b.txt", "GET"),
+        ("/price/1.5", "GET"),
+        ("/item/a8098c1a-f86e-11da-bd1a-00112444be1e", "GET"),
+        ("/small/3", "GET"),
+        ("/either/a", "GET"),
+        ("/loud/abc", "GET"),
+        ("/price/1.5", "POST"),
+        ("/price/x", "GET"),
+        ("/", "POST"),
+        ("/files", "GET"),
+    ],
+)
+def test_other_converters_and_methods_need_no_adapter(path: str, method: str) -> None:
+    """Nor does a path that no rule is for; the answer is that of Werkzeug's adapter."""
+    url_map = ShortWay(
+        [
+            QuartRule("/", endpoint="root", methods=["GET"]),
+            QuartRule("/files/<path:filename>", endpoint="bp.file", methods=["GET"]),
+            QuartRule("/price/<float:price>", endpoint="price", methods=["GET"]),
+            QuartRule("/item/<uuid:key>", endpoint="item", methods=["GET"]),
+            QuartRule("/small/<int(max=9):n>", endpoint="small", methods=["GET"]),
+            QuartRule("/either/<any(a, b):which>", endpoint="either", methods=["GET"]),
+            QuartRule("/loud/<shout:text>", endpoint="loud", methods=["GET"]),
+        ],
+        converters={"shout": Shout},
+    )
+    adapter = url_map.bind("localhost", path_info=path, default_method=method)
+
+    assert url_map.find(path, method, False) is None
+    match = url_map.match(path, method, False)
+    assert match is not None
+    assert outcome(adapter) == as_outcome(match)
+
+
+@pytest.mark.parametrize("path", ["/", "//", "/a", "//a"])
+def test_rules_that_begin_with_two_slashes_are_left_to_werkzeug(path: str) -> None:
+    """No path begins so once it is clean, but one may be redirected there."""
+    url_map = ShortWay(
+        [
+            QuartRule("//", endpoint="two", methods=["GET"], merge_slashes=False),
+            QuartRule("//a/", endpoint="a", methods=["GET"], merge_slashes=False),
+        ]
+    )
+
+    assert url_map.find(path, "GET", False) is None
+    assert not url_map.lacks(path)
+    wanted = outcome(url_map.bind("localhost", path_info=path))
+    assert (308 if path in ("/", "//") else 404) == wanted[0]
+    match = url_map.match(clean_path(path), "GET", False)
+    assert wanted == (wanted if match is None else as_outcome(match))
+
+
+async def test_the_rules_are_read_when_the_application_starts() -> None:
+    """Not when the first request waits for it; also those that are added while it starts."""
+    built: list[QuartMap] = []
+
+    class Map(ShortWay):
+        def iter_rules(self, endpoint: Any = None) -> Iterator[Rule]:
+            built.append(self)
+            return super().iter_rules(endpoint)
+
+    class App(Quart):
+        url_map_class = Map
+
+    app = App("tests", root_path="tests")
+
+    @app.before_serving
+    async def add() -> None:
+        app.add_url_rule("/late", "late", lambda: "late")
+
+    await app.startup()
+    read = len(built)
+
+    assert read > 0
+    assert 200 == (await request(app, "GET", "/late")).status
+    assert read == len(built)
+    await app.shutdown()
 
 
 def test_each_match_has_arguments_of_its_own() -> None:

@@ -31,7 +31,6 @@ from werkzeug.exceptions import (
     BadRequestKeyError,
     HTTPException,
     InternalServerError,
-    NotFound,
     SecurityError,
 )
 from werkzeug.routing import BuildError, RequestRedirect
@@ -176,8 +175,13 @@ class Dispatch(App):
             ):
                 find = self.url_map.find
                 found = find(request.path, request.method, ctx.kind is WEBSOCKET)
-                if found is None and self.url_map.lacks(request.path):
-                    request.routing_exception = NotFound()
+                if found is None:
+                    request.path = clean_path(request.path)
+                    match = self.url_map.match(request.path, request.method, ctx.kind is WEBSOCKET)
+                    if isinstance(match, HTTPException):
+                        request.routing_exception = match
+                    else:
+                        found = match
             if found is None:
                 request.path = clean_path(request.path)
                 ctx.match_request()

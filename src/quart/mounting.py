@@ -51,6 +51,12 @@ class Mount:
 class Mounts(list[Mount]):
     """The mounts of one application, in the order they were made in."""
 
+    def __init__(self) -> None:
+        super().__init__()
+        self._by_prefix: dict[str, Mount] = {}
+        #: How many slashes the longest prefix has.
+        self._depth = 0
+
     def add(self, prefix: str, app: Callable[..., Any], limits: Mapping[str, Any]) -> None:
         """Mount an ASGI application, or a WSGI one with these limits (see `WSGIBridge`).
 
@@ -59,17 +65,27 @@ class Mounts(list[Mount]):
         prefix = prefix.rstrip("/")
         if not prefix.startswith("/") or "//" in prefix:
             raise ValueError(f"A mount needs a prefix such as '/admin', not {prefix!r}")
-        if any(mount.prefix == prefix for mount in self):
+        if prefix in self._by_prefix:
             raise ValueError(f"There is a mount at {prefix!r} already")
-        self.append(Mount(prefix, app if _is_asgi(app) else WSGIBridge(app, limits)))
+        mount = Mount(prefix, app if _is_asgi(app) else WSGIBridge(app, limits))
+        self.append(mount)
+        self._by_prefix[prefix] = mount
+        self._depth = max(self._depth, prefix.count("/"))
 
     def find(self, scope: Any) -> Mount | None:
         """The mount with the longest prefix that a request's or websocket's path is below."""
         if scope["type"] not in ("http", "websocket"):
             return None
         _, path, found = split_root_path(scope)
-        below = [mount for mount in self if found and f"{path}/".startswith(f"{mount.prefix}/")]
-        return max(below, key=lambda mount: len(mount.prefix), default=None)
+        if not found:
+            return None
+        segments = path.split("/", self._depth + 1)[: self._depth + 1]
+        while segments:
+            mount = self._by_prefix.get("/".join(segments))
+            if mount is not None:
+                return mount
+            segments.pop()
+        return None
 
     def begin_shutdown(self) -> None:
         """Tell the applications that can be told, other `Quart`s, that the shutdown begins."""

@@ -199,6 +199,7 @@ class Serving(Dispatch, Generic[StateT]):
                     else:
                         await self.ensure_async(step)()
                     anything_started = True
+                self.url_map.prepare()
             except BaseException as error:
                 await self._serving_failed(ctx, error)
                 if anything_started:
