@@ -9,9 +9,9 @@ Quart-Flask-Patch.
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from contextvars import Context, ContextVar
+from functools import partial
 from typing import Any
 
 import flask.globals
@@ -35,18 +35,13 @@ def lend_request(context: Context) -> None:
             context.run(flask_request.set, ctx)
 
 
-@contextmanager
-def request_lent() -> Iterator[None]:
-    """Let Flask's functions find the request in this block of sync code on the event loop."""
-    ctx: Any = _cv_app.get(None)
-    if flask_request is None or not getattr(ctx, "has_request", False):
-        yield
-        return
-    token = flask_request.set(ctx)
-    try:
-        yield
-    finally:
-        flask_request.reset(token)
+def lend_request_here() -> Callable[[], None] | None:
+    """The same for sync code on the event loop, until the function that this gives is called."""
+    if flask_request is not None:
+        ctx: Any = _cv_app.get(None)
+        if getattr(ctx, "has_request", False):
+            return partial(flask_request.reset, flask_request.set(ctx))
+    return None
 
 
 def share_with_patched_flask() -> None:

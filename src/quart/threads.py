@@ -32,10 +32,10 @@ _PATIENCE = 10.0
 _PAUSE = 0.1
 
 
-class Job:
+class Job(Generic[T]):
     """Work for a thread, whose outcome the event loop learns."""
 
-    def __init__(self, func: Callable[[], Any]) -> None:
+    def __init__(self, func: Callable[[], T]) -> None:
         self._func = func
         self._loop = asyncio.get_running_loop()
         # One ticket: the thread takes it to run the function, or the caller to give the job up.
@@ -51,7 +51,7 @@ class Job:
         """Run the function, in the thread."""
         if not self.takes_ticket():
             return
-        result: Any = None
+        result: T | None = None
         error: BaseException | None = None
         try:
             result = self._run()
@@ -63,16 +63,19 @@ class Job:
             error = raised
         self.report(result, error)
 
-    def _run(self) -> Any:
+    def _run(self) -> T:
         return self._func()
 
-    def report(self, result: Any, error: BaseException | None) -> None:
+    def report(self, result: T | None, error: BaseException | None) -> None:
         """Give the outcome to the loop."""
         with suppress(RuntimeError):  # if the loop is closed, nobody waits any more
             self._loop.call_soon_threadsafe(self._end, result, error)
 
-    def _end(self, result: Any, error: BaseException | None) -> None:
-        """Take the outcome, on the loop. A second one, of a thread that was killed, is ignored."""
+    def _end(self, result: T | None, error: BaseException | None) -> None:
+        """Take the outcome, on the loop: a result, or an error and no result.
+
+        If the thread was killed there may be a second one, which is ignored.
+        """
         raise NotImplementedError
 
 
@@ -98,15 +101,15 @@ class Pool:
 
     def forget(self) -> None:
         """Start anew: a forked child has none of its parent's threads."""
-        self._jobs: SimpleQueue[Job] = SimpleQueue()
+        self._jobs: SimpleQueue[Job[Any]] = SimpleQueue()
         self._lock = threading.Lock()
         # Sets, so that a thread that is killed at any point can be taken out once more.
         self._threads: set[threading.Thread] = set()
         self._starting: set[threading.Thread] = set()  # those that have not come to `_work`
         self._waiting: set[int] = set()  # identifiers of those whose job waits for the loop
-        self._unfinished: set[Job] = set()  # running or not
+        self._unfinished: set[Job[Any]] = set()  # running or not
 
-    def submit(self, job: Job) -> None:
+    def submit(self, job: Job[Any]) -> None:
         """Run a job as soon as a thread is free.
 
         Raises RuntimeError if none will be, because the system gives no more threads.
@@ -154,7 +157,7 @@ class Pool:
                 raise
 
     def _work(self) -> None:
-        taken: list[Job] = []
+        taken: list[Job[Any]] = []
         # An exception that is raised in an idle thread arrives when the thread next runs Python.
         # A job is taken and noted within one call in C, so that it cannot be lost in between.
         taking = map(taken.append, iter(self._jobs.get, None))
@@ -182,7 +185,7 @@ class Pool:
                 self._threads.discard(threading.current_thread())
             return too_many
 
-    def _leave(self, taken: list[Job]) -> None:
+    def _leave(self, taken: list[Job[Any]]) -> None:
         """Take this thread out of the pool, whose last job may be unfinished."""
         with self._lock:
             self._threads.discard(threading.current_thread())
@@ -212,7 +215,7 @@ _file_threads = Pool("quart-file", FILE_THREADS)
 _parser_threads = Pool("quart-parser", PARSER_THREADS)
 
 
-class Call(Job, Generic[T]):
+class Call(Job[T]):
     """One call of a function in a thread, for somebody who awaits its result."""
 
     def __init__(self, func: Callable[[], T]) -> None:
@@ -242,7 +245,7 @@ class Call(Job, Generic[T]):
     def _cancelled(self) -> None:
         """Called on the loop when the caller was cancelled, but the thread goes on."""
 
-    def _end(self, result: T, error: BaseException | None) -> None:
+    def _end(self, result: T | None, error: BaseException | None) -> None:
         waiter, self._waiter = self._waiter, None
         if waiter is None:
             return
@@ -250,7 +253,7 @@ class Call(Job, Generic[T]):
             self._ended.set_result(None)
         if not waiter.cancelled():
             if error is None:
-                waiter.set_result(result)
+                waiter.set_result(result)  # type: ignore[arg-type]  # if it is None, T has None
             else:
                 waiter.set_exception(error)
         # A cancellation, or that the client has gone, is why nobody waits any more.
@@ -263,7 +266,7 @@ class Call(Job, Generic[T]):
             )
 
 
-async def wait_shielded(future: asyncio.Future[Any]) -> None:
+async def wait_shielded(future: asyncio.Future[T]) -> None:
     """Wait until a future is done, even while cancelled; the cancellation goes on after that."""
     cancelled = None
     while not future.done():

@@ -19,7 +19,7 @@ from functools import partial, wraps
 from time import monotonic
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeGuard, TypeVar
 
-from .bridge import flask_request, lend_request, request_lent
+from .bridge import flask_request, lend_request, lend_request_here
 from .globals import _cv_quart
 from .threads import Call, Job, Pool, certainly, wait_shielded
 
@@ -29,6 +29,9 @@ if TYPE_CHECKING:
 P = ParamSpec("P")
 T = TypeVar("T")
 R = TypeVar("R")
+
+#: What an async function gives when it is called.
+Coro = Coroutine[Any, Any, R]
 
 #: The most threads that sync views, hooks and iterables run in at once.
 WORKER_THREADS = 40
@@ -42,7 +45,7 @@ class _SyncCode:
     #: Whether it runs on an event loop. If it does not, but starts one, code on that is async code.
     on_loop = False
 
-    def wait_for(self, coroutine: Coroutine[Any, Any, R], outlasting: bool) -> R:
+    def wait_for(self, coroutine: Coro[R], outlasting: bool) -> R:
         """The result of a coroutine. An `outlasting` one is not cancelled with the code."""
         raise NotImplementedError
 
@@ -65,22 +68,22 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_forget_loop)
 
 
-class _SyncJob(Job, _SyncCode):
+class _SyncJob(Job[T], _SyncCode):
     """Sync code that a worker thread runs within a context, while the event loop waits for it."""
 
-    def __init__(self, context: Context, func: Callable[[], Any]) -> None:
+    def __init__(self, context: Context, func: Callable[[], T]) -> None:
         super().__init__(func)
         lend_request(context)
         self._context = context
 
-    def _run(self) -> Any:
+    def _run(self) -> T:
         _this_thread.runs = self
         try:
             return self._context.run(self._func)
         finally:
             _this_thread.runs = None
 
-    def wait_for(self, coroutine: Coroutine[Any, Any, R], outlasting: bool) -> R:
+    def wait_for(self, coroutine: Coro[R], outlasting: bool) -> R:
         """The result of a coroutine, which the loop runs. Another thread may take the place of this
         one meanwhile.
         """
@@ -88,13 +91,13 @@ class _SyncJob(Job, _SyncCode):
             return asyncio.run_coroutine_threadsafe(coroutine, self._loop).result()
 
 
-class _Call(_SyncJob, Call[T]):
+class _Call(_SyncJob[T], Call[T]):
     """One call of a function in a worker thread."""
 
     # What the thread waits for on the loop.
     _awaited: Future[Any] | None = None
 
-    def wait_for(self, coroutine: Coroutine[Any, Any, R], outlasting: bool) -> R:
+    def wait_for(self, coroutine: Coro[R], outlasting: bool) -> R:
         """The same. It is cancelled with the caller, who may have been cancelled already."""
         if outlasting:
             return super().wait_for(coroutine, outlasting)
@@ -149,14 +152,12 @@ def run_sync(func: Callable[P, Any]) -> Callable[P, Coroutine[None, None, Any]]:
     return wrapper
 
 
-def wait_in_thread(
-    coroutine: Coroutine[Any, Any, T], outlasting: bool = False
-) -> Coroutine[Any, Any, T] | T:
-    """The result of a coroutine where a worker thread asks, which waits while the loop runs it.
+def wait_in_thread(coroutine: Coro[T], outlasting: bool = False) -> Coro[T] | T:
+    """Give sync code the result of a coroutine, and async code the coroutine itself.
 
-    It is cancelled with the thread's caller, unless it is `outlasting`. A `non_blocking` function
-    on the loop gets the result too; RuntimeError is raised if the coroutine has to wait. Everywhere
-    else it is the coroutine itself.
+    A worker thread waits while the loop runs the coroutine, which is cancelled with the caller of
+    the thread, unless it is `outlasting`. A `non_blocking` function cannot wait: RuntimeError is
+    raised if the coroutine has to.
     """
     runs = _this_thread.runs
     if runs is None or not in_worker_thread():
@@ -165,9 +166,9 @@ def wait_in_thread(
 
 
 def wait_uncounted(future: Future[T]) -> T:
-    """The result of a future that the loop will set, for a worker thread that waits for it.
+    """Wait in a worker thread for a future that the loop will set, and give its result.
 
-    As long as it waits, another thread may run in its place.
+    As long as the thread waits, another one may run in its place.
     """
     with _workers.not_counted():
         return future.result()
@@ -176,16 +177,16 @@ def wait_uncounted(future: Future[T]) -> T:
 class _Command(_SyncCode):
     """Sync code of a thread that is no worker. A function of its own waits for coroutines."""
 
-    def __init__(self, wait: Callable[[Coroutine[Any, Any, Any]], Any]) -> None:
+    def __init__(self, wait: Callable[[Coro[Any]], Any]) -> None:
         self._wait = wait
 
-    def wait_for(self, coroutine: Coroutine[Any, Any, R], outlasting: bool) -> R:
+    def wait_for(self, coroutine: Coro[R], outlasting: bool) -> R:
         result: R = self._wait(coroutine)
         return result
 
 
 @contextmanager
-def waiting_by(wait: Callable[[Coroutine[Any, Any, Any]], Any]) -> Iterator[None]:
+def waiting_by(wait: Callable[[Coro[Any]], Any]) -> Iterator[None]:
     """Have sync code of this thread, which is no worker, wait for coroutines by a function."""
     before, _this_thread.runs = _this_thread.runs, _Command(wait)
     try:
@@ -197,16 +198,14 @@ def waiting_by(wait: Callable[[Coroutine[Any, Any, Any]], Any]) -> Iterator[None
 def in_worker_thread() -> bool:
     """Whether this is sync code that gets values where async code gets awaitables.
 
-    The event loop waits for it in a worker thread, or it is `non_blocking`, or a command.
+    Such code runs in a worker thread, or is `non_blocking`, or is a command.
     """
     runs = _this_thread.runs
     return runs is not None and runs.on_loop == (asyncio._get_running_loop() is not None)
 
 
-def awaited_or_blocking(
-    func: Callable[P, Coroutine[Any, Any, T]],
-) -> Callable[P, Coroutine[Any, Any, T]]:
-    """Let an async function give sync views and hooks that call it its result, not an awaitable."""
+def awaited_or_blocking(func: Callable[P, Coro[T]]) -> Callable[P, Coro[T]]:
+    """Let an async function give its result to sync code that calls it, and not an awaitable."""
 
     @wraps(func)
     def wrapper(*args: P.args, **kwargs: P.kwargs) -> Any:
@@ -218,7 +217,7 @@ def awaited_or_blocking(
     return marked  # type: ignore[no-any-return]
 
 
-def async_to_sync(func: Callable[P, Coroutine[Any, Any, T]]) -> Callable[P, T]:
+def async_to_sync(func: Callable[P, Coro[T]]) -> Callable[P, T]:
     """A sync function that calls an async one and waits for its result.
 
     In a worker thread the loop that the thread works for runs it. Where there is no loop, as in a
@@ -264,7 +263,7 @@ else:
         func._is_coroutine = asyncio.coroutines._is_coroutine  # type: ignore[attr-defined]
         return func
 
-    def _is_marked_async(func: Callable[..., Any]) -> bool:
+    def _is_marked_async(func: Callable[..., object]) -> bool:
         mark = asyncio.coroutines._is_coroutine  # type: ignore[attr-defined]
         return getattr(func, "_is_coroutine", None) is mark
 
@@ -301,11 +300,13 @@ def non_blocking(func: Callable[P, T]) -> Callable[P, T]:
         ctx = _cv_quart.get(None)
         begin = monotonic() if ctx is not None and ctx.app.debug else None
         before, _this_thread.runs = _this_thread.runs, code
+        take_back = lend_request_here()
         try:
-            with request_lent():
-                return func(*args, **kwargs)
+            return func(*args, **kwargs)
         finally:
             _this_thread.runs = before
+            if take_back is not None:
+                take_back()
             if ctx is not None and begin is not None and monotonic() - begin > _TOO_LONG:
                 ctx.app.logger.warning(
                     "%s is marked non_blocking, and kept the event loop for %d ms",
@@ -322,7 +323,7 @@ def non_blocking(func: Callable[P, T]) -> Callable[P, T]:
     return marked
 
 
-def on_loop_form(func: Callable[..., Any]) -> Callable[..., Coroutine[Any, Any, Any]] | None:
+def on_loop_form(func: Callable[..., object]) -> Callable[..., Coro[Any]] | None:
     """The async function that calls a `non_blocking` one on the loop; None for any other."""
     form = getattr(func, "_quart_on_loop", None)
     if form is None:
@@ -331,7 +332,7 @@ def on_loop_form(func: Callable[..., Any]) -> Callable[..., Coroutine[Any, Any, 
     # A decorator takes the attribute over from the function that it wraps, by `functools.wraps`.
     if form.__wrapped__ is not own:
         return None
-    bound: Callable[..., Coroutine[Any, Any, Any]] = (
+    bound: Callable[..., Coro[Any]] = (
         form if own is func else form.__get__(func.__self__)  # type: ignore[attr-defined]
     )
     return bound
@@ -345,7 +346,7 @@ class _NonBlocking(_SyncCode):
     def __init__(self, name: str) -> None:
         self._name = name
 
-    def wait_for(self, coroutine: Coroutine[Any, Any, R], outlasting: bool) -> R:
+    def wait_for(self, coroutine: Coro[R], outlasting: bool) -> R:
         """The result of a coroutine that has to wait for nothing."""
         _this_thread.runs = None  # async code gets awaitables
         try:
@@ -364,7 +365,7 @@ class _NonBlocking(_SyncCode):
         )
 
 
-class _Visit(_SyncJob):
+class _Visit(_SyncJob[None]):
     """A visit of a thread to an iterator; `on_end` is told its error, on the loop."""
 
     def __init__(
@@ -444,7 +445,7 @@ class _ThreadIterator(AsyncIterator[T]):
             if self.closers:
                 await certainly(self._in_thread, self._close)
 
-    def _in_thread(self, func: Callable[[], None]) -> Coroutine[Any, Any, None]:
+    def _in_thread(self, func: Callable[[], None]) -> Coro[None]:
         return _Call(self._context, func).result(_workers)
 
     def _close(self) -> None:
@@ -493,8 +494,8 @@ def run_sync_iterable(iterable: Iterable[T]) -> _ThreadIterator[T]:
 
 
 def is_coroutine_callable(
-    func: Callable[..., Any],
-) -> TypeGuard[Callable[..., Coroutine[Any, Any, Any]]]:
+    func: Callable[..., object],
+) -> TypeGuard[Callable[..., Coro[Any]]]:
     """Whether ``func`` is a coroutine function, a partial of one, or has an async ``__call__``."""
     # PERF: asked for each view and hook of each request; a coroutine function is told at once.
     code: CodeType | None = getattr(func, "__code__", None)
@@ -512,6 +513,6 @@ def is_coroutine_callable(
     return code is not None and bool(code.co_flags & inspect.CO_COROUTINE)
 
 
-def needs_no_thread(func: Callable[..., Any]) -> bool:
+def needs_no_thread(func: Callable[..., object]) -> bool:
     """Whether a function runs on the event loop: it is async, or marked `non_blocking`."""
     return is_coroutine_callable(func) or on_loop_form(func) is not None

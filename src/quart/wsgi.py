@@ -31,7 +31,9 @@ from .wrappers import ClientDisconnectedError, Response
 ExcInfo = tuple[type[BaseException], BaseException, TracebackType | None]
 
 #: Any object that PEP 3333 calls an application.
-WSGIApplication = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
+WSGIApplication = Callable[
+    [dict[str, Any], Callable[..., Callable[[bytes], object]]], Iterable[bytes]
+]
 
 # A body up to this size (bytes) is kept in memory, a larger one in a file.
 _IN_MEMORY = 65_536
@@ -57,7 +59,7 @@ class WSGIBridge:
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.app!r}>"
 
-    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+    async def __call__(self, scope: Any, receive: Receive, send: Send) -> None:
         if scope["type"] == "websocket":
             await receive()
             await send({"type": "websocket.close"})
