@@ -554,47 +554,52 @@ def test_sqlite_in_g_is_freed_from_its_thread(tmp_path: Path) -> None:
 
 
 def test_commands_await_and_what_only_they_call_does(tmp_path: Path) -> None:
-    files = {
-        "app.py": """
-            import click
-            from flask import Flask, current_app, render_template
+    """A command that shares a function with views stays def, where both get values at once."""
+    before = """
+        import click
+        from flask import Flask, current_app, render_template
 
-            app = Flask(__name__)
-
-
-            def load():
-                with current_app.open_resource("a.txt") as file:
-                    return file.read()
+        app = Flask(__name__)
 
 
-            def page():
-                return render_template("a.html")
+        def load():
+            with current_app.open_resource("a.txt") as file:
+                return file.read()
 
 
-            @app.cli.command()
-            def init():
-                click.echo(load())
+        def page():
+            return render_template("a.html")
 
 
-            @click.command("show")
-            def show():
-                click.echo(load())
-                click.echo(page())
+        def write(name):
+            with current_app.open_resource(name) as file:
+                click.echo(file.read())
 
 
-            @app.route("/")
-            def index():
-                return page()
+        @app.cli.command()
+        def init():
+            click.echo(load())
 
 
-            app.cli.add_command(show)
-            """
-    }
-    laid_out(tmp_path, files)
-    migration = migrate(tmp_path)
-    migration.write()
+        @click.command("show")
+        def show():
+            click.echo(load())
 
-    assert (tmp_path / "app.py").read_text() == dedent(
+
+        @app.cli.command()
+        def both():
+            click.echo(page())
+            write("b.txt")
+
+
+        @app.route("/")
+        def index():
+            return page()
+
+
+        app.cli.add_command(show)
+        """
+    after = dedent(
         """
         import click
         from quart import Quart, current_app, render_template
@@ -612,6 +617,11 @@ def test_commands_await_and_what_only_they_call_does(tmp_path: Path) -> None:
             return render_template("a.html")
 
 
+        def write(name):
+            with current_app.open_resource(name) as file:
+                click.echo(file.read())
+
+
         @app.cli.command()
         async def init():
             click.echo(await load())
@@ -621,7 +631,12 @@ def test_commands_await_and_what_only_they_call_does(tmp_path: Path) -> None:
         @with_appcontext
         async def show():
             click.echo(await load())
+
+
+        @app.cli.command()
+        def both():
             click.echo(page())
+            write("b.txt")
 
 
         @app.route("/")
@@ -632,7 +647,59 @@ def test_commands_await_and_what_only_they_call_does(tmp_path: Path) -> None:
         app.cli.add_command(show)
         """
     )
-    assert {("app.py", 13, "both")} == rules(migration)
+
+    assert {"app.py": after} == migrated(tmp_path, {"app.py": before})
+
+
+def test_a_test_calls_what_views_call_in_a_thread(tmp_path: Path) -> None:
+    """There it gets its values at once, as in a view, also through what it calls."""
+    files = {
+        "app.py": """
+            from flask import Flask, flash, request
+
+            app = Flask(__name__)
+
+
+            def title():
+                return request.form["title"]
+
+
+            def save():
+                flash(title())
+                return "saved"
+
+
+            def plain():
+                return 1
+
+
+            @app.post("/")
+            def index():
+                return save()
+            """,
+        "test_app.py": """
+            from app import app, index, plain, save
+
+
+            def test_save():
+                with app.test_request_context(method="POST", data={"title": "a"}):
+                    assert save() == index() == "saved"
+                    assert plain() == 1
+            """,
+    }
+
+    assert migrated(tmp_path, files)["test_app.py"] == dedent(
+        """
+        from app import app, index, plain, save
+        from quart.utils import run_sync
+
+
+        async def test_save():
+            async with app.test_request_context(method="POST", data={"title": "a"}):
+                assert await run_sync(save)() == await run_sync(index)() == "saved"
+                assert plain() == 1
+        """
+    )
 
 
 def test_what_cannot_be_decided_is_reported(tmp_path: Path) -> None:

@@ -73,11 +73,12 @@ def forced(function: Function) -> list[Site]:
 
 def _make_async(project: Project, functions: list[Function]) -> bool:
     called_by = callers(functions)
-    news = False
+    news = _find_what_waits(functions, called_by)
+    at_once = _given_values_at_once(functions)
     for function in functions:
         if function.is_async or function.stays or not forced(function):
             continue
-        if not _may_become_async(function, called_by):
+        if not _may_become_async(function, called_by, at_once):
             continue
         function.stays = _obstacle(function)
         if not function.stays:
@@ -86,34 +87,63 @@ def _make_async(project: Project, functions: list[Function]) -> bool:
     return news
 
 
-def _may_become_async(function: Function, called_by: dict[Function, set[Function]]) -> bool:
-    if function.role in CALLED_BY_QUART:
+def _find_what_waits(functions: list[Function], called_by: dict[Function, set[Function]]) -> bool:
+    """Mark what holds something awaited, and what calls it; whether that is news."""
+    before = {function for function in functions if function.waits}
+    todo = [function for function in functions if forced(function)]
+    found = set(todo)
+    while todo:
+        for caller in called_by[todo.pop()] - found:
+            found.add(caller)
+            todo.append(caller)
+    for function in functions:
+        function.waits = function in found
+    return found != before
+
+
+def _may_become_async(
+    function: Function, called_by: dict[Function, set[Function]], at_once: set[Function]
+) -> bool:
+    if function.role in CALLED_BY_QUART or function in at_once:
         return False
     if function.role != "helper":
         return True
+    by = called_by[function]
     if function.module.is_test:
         # A function that is only handed on is called by code that may not await it.
-        return bool(called_by[function]) or not function.escapes
-    return _only_for_commands(function, called_by, set())
-
-
-def _only_for_commands(
-    function: Function, called_by: dict[Function, set[Function]], seen: set[Function]
-) -> bool:
-    """Whether commands, tests and async functions call a function, and nothing else does."""
-    if function in seen:
-        return True
-    seen.add(function)
-    by = called_by[function]
-    if not any(caller.role == "command" or caller.is_async for caller in by):
-        return False
-    return all(
-        caller.is_async
-        or caller.module.is_test
-        or caller.role == "command"
-        or (caller.role == "helper" and _only_for_commands(caller, called_by, seen))
-        for caller in by
+        return bool(by) or not function.escapes
+    # A function that nobody is seen to call may be called by anybody.
+    return (
+        bool(by)
+        and all(
+            caller.is_async or caller.module.is_test or caller.role in {"command", "helper"}
+            for caller in by
+        )
+        and any(caller.is_async or caller.role == "command" for caller in by)
     )
+
+
+def _given_values_at_once(functions: list[Function]) -> set[Function]:
+    """The functions of the application that stay `def`, where what is awaited elsewhere gives its
+    value at once: views, hooks, what they call, and commands that share a function with them."""
+    ours = [f for f in functions if not f.module.is_test and not f.is_async]
+    found: set[Function] = {f for f in ours if f.role in CALLED_BY_QUART}
+    while True:
+        todo = list(found)
+        while todo:
+            for callee in todo.pop().calls:
+                if callee not in found and not callee.is_async and not callee.module.is_test:
+                    found.add(callee)
+                    todo.append(callee)
+        more = {
+            f
+            for f in ours
+            if f.role == "command" and f not in found
+            if any(callee in found and callee.waits for callee in f.calls)
+        }
+        if not more:
+            return found
+        found |= more
 
 
 def _obstacle(function: Function) -> str:
@@ -163,8 +193,10 @@ def _note_what_is_left(project: Project, functions: list[Function]) -> None:
             if module.is_test and function.escapes and not users:
                 text = f"{name} is handed on, and holds what has to be awaited"
                 project.note(module, node, "callback", text)
-            elif any(user.role == "command" for user in users):
-                text = f"{name} is called by commands, which await, and by views, which need not"
+            elif any(user.was_async and user.role == "command" for user in users):
+                text = (
+                    f"{name} is called by async commands, which await, and by views, which do not"
+                )
                 project.note(module, node, "both", text)
     for module in project.modules.values():
         for site in module.sites:

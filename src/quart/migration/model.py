@@ -113,6 +113,8 @@ class Function:
     callees: dict[cst.CSTNode, Function] = field(default_factory=dict)
     known_calls: set[cst.CSTNode] = field(default_factory=set)
     """Calls on something of a known kind."""
+    waits: bool = False
+    """It, or what it calls, holds something that is awaited elsewhere."""
     escapes: bool = False
     """Its name is handed on, so that code which is not seen may call it."""
     stays: str = ""

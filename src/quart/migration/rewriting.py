@@ -106,6 +106,11 @@ class _Rewriter(cst.CSTTransformer):
         site = self.sites.get(original_node)
         if site is None:
             return updated_node
+        if site.rule == "thread()":
+            self.count("calls put into a thread")
+            self.imports.add(("quart.utils", "run_sync"))
+            in_thread = cst.Call(cst.Name("run_sync"), [cst.Arg(updated_node.func)])
+            return self._await(updated_node.with_changes(func=in_thread))
         if site.callee is not None and isinstance(updated_node.func, cst.Attribute):
             name = cst.Name(async_name(site.callee))
             updated_node = updated_node.with_changes(func=updated_node.func.with_changes(attr=name))

@@ -178,7 +178,16 @@ class Walk(Scope):
             return Manager(function)
         if function.is_async and not has_yield(function.node):
             self.add(Site(node, "project()", callee=function))
+        elif function.waits and self._tests_what_runs_in_threads(function):
+            self.add(Site(node, "thread()"))
         return function.gives
+
+    def _tests_what_runs_in_threads(self, function: Function) -> bool:
+        """Whether this is a test, and a function of the application that views call: in a thread
+        it gets its values at once, as in a view."""
+        of_tests = self.module.is_test and not function.module.is_test
+        here = self.function.role if self.function is not None else ""
+        return of_tests and here in {"fixture", "helper", "setup", "test"}
 
     def _infer(self, function: Function, node: cst.Call, values: Sequence[Value]) -> None:
         """Learn from the arguments of a call what the parameters of a function hold."""
