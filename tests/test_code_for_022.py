@@ -37,6 +37,7 @@ from quart import (
     websocket,
 )
 from quart.cli import run_command
+from quart.ctx import RequestContext
 from quart.sessions import SecureCookieSession, SecureCookieSessionInterface, SessionInterface
 from quart.utils import run_sync
 
@@ -522,3 +523,42 @@ async def test_contexts_in_tasks_threads_and_callbacks(app: Quart) -> None:
 def test_a_certificate_that_is_not_there() -> None:
     with pytest.raises(click.BadParameter):
         run_command.make_context("run", ["--cert", "nowhere.pem"])
+
+
+# Contexts of their own
+
+
+async def test_push_and_pop_of_a_subclass_of_a_context(app: Quart) -> None:
+    """They are called for each request, once, around all that belongs to it."""
+    log = []
+
+    class Context(RequestContext):
+        async def push(self) -> None:
+            log.append("push")
+            await super().push()
+            log.append("pushed")
+
+        async def pop(self, exc: BaseException | None) -> None:  # type: ignore[override]
+            log.append(f"pop {request.path}")
+            await super().pop(exc)
+            log.append("popped")
+
+    @app.before_request
+    async def before() -> None:
+        log.append("before")
+
+    @app.teardown_request
+    async def teardown(error: BaseException | None) -> None:
+        log.append("teardown")
+
+    @app.get("/path")
+    async def view() -> str:
+        log.append("view")
+        return ""
+
+    app.request_context = lambda made: Context(app, made)  # type: ignore
+    for path, middle in (("/path", ["before", "view"]), ("/none", ["before"])):
+        log.clear()
+        await get(app, path)
+        assert ["push", "pushed", *middle, f"pop {path}", "teardown", "popped"] == log
+        assert not has_app_context()

@@ -384,7 +384,9 @@ async def test_contexts_of_ones_own(connection: Connection) -> None:
 
     expected = f"Own{connection.kind.capitalize()}Context"
     assert expected == (await connection.get()).text
+    assert (["pushed"] if connection.kind == "request" else []) == seen
 
+    seen.clear()
     async with connection.app.test_request_context("/"):
         assert ["pushed"] == seen
 

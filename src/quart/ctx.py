@@ -24,11 +24,13 @@ from .globals import _cv_app, _cv_quart, _cv_request, _cv_websocket
 from .kinds import REQUEST, WEBSOCKET, Kind, WebsocketStages
 from .sessions import SecureCookieSessionInterface
 from .workers import wait_in_thread
+from .wrappers.base import clean_path
 
 if TYPE_CHECKING:
-    from werkzeug.routing import MapAdapter, Rule
+    from werkzeug.routing import MapAdapter
 
     from .app import Quart
+    from .routing import Found
     from .sessions import SessionInterface, SessionMixin
     from .typing import AfterRequestCallable, AfterWebsocketCallable
     from .wrappers import Request, Websocket
@@ -84,6 +86,8 @@ class AppContext:
     preserved = False
     #: What the connection of a context that is kept open ended in, for the teardown functions.
     failed: BaseException | None = None
+    #: Its class has a `push` or `pop` of its own, which are called for a connection too.
+    opens_itself = False
     #: The names hooks are kept under: None for the application, then blueprint by blueprint.
     blueprint_names: tuple[str | None, ...] = (None,)
 
@@ -107,6 +111,10 @@ class AppContext:
             self.stages = WebsocketStages(app)
         if session is not None:
             self._session = session
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        cls.opens_itself = cls.push is not AppContext.push or cls.pop is not AppContext.pop
 
     def __repr__(self) -> str:
         about = f" {self.request_websocket!r}" if self.kind else ""
@@ -198,28 +206,55 @@ class AppContext:
     _after_websocket_functions = _after_request_functions
 
     def match_request(self) -> None:
-        """Match the connection to a rule, once; leave rule or exception on the connection."""
-        connection = self.request_websocket
-        if connection.url_rule is None and connection.routing_exception is None:
+        """Match the URL to a rule, once; leave the rule, or the exception, on the connection.
+
+        The map is asked the short way first if it may be; what it is not sure of is Werkzeug's.
+        """
+        app, connection = self.app, self.request_websocket
+        if connection.url_rule is not None or connection.routing_exception is not None:
+            return
+        found: Found | HTTPException | None = None
+        scope = connection.scope
+        if (
+            app._matches_plainly
+            and connection.trusted_hosts is None
+            and app.config["TRUSTED_HOSTS"] is None
+            and not app.subdomain_matching
+        ):
+            for name, value in scope.get("headers", ()):
+                # PERF: the same few hosts come again and again.
+                if (
+                    name == b"host"
+                    and value not in routing.accepted_hosts
+                    and not routing.accepts_host(value)
+                ):
+                    break
+            else:
+                is_websocket = self.kind is WEBSOCKET
+                found = app.url_map.find(connection.path, connection.method, is_websocket)
+                if found is None:
+                    connection.path = clean_path(connection.path)
+                    found = app.url_map.match(connection.path, connection.method, is_websocket)
+        if found is None:
+            connection.path = clean_path(connection.path)
             try:
                 adapter = self.url_adapter
                 assert adapter is not None  # there is one for each connection
-                rule, view_args = routing.match(adapter)
+                found = routing.match(adapter)
             except HTTPException as error:
-                connection.routing_exception = error
-            else:
-                self.take_rule(rule, view_args, routing.blueprint_names(rule.endpoint))
-
-    def take_rule(
-        self, rule: Rule, view_args: dict[str, Any], names: tuple[str | None, ...]
-    ) -> None:
-        """Leave a matched rule, its arguments and its options on the connection."""
-        connection = self.request_websocket
-        connection.url_rule = rule
-        connection.view_args = view_args
-        self.blueprint_names = names
-        for name, value in getattr(rule, "request_options", {}).items():
-            setattr(connection, name, value)
+                found = error
+        if isinstance(found, HTTPException):
+            connection.routing_exception = found
+            return
+        rule, view_args, self.blueprint_names = found
+        connection.url_rule, connection.view_args = rule, view_args
+        if rule.request_options:
+            for name, value in rule.request_options.items():
+                setattr(connection, name, value)
+        # For ASGI middleware, which names what it observes after the route.
+        scope["route"] = rule
+        scope["path_params"] = view_args
+        scope["endpoint"] = app.view_functions.get(rule.endpoint)
 
     def copy(self: C) -> C:
         """A context for the same connection and session.
@@ -381,10 +416,10 @@ class WebsocketContext(AppContext):
 def opens_on_touch(interface: SessionInterface) -> TypeGuard[SecureCookieSessionInterface]:
     """Whether a session interface is the cookie one, which never blocks."""
     # The instance is asked: mocks and wrappers have their methods there, tests replace them there.
-    return getattr(interface.open_session, "__func__", None) is _OPEN_FROM_COOKIE
+    return getattr(interface.open_session, "__func__", None) is OPEN_FROM_COOKIE
 
 
-_OPEN_FROM_COOKIE = SecureCookieSessionInterface.open_session
+OPEN_FROM_COOKIE = SecureCookieSessionInterface.open_session
 
 
 def _reset(token: Token[AppContext]) -> None:

@@ -1,8 +1,9 @@
 """One connection, from a Request or Websocket to a Response: each stage once, in order.
 
-It speaks of Python objects; messages and bytes are asgi's. A stage is reached by its public
-name, so that a subclass or an extension can take its place. What differs between requests and
-websockets is looked up in kinds.py.
+It speaks of Python objects; messages and bytes are asgi's. A stage is a plain function, called by
+its public name, so that a subclass or an extension can take its place. It gives an awaitable; if it
+had to wait for nothing that is `NOTHING_TO_DO`, or a response, and its caller awaits neither. What
+differs between requests and websockets is looked up in kinds.py.
 """
 
 from __future__ import annotations
@@ -39,12 +40,12 @@ from werkzeug.sansio.response import Response as SansIOResponse
 
 from . import signals
 from .config import settings_of_wrong_types
-from .ctx import AppContext, RequestContext, WebsocketContext, opens_on_touch
+from .ctx import OPEN_FROM_COOKIE, AppContext, RequestContext, WebsocketContext, opens_on_touch
 from .generations import STAGES, context_first, in_order
 from .globals import _cv_app, _cv_quart
 from .json.values import is_model
-from .kinds import REQUEST, WEBSOCKET
-from .routing import QuartMap, accepts_host, blueprint_names, subdomain_of
+from .kinds import REQUEST
+from .routing import QuartMap, blueprint_names, subdomain_of
 from .sessions import SecureCookieSessionInterface, SessionInterface
 from .templating import searched_places
 from .threads import certainly
@@ -63,7 +64,6 @@ from .wrappers import (
     Response,
     Websocket,
 )
-from .wrappers.base import clean_path
 
 if TYPE_CHECKING:
     from itsdangerous import URLSafeTimedSerializer
@@ -85,10 +85,7 @@ _SAVE_IF_TOUCHED = SecureCookieSessionInterface.save_session
 
 
 class _NothingToDo:
-    """What a stage gives where nothing is registered for it: awaited, it is None.
-
-    PERF: it stands for a coroutine that would do nothing. Who knows it need not await it.
-    """
+    """What a stage gives if it had nothing to do: awaited, it is None."""
 
     def __await__(self) -> Generator[Any, Any, None]:
         yield from ()
@@ -110,8 +107,6 @@ class Dispatch(App):
     _matches_plainly = True
     #: Whether rules with a subdomain are to be left out: `subdomain_matching=False` was said.
     _ignores_subdomains = False
-    #: Whether none of the stages was replaced on this very instance.
-    _as_written = True
     #: What signs sessions, and all that it was made of; the session interface keeps it here.
     _session_serializer: tuple[tuple[Any, ...], URLSafeTimedSerializer] | None = None
     #: The contexts kept for a test client, newest last.
@@ -121,7 +116,6 @@ class Dispatch(App):
         # PERF: of the views and hooks that are registered, those known to need no thread.
         self._async_functions: set[Callable[..., Any]] = set()
         self._matches_plainly = type(self)._matches_plainly
-        self._as_written = True
         super().__init__(*args, **kwargs)
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
@@ -135,9 +129,6 @@ class Dispatch(App):
     def __setattr__(self, name: str, value: Any) -> None:
         if name in STAGES:
             value = context_first(name, value, bound=True)
-            super().__setattr__("_as_written", False)
-        elif name == "make_response":
-            super().__setattr__("_as_written", False)
         elif name == "create_url_adapter":
             super().__setattr__("_matches_plainly", False)
         super().__setattr__(name, value)
@@ -160,45 +151,14 @@ class Dispatch(App):
         raised: BaseException | None = None
         response: Response | None = None
         try:
-            if _pushed_signal.receivers or not opens_on_touch(self.session_interface):
-                await self._announce(ctx)
-            # The URL is matched the short way where the map is sure of it, else Werkzeug's.
-            found = None
-            scope: Any = request.scope
-            if (
-                self._matches_plainly
-                and request.routing_exception is None
-                and request.trusted_hosts is None
-                and self.config["TRUSTED_HOSTS"] is None
-                and not self.subdomain_matching
-                and accepts_host(scope)
-            ):
-                find = self.url_map.find
-                found = find(request.path, request.method, ctx.kind is WEBSOCKET)
-                if found is None:
-                    request.path = clean_path(request.path)
-                    match = self.url_map.match(request.path, request.method, ctx.kind is WEBSOCKET)
-                    if isinstance(match, HTTPException):
-                        request.routing_exception = match
-                    else:
-                        found = match
-            if found is None:
-                request.path = clean_path(request.path)
-                ctx.match_request()
-                rule, view_args = request.url_rule, request.view_args
+            # PERF: `opens_on_touch`, without the call.
+            opens = getattr(self.session_interface.open_session, "__func__", None)
+            if ctx.opens_itself:
+                await ctx.push()
             else:
-                rule, view_args, ctx.blueprint_names = found
-                request.url_rule, request.view_args = rule, view_args
-                if rule.request_options:
-                    ctx.take_rule(*found)
-            if rule is not None:
-                # For ASGI middleware, which names what it observes after the route.
-                scope["route"] = rule
-                scope["path_params"] = view_args
-                try:
-                    scope["endpoint"] = self.view_functions[rule.endpoint]
-                except KeyError:
-                    scope["endpoint"] = None
+                if _pushed_signal.receivers or opens is not OPEN_FROM_COOKIE:
+                    await self._announce(ctx)
+                ctx.match_request()
             response = await ctx.stages.full_dispatch_request(ctx)
         except BaseException as error:
             raised = None if self.should_ignore_error(error) else error
@@ -215,6 +175,8 @@ class Dispatch(App):
                 closing: Awaitable[None]
                 if ctx.held or "_quart._preserve_context" in request.scope:
                     closing = self._defer_teardown(ctx, raised, response)
+                elif ctx.opens_itself and ctx._tokens:
+                    closing = ctx.pop(raised)
                 else:
                     closing = self.close_context(ctx, raised)
                 if closing is not NOTHING_TO_DO:
@@ -343,32 +305,18 @@ class Dispatch(App):
                 from_error_handler, result = result, None
             ctx, result = in_order(ctx, result, request_context or websocket_context)
         kind: Any = ctx.kind
-        cls = type(self) if self._as_written else None
-        response = None
-        makes_plainly = cls is not None and cls.make_response is _make_response
-        # PERF: what waits for nothing is not awaited.
-        if makes_plainly:
-            if type(result) is str:
-                response = self.response_class(result)
-            elif result is not None or kind is REQUEST:
-                response = self._response_of(result)
-        elif result is not None or kind is REQUEST:
-            response = await self.make_response(result)
+        response: Any = None
+        if result is not None or kind is REQUEST:
+            response = self.make_response(result)
+            if not isinstance(response, Response):
+                response = await response
         try:
-            if (
-                ctx._session is not None
-                or ctx._after_functions is not None
-                or ctx.stages.after_request_funcs
-                or kind is not REQUEST
-                or type(self.session_interface) is not SecureCookieSessionInterface
-                or (self.config["SECRET_KEY"] is not None and self._has_session(ctx))
-                or cls is None
-                or cls.process_response is not _process_response
-            ):
-                processed = await ctx.stages.process_response(ctx, response)
+            processed = ctx.stages.process_response(ctx, response)
+            if not isinstance(processed, Response):
+                processed = await processed
                 if processed is not None and not isinstance(processed, Response):
                     processed = self._response_instead(processed)
-                response = processed
+            response = processed
             if kind.finished.receivers:
                 await self._send_signal(kind.finished, response=response)
         except BaseException as error:
@@ -381,19 +329,41 @@ class Dispatch(App):
 
     finalize_websocket = finalize_request
 
-    async def process_response(
+    def process_response(
         self,
         ctx: Any = None,
         response: Any = None,
         request_context: AppContext | None = None,
         websocket_context: AppContext | None = None,
-    ) -> Any:
+    ) -> Awaitable[Any]:
         """Call the `after_this_*` and `after_*` functions, innermost blueprint first.
 
         Then save the session.
         """
         if not isinstance(ctx, AppContext):
             ctx, response = in_order(ctx, response, request_context or websocket_context)
+        saves = ctx._session is not None
+        if not saves:
+            # Nobody has touched the session. An interface that keeps it in a cookie renews that
+            # where the client sent one; another saves it, if it could be opened.
+            interface = self.session_interface
+            if (
+                self.config["SECRET_KEY"] is not None
+                or type(interface) is not SecureCookieSessionInterface
+            ) and opens_on_touch(interface):
+                saves = getattr(
+                    interface.save_session, "__func__", None
+                ) is not _SAVE_IF_TOUCHED or interface.needs_refresh(
+                    cast(Any, self), ctx.request_websocket
+                )
+        hooks = ctx._after_functions or ctx.stages.after_request_funcs
+        if isinstance(response, Response) and not (saves or hooks):
+            return response
+        return self._process_response(ctx, response, saves)
+
+    postprocess_websocket = process_response
+
+    async def _process_response(self, ctx: AppContext, response: Any, saves: bool) -> Any:
         if ctx._after_functions:
             response = await self._passed_through(ctx, ctx._after_functions, response, False)
         hooks = ctx.stages.after_request_funcs
@@ -401,30 +371,12 @@ class Dispatch(App):
             for name in reversed(ctx.blueprint_names):
                 if name in hooks:
                     response = await self._passed_through(ctx, reversed(hooks[name]), response)
-        if self._has_session(ctx):
+        if saves or ctx._session is not None:
             interface = self.session_interface
             if not interface.is_null_session(ctx.session):
                 save: Any = self.ensure_async(interface.save_session)
                 await save(self, ctx.session, response)
         return response
-
-    postprocess_websocket = process_response
-
-    def _has_session(self, ctx: AppContext) -> bool:
-        """Whether there is a session to save, or one that nobody has touched and may need saving.
-
-        The interface that keeps it in a cookie renews that cookie, where the client sent one.
-        """
-        if ctx._session is not None:
-            return True
-        interface = self.session_interface
-        if not opens_on_touch(interface):
-            return False  # it could not be opened
-        if getattr(interface.save_session, "__func__", None) is not _SAVE_IF_TOUCHED:
-            return True
-        if self.config["SECRET_KEY"] is None:
-            return False
-        return interface.needs_refresh(cast(Any, self), ctx.request_websocket)
 
     def close_context(self, ctx: AppContext, exc: BaseException | None = None) -> Awaitable[None]:
         """The last stage: run every teardown function, then announce that the context is gone.
@@ -543,7 +495,8 @@ class Dispatch(App):
         if error is not None and self.should_ignore_error(error):
             error = None
         with ctx.entered():
-            await self._await_teardown(ctx, self.close_context(ctx, error))
+            closing = ctx.pop(error) if ctx._tokens else self.close_context(ctx, error)
+            await self._await_teardown(ctx, closing)
 
     def _teardown_failed(self, ctx: AppContext, errors: BaseExceptionGroup[Any]) -> None:
         # A response that is made is not lost to a teardown function that fails.
@@ -835,9 +788,9 @@ class Dispatch(App):
 
     # Responses
 
-    async def make_response(
-        self, result: ResponseReturnValue | HTTPException | Any, *more: Any
-    ) -> Response:
+    def make_response(
+        self, result: ResponseReturnValue | HTTPException | object, *more: object
+    ) -> Awaitable[Response]:
         """The response for a view's value.
 
         A value is a str, bytes, dict, list, Response (ours, or any of Werkzeug's), HTTPException,
@@ -849,21 +802,17 @@ class Dispatch(App):
         """
         if more:
             result = (result, *more)
-        if isinstance(result, tuple):
-            body, status, headers = _parts_of(result)
-            return _completed(await self.make_response(body), status, headers)
-        return self._response_of(result)
-
-    def _response_of(self, result: Any) -> Response:
-        """What `make_response` gives, where nobody has overridden it: nothing waits for it."""
-        # PERF: the commonest kinds first, and tuples, which are tested faster than unions.
+        # PERF: the commonest kinds first, and tuples of types, which are tested faster than unions.
         if isinstance(result, (str, bytes)):
             return self.response_class(result)
         if isinstance(result, (dict, list)):
             return self.json.response(result)  # type: ignore[return-value]
         if isinstance(result, tuple):
             body, status, headers = _parts_of(result)
-            return _completed(self._response_of(body), status, headers)
+            response = self.make_response(body)
+            if isinstance(response, Response):
+                return _completed(response, status, headers)
+            return _completed_later(response, status, headers)
         if isinstance(result, Response):
             return result
         if isinstance(result, HTTPException):
@@ -1004,10 +953,6 @@ class Dispatch(App):
         return url
 
 
-_make_response = Dispatch.make_response
-_process_response = Dispatch.process_response
-
-
 def _cancelling() -> bool:
     try:
         task = asyncio.current_task()
@@ -1102,6 +1047,10 @@ def _completed(response: Response, status: Any, headers: Any) -> Response:
     return response
 
 
+async def _completed_later(response: Awaitable[Response], status: Any, headers: Any) -> Response:
+    return _completed(await response, status, headers)
+
+
 def _values_of_sync(hook: Any, remaining: Iterator[Any]) -> tuple[Any, Any]:
     """The first value among neighbouring sync hooks, and the hook after them, which needs no
     thread, if there is one.
@@ -1125,7 +1074,8 @@ def _through_sync(
     """
     while True:
         value = hook(value)
-        if inspect.isawaitable(value) or (value is None and required):
+        waits = inspect.isawaitable(value) and not isinstance(value, Response)
+        if waits or (value is None and required):
             return hook, None, value
         following = next(remaining, None)
         if following is None or needs_no_thread(following):

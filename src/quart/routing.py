@@ -10,7 +10,7 @@ from __future__ import annotations
 import itertools
 import re
 from collections.abc import Callable, Iterable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from werkzeug.exceptions import BadRequest, HTTPException, MethodNotAllowed, NotFound
 from werkzeug.routing import (
@@ -234,8 +234,8 @@ def subdomain_of(request: BaseRequestWebsocket, server_name: str) -> str | None:
     return host.removesuffix(f".{name}") if host.endswith(f".{name}") else None
 
 
-def match(adapter: MapAdapter) -> tuple[Rule, dict[str, Any]]:
-    """The rule that Werkzeug's matcher finds, and its arguments.
+def match(adapter: MapAdapter) -> Found:
+    """What Werkzeug's matcher finds.
 
     Raises the HTTPException that matching ends in: NotFound, MethodNotAllowed, a redirect.
     """
@@ -245,33 +245,28 @@ def match(adapter: MapAdapter) -> tuple[Rule, dict[str, Any]]:
         raise
     except ValueError as error:  # a converter that cannot read its segment, such as 5000 digits
         raise NotFound() from error
-    return rule, dict(view_args)
+    quart_rule = cast(QuartRule, rule)
+    if not isinstance(rule, QuartRule):  # one of Werkzeug's own
+        quart_rule.request_options = {}
+    return quart_rule, dict(view_args), blueprint_names(rule.endpoint)
 
 
-# Host headers that a map accepts, as they came: a bounded number of a bounded length.
-_accepted_hosts: set[bytes] = set()
+#: Host headers that a map accepts, as they came: a bounded number of a bounded length.
+accepted_hosts: set[bytes] = set()
 _MAX_HOSTS = 1000
 
 
-def accepts_host(scope: Any) -> bool:
-    """Whether a map can be bound to the Host header of a connection scope, if it has one."""
-    for name, value in scope.get("headers", ()):
-        if name == b"host":
-            # PERF: the same few hosts come again and again.
-            return value in _accepted_hosts or _is_host_name(value)
-    return True
-
-
-def _is_host_name(value: bytes) -> bool:
+def accepts_host(value: bytes) -> bool:
+    """Whether a map can be bound to a Host header; then it is one of `accepted_hosts`."""
     if len(value) > MAX_HOST_LENGTH:
         return False
     try:
         _raise_if_not_idna(value.decode("latin-1").lower())
     except UnicodeError:
         return False
-    if len(_accepted_hosts) >= _MAX_HOSTS:
-        _accepted_hosts.clear()
-    _accepted_hosts.add(value)
+    if len(accepted_hosts) >= _MAX_HOSTS:
+        accepted_hosts.clear()
+    accepted_hosts.add(value)
     return True
 
 

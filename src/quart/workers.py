@@ -330,7 +330,8 @@ def on_loop_form(func: Callable[..., object]) -> Callable[..., Coro[Any]] | None
         return None
     own = getattr(func, "__func__", func)
     # A decorator takes the attribute over from the function that it wraps, by `functools.wraps`.
-    if form.__wrapped__ is not own:
+    # A mock has every attribute but this one.
+    if getattr(form, "__wrapped__", None) is not own:
         return None
     bound: Callable[..., Coro[Any]] = (
         form if own is func else form.__get__(func.__self__)  # type: ignore[attr-defined]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 from asyncio import CancelledError
-from collections.abc import AsyncGenerator, AsyncIterable, Callable, Iterable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterable, Callable, Generator, Iterable, Mapping
 from functools import lru_cache
 from http import HTTPStatus
 from inspect import isawaitable
@@ -299,6 +299,12 @@ class Response(SansIOResponse):
         ctx = _cv_quart.get(None)
         size: int = 4093 if ctx is None else ctx.app.config["MAX_COOKIE_SIZE"]
         return size
+
+    def __await__(self) -> Generator[Any, Any, Self]:
+        # So that a stage of the application which has its response ready may give that, where
+        # another waits for it first.
+        yield from ()
+        return self
 
     # The body
 
