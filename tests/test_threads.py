@@ -2,6 +2,7 @@
 
 import asyncio
 import ctypes
+import os
 import sys
 import threading
 import time
@@ -15,6 +16,7 @@ from quart import Quart, workers
 from quart.threads import Pool, certainly, off_loop, parse_off_loop
 from quart.workers import run_sync, run_sync_iterable
 
+NO_THREAD = repr(RuntimeError("can't start new thread"))
 NAMES = ("quart-worker", "quart-file", "quart-parser")
 
 
@@ -138,6 +140,47 @@ async def test_a_thread_that_dies_before_it_begins_is_not_counted(
     assert "first" == await asyncio.wait_for(lost, 5)
 
 
+async def test_jobs_whose_last_thread_dies_fail_if_the_system_gives_no_other(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """They do not wait for a thread that nobody starts. Later ones are run again."""
+    monkeypatch.setattr(workers, "_workers", Pool("quart-worker", 1))
+    begun = threading.Event()
+
+    def work() -> None:
+        begun.set()
+        while True:
+            time.sleep(0.001)
+
+    async def call(func: Callable[[], Any]) -> str:
+        try:
+            return str(await run_sync(func)())
+        except (SystemExit, RuntimeError) as error:
+            return repr(error)
+
+    running = asyncio.create_task(call(work))
+    while not begun.is_set():
+        await asyncio.sleep(0.001)
+    waiting = asyncio.create_task(call(lambda: "second"))
+    await asyncio.sleep(0.01)
+    with monkeypatch.context() as patched:
+
+        def refuse(thread: threading.Thread) -> None:
+            raise RuntimeError("can't start new thread")
+
+        patched.setattr(threading.Thread, "start", refuse)
+        # The first ends what runs, and the second the thread, which has gone back to wait.
+        kill(thread for thread in pool_threads() if _runs(thread, work))
+        assert "SystemExit()" == await asyncio.wait_for(running, 5)
+        assert "second" == await asyncio.wait_for(waiting, 5)
+        kill(pool_threads())
+        results = [asyncio.create_task(call(lambda: "third")) for _ in range(2)]
+        for result in results:
+            assert NO_THREAD == await asyncio.wait_for(result, 5)
+
+    assert "fourth" == await asyncio.wait_for(call(lambda: "fourth"), 5)
+
+
 def test_the_pools_outlive_event_loops() -> None:
     """A job that outlives its loop does not harm the next one's."""
 
@@ -184,6 +227,24 @@ async def test_sync_generators_take_turns(monkeypatch: pytest.MonkeyPatch) -> No
     assert 1 == await run_sync(lambda: 1)()
     assert 0.5 > time.monotonic() - begin
     await iterator.aclose()
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there are no forks")
+@pytest.mark.filterwarnings("ignore:.*multi-threaded.*:DeprecationWarning")
+@DOORS
+def test_a_forked_child_has_threads_of_its_own(door: Any) -> None:
+    """Those of its parent, which it counts as gone, are busy or idle there."""
+    assert 1 == asyncio.run(asyncio.wait_for(door(lambda: 1), 5))
+    child = os.fork()
+    if child == 0:
+        try:
+            result = asyncio.run(asyncio.wait_for(door(lambda: 1), 5))
+        except BaseException:
+            result = 0
+        os._exit(0 if result == 1 else 1)
+
+    assert 0 == os.waitpid(child, 0)[1]
+    assert 1 == asyncio.run(asyncio.wait_for(door(lambda: 1), 5))
 
 
 # What must be called

@@ -196,8 +196,19 @@ class Pool:
                 else:
                     self._unfinished.discard(job)
                     job.report(None, RuntimeError("The thread of a call was killed"))
-            with suppress(RuntimeError):
+            try:
                 self._start_if_needed()
+            except RuntimeError as error:
+                if len(self._threads) <= len(self._waiting):
+                    self._give_up(error)
+
+    def _give_up(self, error: RuntimeError) -> None:
+        """Fail all jobs that wait, for there is no thread, and the system gives none."""
+        while not self._jobs.empty():
+            job = self._jobs.get()
+            self._unfinished.discard(job)
+            if job.takes_ticket():
+                job.report(None, error)
 
 
 _pools: WeakSet[Pool] = WeakSet()
