@@ -60,6 +60,12 @@ async def never() -> Any:
     await asyncio.Event().wait()
 
 
+@app.get("/small")
+async def small() -> Any:
+    """As much as is sent in one message, from memory."""
+    return PIECE[:60_000], TEXT
+
+
 @app.get("/large")
 async def large() -> Any:
     """More than any buffer holds, from memory."""

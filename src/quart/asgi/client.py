@@ -11,6 +11,7 @@ import asyncio
 from collections import deque
 from contextvars import Context
 from enum import Enum
+from time import monotonic
 from typing import Any, NoReturn, Protocol
 
 from ..wrappers import ClientDisconnectedError
@@ -20,6 +21,10 @@ from .work import Limit
 # Read at most this much ahead of the handler, so that a disconnect behind it is noticed.
 READ_AHEAD_MESSAGES = 64
 READ_AHEAD_BYTES = 65_536
+
+
+# Seconds of waiting after which a body has to have come at BODY_MIN_RATE.
+_GRACE = 5.0
 
 
 class ClientState(Enum):
@@ -39,7 +44,7 @@ QUIET, READER, SETTLED, WATCHER, DROPPER, STOPPING, FULL, GONE = ClientState
 
 #: Which state may follow which.
 MOVES: dict[ClientState, set[ClientState]] = {
-    QUIET: {READER, WATCHER, GONE},
+    QUIET: {READER, WATCHER, DROPPER, GONE},
     READER: {QUIET, SETTLED, GONE},
     SETTLED: {QUIET, GONE},
     WATCHER: {QUIET, FULL, DROPPER, STOPPING, GONE},
@@ -78,6 +83,34 @@ class Owner(Protocol):
         ...
 
 
+class Pace:
+    """How long readers have waited for a body, and whether it comes fast enough for that.
+
+    Only waiting counts: a handler that takes its time for what came is not the client's fault.
+    """
+
+    __slots__ = ("_since", "_waited")
+
+    def __init__(self) -> None:
+        self._waited = 0.0
+        self.begin()
+
+    def begin(self) -> None:
+        """A reader begins to wait."""
+        self._since = monotonic()
+
+    def end(self) -> None:
+        """It has waited."""
+        self._waited += monotonic() - self._since
+
+    def seconds_left(self, received: int, rate: float) -> float:
+        """How long readers may wait on, of a body of which so many bytes have been received.
+
+        It has to come at `rate` (bytes per second) on the whole, a few seconds aside.
+        """
+        return max(_GRACE, received / rate) - self._waited
+
+
 class Client:
     """The client of one connection, as its messages tell of it.
 
@@ -85,7 +118,7 @@ class Client:
     ahead, a little, while the handler waits for something else.
     """
 
-    __slots__ = ("ahead", "error", "limit", "owner", "receive", "state", "task", "turn")
+    __slots__ = ("ahead", "error", "limit", "owner", "pace", "receive", "state", "task", "turn")
 
     def __init__(self, receive: Receive, owner: Owner) -> None:
         self.state = QUIET
@@ -100,6 +133,8 @@ class Client:
         self.task: asyncio.Task[Any] | None = None
         #: The time that the reader has, or the one until the rest is dropped.
         self.limit: Limit | asyncio.TimerHandle | None = None
+        #: How fast a body comes, from when a reader of it has waited for a while.
+        self.pace: Pace | None = None
         #: Set when another reader or the watcher has received a message.
         self.turn: asyncio.Event | None = None
 
@@ -251,6 +286,19 @@ class Client:
         self.limit = None
         self._drop()
         self._start_watcher()
+
+    def drain(self) -> None:
+        """Drop what comes, where nobody calls `receive`: a server may wait for room to close."""
+        self.stop_limit()
+        self.state = DROPPER
+        self._start_watcher()
+
+    async def drained(self, seconds: float) -> None:
+        """Drop what comes until the client has gone, or for so many seconds."""
+        if self.state is QUIET or self.state is FULL:
+            self.drain()
+        if self.task is not None:
+            await asyncio.wait((self.task,), timeout=seconds)
 
     async def stop_watching(self) -> None:
         """Let no `receive` wait any more. It may tell at last that the client has gone."""

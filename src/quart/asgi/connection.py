@@ -89,7 +89,6 @@ class ASGIConnection(Generic[T_connection]):
 
     async def _after_cancel(self, work: Work) -> None:
         """Called when the handler has ended by a cancellation of ours."""
-        work.end()
 
     async def _close(self) -> None:
         self._work().end()

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable
+from math import inf
 from types import EllipsisType
 from typing import TYPE_CHECKING
 
@@ -18,7 +19,7 @@ from ..helpers import preload
 from ..utils import printable
 from ..wrappers import ClientDisconnectedError, Request, Response
 from ..wrappers.base import clean_path
-from .client import QUIET, READER, UNREAD, Client
+from .client import QUIET, READER, UNREAD, Client, Pace
 from .connection import ASGIConnection
 from .messages import HeaderItems, Receive, Send, offers, split_root_path
 from .sending import (
@@ -155,6 +156,8 @@ class ASGIHTTPConnection(ASGIConnection[Request]):
         client = self._client()
         if client.state is READER:
             client.settle()
+            if client.pace is None:
+                client.pace = Pace()
             if client.limit is None:
                 self._limit_reading(client)
         elif client.state is QUIET:
@@ -178,8 +181,11 @@ class ASGIHTTPConnection(ASGIConnection[Request]):
         if not client.can_be_asked:
             await self._wait_behind_another(client, body)
             return
-        if client.state is QUIET and not client.ahead:
+        receives = client.state is QUIET and not client.ahead
+        if receives:
             client.task = asyncio.current_task()
+            if client.pace is not None:
+                client.pace.begin()
             if body.timeout is not ...:
                 self._limit_reading(client)
         try:
@@ -191,9 +197,13 @@ class ASGIHTTPConnection(ASGIConnection[Request]):
         finally:
             if client.limit is not None:
                 client.stop_limit()
+            if receives and client.pace is not None:
+                client.pace.end()
         body.append(message.get("body", b""))
         if not message.get("more_body", False):
             body.set_complete()
+        elif client.pace is not None and self._seconds_left(client.pace, body) < 0:
+            raise RequestTimeout()
 
     async def _wait_behind_another(self, client: Client, body: Body) -> None:
         timer = asyncio.timeout(self._body_timeout())
@@ -206,9 +216,19 @@ class ASGIHTTPConnection(ASGIConnection[Request]):
             raise RequestTimeout() from None
 
     def _limit_reading(self, client: Client) -> None:
-        seconds = self._body_timeout()
-        if seconds is not None and client.task is not None:
-            client.limit = Limit(client.task, seconds)
+        seconds, body = self._body_timeout(), self.connection._body
+        if seconds is None or client.task is None:
+            return
+        if client.pace is not None and body is not None:
+            seconds = min(seconds, self._seconds_left(client.pace, body))
+        client.limit = Limit(client.task, max(seconds, 0))
+
+    def _seconds_left(self, pace: Pace, body: Body) -> float:
+        """How long a body may be waited for yet, by BODY_MIN_RATE."""
+        rate: float | None = self.app.config["BODY_MIN_RATE"]
+        if not rate or self._body_timeout() is None:
+            return inf
+        return pace.seconds_left(body.received, rate)
 
     def _body_timeout(self) -> float | None:
         return self.connection.body_timeout

@@ -17,7 +17,7 @@ from .. import signals
 from ..headers import ScopeHeaders, check_header_value, encode_header_items
 from ..utils import printable
 from ..wrappers import ClientDisconnectedError, Response, Websocket
-from .client import PUSHED, QUIET, READ_AHEAD_MESSAGES, READER, Client
+from .client import FULL, PUSHED, QUIET, READ_AHEAD_MESSAGES, READER, Client
 from .connection import ASGIConnection
 from .messages import (
     DISCONNECTS,
@@ -37,8 +37,8 @@ from .work import Reason, Work
 # After so many messages the event loop gets a turn.
 _TURNS = 32
 
-# Seconds that a denial has to be sent in, once the client has gone.
-_LAST_SEND = 0.5
+# Seconds in which what was not read is dropped, before the websocket is closed for it.
+_DRAIN = 0.5
 
 #: The close code for a view that was cancelled.
 _CODES = {Reason.SHUTDOWN: 1001, Reason.UNREAD: 1008}
@@ -63,7 +63,10 @@ class ASGIWebsocketConnection(ASGIConnection[Websocket]):
         await self.handle_websocket(websocket, self._send)
 
     async def _after_cancel(self, work: Work) -> None:
-        work.end()
+        if work.reason is Reason.UNREAD and isinstance(self.client, Client):
+            # Hypercorn's own task ends only if what it has for us is received. Perhaps the
+            # client has gone behind that.
+            await self.client.drained(_DRAIN)
         if work.reason in _CODES:
             await self._end(_CODES[work.reason])
 
@@ -72,7 +75,9 @@ class ASGIWebsocketConnection(ASGIConnection[Websocket]):
         assert isinstance(self.client, Client)
         if self.client.state is READER:
             self.client.settle()
-        elif self.client.state is QUIET and self.sent is not ALL:
+        elif self.sent is ALL and self.client.state in (QUIET, FULL):
+            self.client.drain()
+        elif self.client.state is QUIET:
             self.client.watch()
 
     def _create_websocket_from_scope(self, send: Send) -> Websocket:
@@ -210,8 +215,8 @@ class ASGIWebsocketConnection(ASGIConnection[Websocket]):
 
     def _end_for_client(self, work: Work) -> None:
         if self.sent is ALL:
-            work.cancel_in(_LAST_SEND, Reason.CLIENT)
-        elif self.connection._iterating:
+            return  # what the view does after its close is not for the client
+        if self.connection._iterating:
             # The iteration ends, and what follows it may finish.
             work.cancel_in(self.app.config["WEBSOCKET_CLOSE_TIMEOUT"], Reason.CLIENT)
         else:
@@ -264,6 +269,7 @@ class ASGIWebsocketConnection(ASGIConnection[Websocket]):
         if self.client.error is not None:
             return  # the watcher's last word
         self.sent = ALL
+        self.look_again()  # Hypercorn waits for room in what it has for us to receive
         message: Draft = {"type": "websocket.close", "code": code}
         if reason and speaks(self.scope, "2.3"):
             message["reason"] = reason
@@ -299,6 +305,7 @@ class ASGIWebsocketConnection(ASGIConnection[Websocket]):
                 await late.close()
             response = late
         self.sent = ALL
+        self.look_again()
         await self._send_message(
             {
                 "type": "websocket.http.response.start",

@@ -64,6 +64,11 @@ class Body:
     def max_content_length(self, value: int | None) -> None:
         self._max_content_length = value
 
+    @property
+    def received(self) -> int:
+        """How many bytes have arrived."""
+        return self._received
+
     def append(self, data: bytes) -> None:
         """Add bytes that have arrived; what is over the limit is counted and dropped."""
         if data:
