@@ -194,6 +194,26 @@ def test_the_page_on_connections_shows_the_tables() -> None:
     assert script["written"](page) == page
 
 
+def test_every_assertion_can_fail() -> None:
+    """`assert a if b else c == d` asserts nothing of `a` but that it is not empty."""
+    chosen = [
+        f"{path.relative_to(ROOT)}:{node.lineno}"
+        for path in sorted((ROOT / "tests").rglob("*.py"))
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Assert) and not _can_fail(node.test)
+    ]
+
+    assert [] == chosen
+
+
+def _can_fail(test: ast.expr) -> bool:
+    if isinstance(test, ast.IfExp):
+        return all(isinstance(each, ast.Compare | ast.Call) for each in (test.body, test.orelse))
+    if isinstance(test, ast.BoolOp) and isinstance(test.op, ast.Or):
+        return all(_can_fail(each) for each in test.values)
+    return not isinstance(test, ast.Tuple | ast.List | ast.Dict | ast.Constant | ast.JoinedStr)
+
+
 def test_all_names_the_public_face() -> None:
     """`quart.__all__` is sorted, complete and every name in it is there."""
     public = {

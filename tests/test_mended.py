@@ -21,6 +21,9 @@ SHOWN_BY = {
         "test_request_body.py::test_max_content_length",
         "test_request_body.py::test_a_content_length_that_lies",
     ],
+    "the body of a request could trickle in for ever": [
+        "test_disconnects.py::test_a_body_that_trickles_in",
+    ],
     "a request body was received as fast as it came, and kept": [
         "test_request_body.py::test_an_unread_upload_stays_with_the_client",
     ],
