@@ -37,6 +37,12 @@ def pytest_configure(config: pytest.Config) -> None:
     checked_states.install()
 
 
+@pytest.fixture(autouse=True)
+def without_reminders(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is to be awaited is a coroutine, as in production, until the test has a test client."""
+    monkeypatch.setattr("quart.workers._reminding", False)
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
     """Run ``async def`` tests."""

@@ -33,7 +33,7 @@ from .routing import QuartMap, QuartRule
 from .serving import Serving, StateT
 from .templating import Environment
 from .templating import update_template_context as _update_template_context
-from .workers import awaited_or_blocking
+from .workers import awaited_or_blocking, remind_of_awaits
 from .wrappers import Request, Response, Websocket
 
 if TYPE_CHECKING:
@@ -312,6 +312,7 @@ class Quart(QuartScaffold, Serving[StateT], Generic[StateT]):  # pyright: ignore
 
     def test_client(self, use_cookies: bool = True, **kwargs: Any) -> TestClientProtocol:
         """A client that calls the application without a server."""
+        remind_of_awaits()
         return self.test_client_class(self, use_cookies=use_cookies, **kwargs)
 
     def test_cli_runner(self, **kwargs: Any) -> QuartCliRunner:

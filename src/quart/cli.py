@@ -350,7 +350,7 @@ def with_appcontext(
         app = _cv_quart.get().app
         try:
             result = ctx.invoke(fn, *args, **kwargs)
-            return _run(result) if inspect.iscoroutine(result) else result
+            return _run(result) if isinstance(result, Coroutine) else result
         except Exception as error:  # `ctx.exit()` too, which has closed the context
             app._add_notes(error)
             raise

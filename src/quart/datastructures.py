@@ -11,6 +11,7 @@ from typing import IO, Any, ParamSpec
 
 from werkzeug.datastructures import FileStorage as WerkzeugFileStorage
 
+from .forgotten import Reminder
 from .threads import off_loop
 
 P = ParamSpec("P")
@@ -22,7 +23,11 @@ def _off_loop_or_here(
     if asyncio._get_running_loop() is None:
         # A sync view has its thread already, and does not await.
         return func(*args, **kwargs)  # type: ignore[no-any-return]
-    return off_loop(func, *args, **kwargs)
+    coroutine: Any = off_loop(func, *args, **kwargs)
+    name = func.__qualname__.replace("._", ".")
+    # What Python's warning calls it if it is never awaited.
+    coroutine.__qualname__ = name
+    return Reminder(coroutine, f"file.{func.__name__.lstrip('_')}()")
 
 
 class FileStorage(WerkzeugFileStorage):

@@ -623,7 +623,7 @@ class Dispatch(App):
             error.add_note(searched_places(self))
         if not isinstance(error, (AttributeError, TypeError)):
             return
-        if "coroutine" in str(error):
+        if "coroutine" in str(error) or "Reminder" in str(error):
             error.add_note(
                 "Perhaps an 'await' is missing: request.form, request.get_json(),"
                 " render_template() and what else waits are awaited, but in sync views and hooks."
@@ -640,10 +640,14 @@ class Dispatch(App):
             ctx = ctx or _cv_quart.get(None)
         where = ""
         if ctx is not None and ctx.kind is not None:
-            method = f"{ctx.request.method} " if ctx.kind is REQUEST else ""
-            path = printable(ctx.request_websocket.path)
-            where = f" on {ctx.kind.word} {method}{path}"
+            where = f" on {self._described(ctx)}"
         self.logger.error(f"Exception{where}", exc_info=exc_info)
+
+    def _described(self, ctx: AppContext) -> str:
+        """A request or websocket in the words of the log."""
+        assert ctx.kind is not None
+        method = f"{ctx.request.method} " if ctx.kind is REQUEST else ""
+        return f"{ctx.kind.word} {method}{printable(ctx.request_websocket.path)}"
 
     def raise_routing_exception(self, request: BaseRequestWebsocket) -> NoReturn:
         """Raise the exception that matching left on a request.
@@ -673,6 +677,8 @@ class Dispatch(App):
 
     async def _call_handler(self, ctx: AppContext, handler: Any, error: BaseException) -> Any:
         result = await self.ensure_async(handler)(error)
+        if isinstance(result, Coroutine):
+            raise _unawaited(f"The error handler {_name_of(handler)}", result)
         if result is None and ctx.kind is REQUEST:
             raise TypeError(
                 f"The error handler {_name_of(handler)} returned None, or ended without a return"
@@ -732,6 +738,8 @@ class Dispatch(App):
                         continue
                 hook = self.ensure_async(hook)
             result = await hook()
+            if isinstance(result, Coroutine):
+                raise _unawaited(_name_of(hook), result)
             if result is not None:
                 return result
         return None
@@ -765,6 +773,8 @@ class Dispatch(App):
             value = await hook(value)
             if value is None and required:
                 raise _lost_response(hook)
+            if isinstance(value, Coroutine):
+                raise _unawaited(_name_of(hook), value)
         return value
 
     async def _call_all(
@@ -828,11 +838,8 @@ class Dispatch(App):
                 f"{_current_view()} did not return a valid response: it returned None or ended"
                 " without a return statement."
             )
-        if inspect.iscoroutine(result):
-            result.close()
-            raise TypeError(
-                f"{_current_view()} returned a coroutine: an 'await' is missing before it."
-            )
+        if isinstance(result, Coroutine):
+            raise _unawaited(_current_view(), result)
         raise TypeError(
             f"{_current_view()} did not return a valid response: it returned a"
             f" {type(result).__name__}. A view returns a str, bytes, dict, list, dataclass or other"
@@ -1081,6 +1088,11 @@ def _through_sync(
         if following is None or needs_no_thread(following):
             return hook, following, value
         hook = following
+
+
+def _unawaited(who: str, coroutine: Coroutine[Any, Any, Any]) -> TypeError:
+    coroutine.close()
+    return TypeError(f"{who} returned a coroutine: an 'await' is missing before it.")
 
 
 def _lost_response(hook: Any) -> TypeError:

@@ -99,6 +99,17 @@ class QuartScaffold(Scaffold):
             self, code_or_exception: type[Exception] | int, f: ErrorHandlerCallable
         ) -> None: ...
 
+    if not TYPE_CHECKING:
+
+        @setupmethod
+        def route(self, rule: str, **options: Any) -> Any:
+            """Decorate a view to be called for the requests that match a rule.
+
+            See `Quart.get` for the options.
+            """
+            _check_rule("route", rule)
+            return super().route(rule, **options)
+
     @setupmethod
     def query(self, rule: str, **options: Any) -> Callable[[T_route], T_route]:
         """Decorate a view to be called for QUERY requests that match the rule: `route` with that
@@ -111,6 +122,7 @@ class QuartScaffold(Scaffold):
 
         The options are those of `route`.
         """
+        _check_rule("websocket", rule)
 
         def decorator(func: T_websocket) -> T_websocket:
             endpoint = options.pop("endpoint", None)
@@ -197,6 +209,15 @@ class QuartScaffold(Scaffold):
         if mode not in {"r", "rt", "rb"}:
             raise ValueError(f"Resources can only be opened for reading, not with mode {mode!r}.")
         return open_file(self.root_path, path or resource, mode, encoding)
+
+
+def _check_rule(decorator: str, rule: object) -> None:
+    if callable(rule):
+        name = getattr(rule, "__name__", "view")
+        raise TypeError(
+            f"'{decorator}' needs a rule: write @app.{decorator}('/{name}') above {name},"
+            f" not @app.{decorator}."
+        )
 
 
 def open_file(

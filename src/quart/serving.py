@@ -34,9 +34,10 @@ from .asgi.in_flight import AtWork, InFlight
 from .ctx import AppContext
 from .datastructures import attributes_of
 from .dispatch import Dispatch, _collect
+from .forgotten import log_forgotten_awaits
 from .globals import _cv_quart
 from .helpers import get_debug_flag, get_load_dotenv
-from .workers import is_coroutine_callable, wait_in_thread
+from .workers import is_coroutine_callable, remind_of_awaits, wait_in_thread
 
 if TYPE_CHECKING:
     from typing_extensions import TypeVar as TypeVarWithDefault  # which type checkers have
@@ -184,6 +185,8 @@ class Serving(Dispatch, Generic[StateT]):
 
         When one fails, what had started is ended as at a shutdown, and the error is raised.
         """
+        if self.debug:
+            remind_of_awaits()
         self.shutdown_event = self.event_class()
         self._in_flight.told = False
         async with self.app_context() as ctx:
@@ -494,6 +497,8 @@ class Serving(Dispatch, Generic[StateT]):
         from . import server
 
         app = cast("Quart", self)
+        if self.debug:
+            log_forgotten_awaits()
         if use_debugger and self.debug:
             from .debug import console
 

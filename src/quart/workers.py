@@ -20,6 +20,7 @@ from time import monotonic
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeGuard, TypeVar
 
 from .bridge import flask_request, lend_request, lend_request_here
+from .forgotten import name_of, reminder_of
 from .globals import _cv_quart
 from .threads import Call, Job, Pool, certainly, wait_shielded
 
@@ -204,13 +205,26 @@ def in_worker_thread() -> bool:
     return runs is not None and runs.on_loop == (asyncio._get_running_loop() is not None)
 
 
+# Whether what is to be awaited is a `forgotten.Reminder` of that, instead of a coroutine.
+_reminding = False
+
+
+def remind_of_awaits() -> None:
+    """Have forgotten awaits named from now on, in this process: for debug mode and tests."""
+    global _reminding
+    _reminding = True
+
+
 def awaited_or_blocking(func: Callable[P, Coro[T]]) -> Callable[P, Coro[T]]:
     """Let an async function give its result to sync code that calls it, and not an awaitable."""
+    name = name_of(func)
 
     @wraps(func)
     def wrapper(*args: P.args, **kwargs: P.kwargs) -> Any:
         coroutine = func(*args, **kwargs)
-        return coroutine if _this_thread.runs is None else wait_in_thread(coroutine)
+        if _this_thread.runs is not None:
+            return wait_in_thread(coroutine)
+        return reminder_of(coroutine, name) if _reminding else coroutine
 
     marked: Any = _marked_async(wrapper)
     marked._quart_marked = marked

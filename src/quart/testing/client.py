@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Callable, Coroutine, Generator
+from collections.abc import AsyncGenerator, Callable, Coroutine
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from functools import partial, wraps
 from types import TracebackType
@@ -14,6 +14,7 @@ from werkzeug.http import dump_cookie
 from werkzeug.test import ClientRedirectError
 
 from ..datastructures import FileStorage
+from ..forgotten import Reminder
 from ..globals import _cv_quart, _cv_request
 from ..sessions import SessionMixin
 from ..typing import TestHTTPConnectionProtocol, TestWebsocketConnectionProtocol
@@ -67,33 +68,6 @@ C = TypeVar("C", TestHTTPConnectionProtocol, TestWebsocketConnectionProtocol)
 MAX_REDIRECTS = 20
 
 
-class _Awaitable(Coroutine[Any, Any, T]):
-    """The coroutine of a client's method, which says so where it is taken for the response."""
-
-    def __init__(self, coroutine: Coroutine[Any, Any, T], method: str) -> None:
-        self._coroutine = coroutine
-        self._call = f"client.{method}(...)"
-
-    def __await__(self) -> Generator[Any, Any, T]:
-        return self._coroutine.__await__()
-
-    def send(self, value: Any) -> Any:
-        return self._coroutine.send(value)
-
-    def throw(self, *args: Any) -> Any:
-        return self._coroutine.throw(*args)
-
-    def close(self) -> None:
-        self._coroutine.close()
-
-    def __getattr__(self, name: str) -> Any:
-        if hasattr(self._coroutine, name):
-            return getattr(self._coroutine, name)
-        raise AttributeError(
-            f"{self._call} gives its response only when awaited: write (await {self._call}).{name}"
-        )
-
-
 def _to_be_awaited(
     method: Callable[P, Coroutine[Any, Any, T]],
 ) -> Callable[P, Coroutine[Any, Any, T]]:
@@ -101,7 +75,7 @@ def _to_be_awaited(
 
     @wraps(method)
     def wrapper(*args: P.args, **kwargs: P.kwargs) -> Coroutine[Any, Any, T]:
-        return _Awaitable(method(*args, **kwargs), method.__name__)
+        return Reminder(method(*args, **kwargs), f"client.{method.__name__}(...)")
 
     return awaited_or_blocking(wrapper)
 

@@ -232,10 +232,10 @@ class Request(BaseRequestWebsocket):
         A multipart form leaves nothing. Sync code, as it is written for Flask, gets nothing of a
         urlencoded form either.
         """
-        return self._get_data_of_no_form(in_worker_thread())
+        return self._data(in_worker_thread())
 
     @awaited_or_blocking
-    async def _get_data_of_no_form(self, as_in_flask: bool) -> bytes:
+    async def _data(self, as_in_flask: bool) -> bytes:
         data = await self.get_data(parse_form_data=True)
         of_form = as_in_flask and self.mimetype == "application/x-www-form-urlencoded"
         return b"" if of_form else data

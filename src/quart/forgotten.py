@@ -1,0 +1,102 @@
+"""Forgotten awaits: what is to be awaited says so itself where it is taken for its value.
+
+That is for developers: in debug mode, and once an application has a test client. Elsewhere what is
+to be awaited is a coroutine, which costs less.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Coroutine, Generator
+from typing import Any, NoReturn, TypeVar
+
+from .globals import _cv_quart
+
+T = TypeVar("T", covariant=True)
+
+
+class Reminder(Coroutine[Any, Any, T]):
+    """A coroutine that raises a TypeError, or AttributeError, where it is taken for its value.
+
+    :param value: What is to be awaited, as it is written: "request.form".
+    """
+
+    __slots__ = ("_coroutine", "_value")
+
+    def __init__(self, coroutine: Coroutine[Any, Any, T], value: str) -> None:
+        self._coroutine = coroutine
+        self._value = value
+
+    def __repr__(self) -> str:
+        return f"<{self._value}, to be awaited>"
+
+    def __await__(self) -> Generator[Any, Any, T]:
+        return self._coroutine.__await__()
+
+    def send(self, value: Any) -> Any:
+        return self._coroutine.send(value)
+
+    def throw(self, *args: Any) -> Any:
+        return self._coroutine.throw(*args)
+
+    def close(self) -> None:
+        self._coroutine.close()
+
+    def _text(self) -> str:
+        value = self._value
+        return f"{value} gives its value only when awaited: write (await {value})"
+
+    def _remind(self, *args: object) -> NoReturn:
+        raise TypeError(self._text())
+
+    __bool__ = __str__ = __len__ = __iter__ = __getitem__ = __setitem__ = __contains__ = _remind
+    __lt__ = __le__ = __gt__ = __ge__ = __add__ = __radd__ = __enter__ = _remind
+    __format__ = __call__ = __int__ = __float__ = _remind
+
+    def __exit__(self, *args: object) -> None: ...
+
+    def __eq__(self, other: object) -> bool:
+        return self is other or self._remind()
+
+    __hash__ = object.__hash__
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__") or hasattr(self._coroutine, name):
+            return getattr(self._coroutine, name)
+        raise AttributeError(f"{self._text()}.{name}")
+
+
+def name_of(func: Callable[..., Any]) -> str:
+    """What a function of ours is called by those who use it: "Request.form" is "request.form"."""
+    full = getattr(func, "__qualname__", None) or type(func).__name__  # a macro of a template
+    owner, dot, name = full.rpartition(".")
+    owner = owner.rpartition(".")[2]
+    return f"{owner[:1].lower()}{owner[1:]}{dot}{name.lstrip('_')}"
+
+
+def reminder_of(coroutine: Coroutine[Any, Any, T], value: str) -> Coroutine[Any, Any, T]:
+    """A coroutine as a `Reminder`, which it may be already."""
+    return coroutine if isinstance(coroutine, Reminder) else Reminder(coroutine, value)
+
+
+def log_forgotten_awaits() -> None:
+    """Have Python's warnings of what was never awaited logged with the request they come from."""
+    show = warnings.showwarning
+    if getattr(show, "_quart_logs", False):
+        return
+
+    def show_or_log(
+        message: Warning | str, category: type[Warning], filename: str, lineno: int, *more: Any
+    ) -> None:
+        ctx = _cv_quart.get(None)
+        if ctx is None or ctx.kind is None or "was never awaited" not in str(message):
+            show(message, category, filename, lineno, *more)
+            return
+        app = ctx.app
+        app.logger.warning(
+            "On %s: %s (%s, line %d)", app._described(ctx), message, filename, lineno
+        )
+
+    show_or_log._quart_logs = True  # type: ignore[attr-defined]
+    warnings.showwarning = show_or_log  # type: ignore[assignment]  # what comes with it goes on
+    warnings.filterwarnings("always", "coroutine .* was never awaited", RuntimeWarning)
