@@ -1,9 +1,13 @@
 """How Sphinx builds these pages: `tox -e docs`."""
 
+import sys
 from importlib.metadata import version as installed_version
+from pathlib import Path
 from typing import Any
 
 from sphinx.application import Sphinx
+
+sys.path.insert(0, str(Path(__file__).parent))  # for the two below
 
 project = "Quart"
 copyright = "2026, the Quart authors"
@@ -15,6 +19,8 @@ extensions = [
     "sphinx.ext.intersphinx",
     "sphinx_copybutton",
     "sphinx_design",
+    "public_names",
+    "site_files",
 ]
 exclude_patterns = ["_build"]
 # A word between single backticks is code, in docstrings as in the pages.

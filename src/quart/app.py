@@ -96,6 +96,7 @@ class Quart(QuartScaffold, Serving[StateT], Generic[StateT]):  # pyright: ignore
     lock_class = asyncio.Lock
     request_class = Request
     response_class = Response
+    #: What `test_app` makes.
     test_app_class: type[TestAppProtocol] = _testing("TestApp")
     test_client_class: type[TestClientProtocol] = _testing("QuartClient")  # type: ignore[assignment]
     test_cli_runner_class: type[QuartCliRunner] = _testing("QuartCliRunner")  # type: ignore[assignment]
@@ -103,6 +104,7 @@ class Quart(QuartScaffold, Serving[StateT], Generic[StateT]):  # pyright: ignore
     url_rule_class = QuartRule  # type: ignore[assignment]  # which takes fewer positions
     websocket_class = Websocket
 
+    #: The settings that an application begins with.
     default_config = ImmutableDict(DEFAULT_CONFIG)
 
     def __init__(

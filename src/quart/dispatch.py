@@ -100,6 +100,7 @@ class Dispatch(App):
     request_class: type[Request]
     websocket_class: type[Websocket]
     response_class: type[Response]  # pyright: ignore[reportIncompatibleVariableOverride]
+    #: What opens and saves sessions.
     session_interface: SessionInterface = SecureCookieSessionInterface()
     url_map: QuartMap
 

@@ -118,6 +118,7 @@ class BaseRequestWebsocket(SansIORequest):
 
     #: The rule that matched, and the values of its variables.
     url_rule: Rule | None = None
+    #: The values that the rule took from the path; None where no rule matched.
     view_args: dict[str, Any] | None = None
     #: The HTTPException that matching ended in; raised when the view would be called.
     routing_exception: HTTPException | None = None
@@ -130,9 +131,13 @@ class BaseRequestWebsocket(SansIORequest):
 
     if not TYPE_CHECKING:
         # For a request that asgi makes of its scope, without the constructor.
+        #: `http` or `https`, for a websocket `ws` or `wss`.
         scheme = lazily(lambda self: self.scope.get("scheme", "http"))
+        #: What follows the question mark, in bytes as the client sent it.
         query_string = lazily(lambda self: self.scope.get("query_string", b""))
+        #: The path that the application is mounted at, without a slash at its end.
         root_path = lazily(lambda self: "")
+        #: `1.0`, `1.1`, `2` or `3`.
         http_version = lazily(lambda self: self.scope["http_version"])
         state = lazily(lambda self: State(self.scope.setdefault("state", {})))
 

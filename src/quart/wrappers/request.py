@@ -223,6 +223,7 @@ class Request(BaseRequestWebsocket):
 
     @property
     def environ(self) -> NoReturn:
+        """WSGI's environment, which there is none of: raises AttributeError."""
         raise AttributeError("There is no 'environ' without WSGI; request.scope is ASGI's.")
 
     @property

@@ -99,11 +99,16 @@ class Response(SansIOResponse):
     Raises ValueError for a status that is not within 100 to 599.
     """
 
+    #: Whether a body in memory sets Content-Length.
     automatically_set_content_length = True
     default_mimetype: str | None = "text/html"
+    #: Whether `get_data` keeps the bytes of a stream that it has read.
     implicit_sequence_conversion = True
+    #: As in Flask; nothing looks into a body here.
     direct_passthrough = False
+    #: As in Flask; a relative Location is sent as it is, which RFC 9110 allows.
     autocorrect_location_header = False
+    #: What `json` and `get_json` decode with.
     json_module = json
 
     data_body_class = DataBody
