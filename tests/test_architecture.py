@@ -36,7 +36,7 @@ FLOORS = [
     {"middleware", "migration", "server", "wsgi"},
     {"mounting", "serving"},
     {"cli"},
-    {"blueprints", "testing"},
+    {"blueprints", "serve", "testing"},
     {"app"},
     {"__init__", "__main__", "broken"},
 ]

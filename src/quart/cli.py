@@ -493,6 +493,10 @@ _env_file_option = click.Option(
 )
 
 
+#: Commands in modules of their own, above this one, that are imported when they are asked for.
+LAZY_COMMANDS = {"serve": "quart.serve:serve_command"}
+
+
 class QuartGroup(AppGroup):
     """The `quart` command, or a command like it for one application: the commands are its own,
     those of installed packages, and the application's.
@@ -524,6 +528,7 @@ class QuartGroup(AppGroup):
         if add_default_commands:
             for command in (run_command, shell_command, routes_command, migrate_command):
                 self.add_command(command)
+        self._lazy = LAZY_COMMANDS if add_default_commands else {}
         self._plugins_loaded = False
 
     def _load_plugin_commands(self) -> None:
@@ -544,12 +549,20 @@ class QuartGroup(AppGroup):
     ) -> click.Command | None:
         """A command by its name, with the application's context pushed for one of its own."""
         self._load_plugin_commands()
+        if name in self._lazy and name not in self.commands:
+            module, _, attribute = self._lazy[name].partition(":")
+            self.add_command(getattr(import_module(module), attribute), name)
         command = super().get_command(ctx, name)
-        if command is not None and not (command is migrate_command and _names_an_app(ctx)):
+        may_be_the_apps = name in self._lazy or (command is migrate_command and _names_an_app(ctx))
+        if command is not None and not may_be_the_apps:
             return command
         try:
             app = ctx.ensure_object(ScriptInfo).load_app()
-        except NoAppException as error:
+        except Exception as error:
+            if name in self._lazy:
+                return command  # which tells what is wrong
+            if not isinstance(error, NoAppException):
+                raise
             if command is None:
                 _complain(error.format_message(), error.traceback())
             return command
@@ -562,7 +575,7 @@ class QuartGroup(AppGroup):
     def list_commands(self, ctx: click.Context) -> list[str]:
         """The names of all commands, sorted; what keeps the application from loading is shown."""
         self._load_plugin_commands()
-        names = set(super().list_commands(ctx))
+        names = {*super().list_commands(ctx), *self._lazy}
         try:
             names.update(ctx.ensure_object(ScriptInfo).load_app().cli.list_commands(ctx))
         except NoAppException as error:
