@@ -1002,3 +1002,16 @@ async def test_a_file_that_changed_before_it_is_copied(root: Path, change: str) 
         return response
 
     assert 500 == (await get(app, extensions=ZEROCOPY)).status
+
+
+@pytest.mark.parametrize("name", ["\udcff", "\ud800x", "x" * 300, "x/" * 3000, "\0", "a\0b"])
+async def test_a_name_that_the_file_system_cannot_say_is_a_404(name: str, tmp_path: Path) -> None:
+    """There is no such file; the error would be a 500."""
+    app = Quart(__name__)
+
+    async def view() -> Any:
+        return await send_from_directory(tmp_path, name)
+
+    app.add_url_rule("/", "view", view)
+
+    assert 404 == (await get(app)).status

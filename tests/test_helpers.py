@@ -619,3 +619,21 @@ def test_sync_helpers_run_on_the_main_thread_too() -> None:
     results[0].close()
 
     assert hasattr(results[0], "__await__")
+
+
+async def test_a_link_cannot_be_ended_by_its_url() -> None:
+    """Brackets in the URL of a hint are percent-encoded."""
+    app = Quart(__name__)
+
+    @app.get("/")
+    async def view() -> str:
+        await send_early_hints("/a>; rel=x, </b<c.css")
+        await make_push_promise("/a>; rel=y, <.js")
+        return "hinted"
+
+    response = await get(app, extensions=["http.response.early_hint"])
+
+    assert [
+        b"</a%3E; rel=x, %3C/b%3Cc.css>; rel=preload; as=style",
+        b"</a%3E; rel=y, %3C.js>; rel=preload; as=script",
+    ] == response.early_hints

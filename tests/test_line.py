@@ -1557,3 +1557,59 @@ async def test_a_handler_may_finish_after_a_disconnect(where: str) -> None:
         gone.set()
 
     assert [True] == log
+
+
+@pytest.mark.parametrize("fails", ["handler", "value", "receiver", "both"])
+async def test_what_answers_an_error_may_fail_too(
+    connection: Connection, fails: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The plain 500 is the answer, and each of the errors is in the log."""
+
+    @connection.route("/")
+    async def view() -> str:
+        raise ValueError("of the view")
+
+    async def handle(error: Exception) -> Any:
+        if fails == "value":
+            return object()
+        raise KeyError("of the handler")
+
+    async def receive(sender: Any, exception: Exception, **_: Any) -> None:
+        raise LookupError("of the receiver")
+
+    logged = ["of the view"]
+    if fails in ("handler", "value", "both"):
+        connection.app.register_error_handler(500, handle)
+        logged.append("did not return a valid response" if fails == "value" else "of the handler")
+    if fails in ("receiver", "both"):
+        signal = connection.twin("got_{}_exception", signals)
+        signal.connect(receive, connection.app)
+        logged.insert(0, "of the receiver")
+
+    answer = await connection.get()
+
+    assert 500 == answer.status
+    assert "Internal Server Error" in answer.text
+    errors = [str(record.exc_info[1]) for record in caplog.records if record.exc_info]
+    assert len(logged) == len(errors)
+    assert all(word in error for word, error in zip(logged, errors, strict=True))
+
+
+async def test_an_error_when_a_response_is_closed_is_logged(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """With the request; where errors are propagated it is raised."""
+    app = Quart(__name__)
+
+    @app.get("/closes")
+    async def view() -> Any:
+        response = await app.make_response("sent")
+        response.call_on_close(lambda: [][0])
+        return response
+
+    assert "sent" == (await get(app, "/closes")).text
+    assert ["Exception on request GET /closes"] == [
+        record.getMessage() for record in caplog.records if record.exc_info
+    ]
+    app.config["PROPAGATE_EXCEPTIONS"] = True
+    await get(app, "/closes", raises=IndexError)

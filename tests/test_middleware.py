@@ -5,6 +5,8 @@ from typing import Any
 import pytest
 from asgi import get, lifespan
 from connections import Connection
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 import quart
 from quart import Quart, json
@@ -215,3 +217,84 @@ async def test_a_scheme_is_lower_case_and_of_its_kind(connection: Connection) ->
 
     for value in ("HTTPS", "https", "wss", "http, wss"):
         assert expected == (await ask(connection, {"X-Forwarded-Proto": value}))[1]
+
+
+WORDS = st.lists(st.sampled_from([",", '"', "\\", " ", "\t", ";", "a", "10.0.0.1", "=", "x\\"]))
+NAMES = {"x_for": "For", "x_proto": "Proto", "x_host": "Host", "x_port": "Port"}
+
+
+@given(
+    theirs=st.lists(WORDS.map("".join), max_size=3),
+    proxies=st.lists(st.sampled_from(["1.1.1.1", "proxy-a", "82"]), max_size=3),
+    count=st.integers(0, 4),
+    one_line=st.booleans(),
+)
+@example(theirs=['"'], proxies=["1.1.1.1"], count=1, one_line=True)
+@example(theirs=["a", '"'], proxies=["1.1.1.1", "82"], count=2, one_line=False)
+async def test_a_client_gets_no_more_trust_than_there_are_proxies(
+    theirs: list[str], proxies: list[str], count: int, one_line: bool
+) -> None:
+    """Whatever it sends, the value that counts is the one that the last trusted proxy has added."""
+    lines = [",".join([*theirs, *proxies])] if one_line else [*theirs, *proxies]
+    if one_line and not lines[0]:
+        lines = []
+    seen: list[Any] = []
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        seen.append(scope)
+
+    scope = {
+        "type": "http",
+        "headers": [(b"x-forwarded-for", line.encode()) for line in lines],
+        "client": ("9.9.9.9", 1),
+        "scheme": "http",
+        "path": "/",
+    }
+    await ProxyFix(app, x_for=count, x_proto=0)(scope, None, None)
+
+    client = seen[0]["client"][0]
+    values = ",".join(lines).split(",")
+    if count == 0:
+        assert "9.9.9.9" == client
+    elif count <= len(proxies):
+        assert proxies[-count] == client
+    else:
+        wanted = values[-count].strip(" \t") if count <= len(values) else ""
+        assert (wanted or "9.9.9.9") == client
+
+
+@pytest.mark.parametrize("name", ["x_for", "x_proto", "x_host", "x_port"])
+async def test_a_quote_swallows_no_comma(name: str) -> None:
+    """A client's `"` would have made one string of its own value and the proxy's."""
+    seen: list[Any] = []
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        seen.append(scope)
+
+    header = f"x-forwarded-{NAMES[name].lower()}".encode()
+    scope = {"type": "http", "headers": [(header, b'evil"'), (header, b"82")], "client": None}
+    scope |= {"scheme": "http", "path": "/"}
+    trust = {**dict.fromkeys(NAMES, 0), name: 1}
+    await ProxyFix(app, **trust)({**scope, "headers": [*scope["headers"], (b"host", b"h")]}, 1, 1)
+
+    fixed = seen[0]
+    host = dict(fixed["headers"])[b"host"]
+    assert {
+        "x_for": ("82", 0) == fixed["client"],
+        "x_proto": fixed["scheme"] == "82",
+        "x_host": host == b"82",
+        "x_port": host == b"h:82",
+    }[name]
+
+
+@pytest.mark.parametrize("prefix", ["/a%0d%0aX: y", "/a%00", "/a%7f", "/%0a"])
+async def test_a_prefix_with_line_ends_is_none(prefix: str) -> None:
+    """A redirect below it could not be sent."""
+    app = Quart(__name__)
+    app.get("/x/")(lambda: "in")
+    app.asgi_app = ProxyFix(app.asgi_app, x_prefix=1)  # type: ignore
+
+    response = await get(app, "/x", headers={"X-Forwarded-Prefix": prefix})
+
+    assert 308 == response.status
+    assert "http://localhost/x/" == response.headers["location"]

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AsyncExitStack
 from typing import Any
 
+import flask
 import pytest
 from asgi import (
     LifespanFailed,
@@ -999,3 +1000,21 @@ async def test_a_refusal_below_a_mount_waits_no_longer_than_the_timeout() -> Non
         await http.finish()
 
     assert [] == http.messages
+
+
+@pytest.mark.parametrize("kind", ["asgi", "wsgi"])
+@pytest.mark.parametrize("hosts", [["evil.org"], ["example.com", "evil.org"], ["x" * 300], [""]])
+async def test_trusted_hosts_hold_below_a_mount(kind: str, hosts: list[str]) -> None:
+    """A request for another host, or for several, reaches no application that is mounted."""
+    app = Quart(__name__)
+    app.config["TRUSTED_HOSTS"] = ["example.com"]
+    inner = Quart("inner") if kind == "asgi" else flask.Flask("inner")
+    inner.get("/")(lambda: "in")
+    app.mount("/below", inner)
+    headers = [("host", host) for host in hosts]
+
+    assert 200 == (await get(app, "/below/", headers={"host": "example.com:8000"})).status
+    assert 400 == (await get(app, "/below/", headers=headers)).status
+    with pytest.raises(Rejected):
+        async with connect(app, "/below/", headers=headers):
+            pass

@@ -8,7 +8,7 @@ from typing import Any
 from urllib.parse import quote
 
 import pytest
-from asgi import Response, request
+from asgi import Response, http_scope, request
 from hypothesis import HealthCheck, assume, event, given, settings
 from hypothesis import strategies as st
 from werkzeug.exceptions import HTTPException
@@ -579,3 +579,55 @@ def test_the_short_way_can_be_turned_off() -> None:
     assert url_map.find("/a", "GET", False) is None
     assert not url_map.lacks("/a")
     assert not url_map.lacks("/b")
+
+
+@pytest.mark.parametrize("merge_slashes", [True, False])
+@pytest.mark.parametrize(
+    "rules", [["//"], ["/", "//"], ["//", "/"], ["//", "/b", "/b/<x>"], ["//a"]]
+)
+def test_a_rule_of_slashes_is_found_as_werkzeug_finds_it(
+    rules: list[str], merge_slashes: bool
+) -> None:
+    """Or redirected to."""
+    url_map = QuartMap(
+        [QuartRule(rule, endpoint=rule, methods=["GET"]) for rule in rules],
+        merge_slashes=merge_slashes,
+    )
+    for path in ("/", "/a", "/b", "/b/c", "/c"):
+        wanted = outcome(url_map.bind("localhost", path_info=path))
+        found = url_map.find(path, "GET", False)
+        if found is not None:
+            assert found[0].endpoint in repr(wanted)
+        elif url_map.lacks(path):
+            assert "NotFound" in repr(wanted)
+
+
+@pytest.mark.parametrize(
+    ("query", "kept"),
+    [
+        (b"a=%C3%A4", "a=%C3%A4"),
+        ("a=\xe4".encode(), "a=%C3%A4"),
+        (b"a=\xff", "a=%FF"),
+        (b"a=%0d%0aX:%20y", "a=%0d%0aX:%20y"),
+        (b"a=\r\nX: y", "a=%0D%0AX:%20y"),
+        (b"a=\x00\x7f b", "a=%00%7F%20b"),
+        (b"a=%2f%2F&b=+", "a=%2f%2F&b=+"),
+    ],
+)
+async def test_a_redirect_keeps_the_query_as_it_came(query: bytes, kept: str) -> None:
+    """Percent-encoded where it was, and where no header may hold it."""
+    app = Quart(__name__)
+    app.get("/x/")(lambda: "in")
+
+    scope = {**http_scope("GET", "/x"), "query_string": query}
+    sent: list[Any] = []
+
+    async def receive() -> Any:
+        return {"type": "http.request", "body": b"", "more_body": False}
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    await app(scope, receive, send)
+    assert 308 == sent[0]["status"]
+    assert f"http://localhost/x/?{kept}".encode() == dict(sent[0]["headers"])[b"location"]

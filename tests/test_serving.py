@@ -1410,3 +1410,23 @@ def test_a_logger_of_ones_own(app: Quart) -> None:
     app.config["ACCESS_LOG"] = logging.getLogger("mine")
 
     assert app.config["ACCESS_LOG"] is configure(app, "", 0, None, None, None, {}).accesslog
+
+
+async def test_a_second_yield_of_while_serving_is_an_error() -> None:
+    """What follows it would never run."""
+    app = Quart(__name__)
+    log = []
+
+    @app.while_serving
+    async def twice() -> AsyncIterator[None]:
+        try:
+            yield
+            yield
+        finally:
+            log.append("closed")
+
+    with pytest.raises(LifespanFailed, match="yielded a second time"):
+        async with lifespan(app):
+            pass
+
+    assert ["closed"] == log

@@ -168,7 +168,8 @@ class Quart(QuartScaffold, Serving[StateT], Generic[StateT]):  # pyright: ignore
         if self._mounts:
             mount = self._mounts.find(scope)
             if mount is not None:
-                await mount(scope, receive, send)
+                trusted = self.config["TRUSTED_HOSTS"] or self.request_class.trusted_hosts
+                await mount(scope, receive, send, trusted)
                 return
         kind = scope["type"]
         if not self._got_first_request and kind != "lifespan":
@@ -196,8 +197,8 @@ class Quart(QuartScaffold, Serving[StateT], Generic[StateT]):  # pyright: ignore
         (see `quart.wsgi.WSGIBridge`) within this application's `MAX_CONTENT_LENGTH` and
         `BODY_TIMEOUT`. It sees the prefix as the end of its root path. The longest of several
         prefixes wins; routes, hooks and error handlers of this application do not apply below one,
-        middleware around `asgi_app` does. An ASGI application starts after this one and shuts down
-        before it.
+        `TRUSTED_HOSTS` and middleware around `asgi_app` do. An ASGI application starts after this
+        one and shuts down before it.
 
         Raises ValueError for a prefix without a leading slash or a name, or that is taken.
         """

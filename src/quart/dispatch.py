@@ -224,7 +224,7 @@ class Dispatch(App):
             if result is error or error is ctx.request_websocket.routing_exception:
                 # PERF: it is an answer, not a fault. The frames that its traceback holds hold it
                 # in turn, and would be left to the garbage collector.
-                error.__traceback__ = None
+                _forget_frames(error)
         return await stages.finalize_request(ctx, result)
 
     full_dispatch_websocket = full_dispatch_request
@@ -567,23 +567,36 @@ class Dispatch(App):
             # From a subclass with a `handle_request` of its own; nobody is there to read it.
             return self.response_class.from_exception(InternalServerError())
         self._add_notes(error)
-        exc_info = (type(error), error, error.__traceback__)
-        if kind.got_exception.receivers:
-            await self._send_signal(kind.got_exception, exception=error)
         propagate = self.config["PROPAGATE_EXCEPTIONS"]
         if propagate is None:
             propagate = self.testing or self.debug
+        if kind.got_exception.receivers:
+            try:
+                await self._send_signal(kind.got_exception, exception=error)
+            except Exception as failed:
+                if propagate:
+                    raise
+                self._log(ctx, failed)
         if propagate:
-            if not self.testing:
-                self.log_exception(ctx, exc_info)
-            raise error
-        self.log_exception(ctx, exc_info)
+            try:
+                if not self.testing:
+                    self._log(ctx, error)
+                raise error
+            finally:
+                del error  # whose traceback holds this frame
+        self._log(ctx, error)
         server_error = InternalServerError(original_exception=error)
         handler = self._handler_for(ctx, server_error)
-        result: Any = server_error
         if handler is not None:
-            result = await self._call_handler(ctx, handler, server_error)
-        return await ctx.stages.finalize_request(ctx, result, from_error_handler=True)
+            # What answers errors may fail, too: the plain 500 is left.
+            try:
+                result = await self._call_handler(ctx, handler, server_error)
+                return await ctx.stages.finalize_request(ctx, result, from_error_handler=True)
+            except ClientDisconnectedError:
+                raise
+            except Exception as failed:
+                self._log(ctx, failed)
+        return await ctx.stages.finalize_request(ctx, server_error, from_error_handler=True)
 
     handle_websocket_exception = handle_exception
 
@@ -613,6 +626,21 @@ class Dispatch(App):
                 response = await ctx.stages.finalize_request(ctx, value, from_error_handler=True)
         return response
 
+    def _late_error(self, connection: Request | Websocket, error: Exception) -> None:
+        """An error that came when the response had been sent: it is logged.
+
+        It is raised where errors are propagated.
+        """
+        if self.testing or self.config["PROPAGATE_EXCEPTIONS"]:
+            try:
+                raise error
+            finally:
+                del error  # whose traceback holds this frame
+        if isinstance(connection, Request):
+            self._log(self.request_context(connection), error)
+        else:
+            self._log(self.websocket_context(connection), error)
+
     def _made_current(self) -> AbstractContextManager[object]:
         """Make this the current application, with no request, in a `with` block."""
         return self.app_context().entered()
@@ -632,6 +660,9 @@ class Dispatch(App):
         wrong = settings_of_wrong_types(self.config)
         if wrong:
             error.add_note(f"Perhaps a setting is wrong: {', '.join(wrong)}.")
+
+    def _log(self, ctx: AppContext, error: BaseException) -> None:
+        self.log_exception(ctx, (type(error), error, error.__traceback__))
 
     def log_exception(self, ctx: Any = None, exc_info: Any = None) -> None:
         """Log an error with its traceback, and the method and path it happened on."""
@@ -860,7 +891,7 @@ class Dispatch(App):
         """The response to an OPTIONS request that no view answers: the methods allowed."""
         ctx = ctx or _cv_quart.get()
         response = self.response_class("")
-        response.allow.update(ctx.url_adapter.allowed_methods())
+        response.headers["Allow"] = ", ".join(sorted(ctx.url_adapter.allowed_methods()))
         return response
 
     # Contexts and URLs
@@ -983,6 +1014,13 @@ def _one_that_counts(group: BaseExceptionGroup[Any]) -> BaseException:
     if len(errors) > 1:
         errors = [error for error in errors if isinstance(error, HTTPException)]
     return errors[0] if len(errors) == 1 else group
+
+
+def _forget_frames(error: BaseException | None) -> None:
+    """Drop the tracebacks of an error, and of those that it was raised on account of."""
+    while error is not None:
+        error.__traceback__ = None
+        error = error.__context__
 
 
 def _leaves(group: BaseExceptionGroup[Any]) -> Iterator[BaseException]:

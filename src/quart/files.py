@@ -189,7 +189,7 @@ async def send_from_directory(
         raise NotFound()
     try:
         return await send_file(paths, **kwargs)
-    except OSError:
+    except (OSError, UnicodeEncodeError):  # also of a name that the file system cannot say
         raise NotFound() from None
 
 

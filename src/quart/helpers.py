@@ -308,6 +308,7 @@ def preload(url: str) -> str:
     if kind == "font":
         kind = "font; crossorigin"
     known = kind in {"font; crossorigin", "image", "script", "style", "track"}
+    url = url.replace("<", "%3C").replace(">", "%3E")  # which would end it
     return f"<{url}>; rel=preload" + (f"; as={kind}" if known else "")
 
 

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
-
-from werkzeug.http import parse_list_header
 
 if TYPE_CHECKING:
     from .typing import ASGIApp
@@ -15,6 +14,9 @@ _SCHEMES = {
     "http": {"ws": "http", "wss": "https"},
     "websocket": {"http": "ws", "https": "wss"},
 }
+
+
+_CONTROLS = re.compile("[\x00-\x1f\x7f]")
 
 
 class ProxyFix:
@@ -85,8 +87,10 @@ def _header(scope: Any, wanted: bytes) -> str:
 
 def _trusted(scope: Any, name: bytes, count: int) -> str:
     """The value that is this many from the right; empty where there is none."""
-    values = parse_list_header(_header(scope, name)) if count else []
-    return values[-count] if len(values) >= count > 0 else ""
+    # Not as a list with quoted strings: a quote that a client sends would swallow the commas of
+    # those who come after it.
+    values = _header(scope, name).rsplit(",", count) if count > 0 else []
+    return values[-count].strip(" \t") if len(values) >= count > 0 else ""
 
 
 def _split_port(host: str) -> tuple[str, str]:
@@ -99,6 +103,8 @@ def _split_port(host: str) -> tuple[str, str]:
 def _extend(scope: dict[str, Any], prefix: str) -> None:
     """Put back in front what a proxy took from the path."""
     text = unquote(prefix)
+    if _CONTROLS.search(text):
+        return  # no path: a redirect below it could not be sent
     scope["root_path"] = text + scope.get("root_path", "")
     scope["path"] = text + scope["path"]
     if scope.get("raw_path") is not None:

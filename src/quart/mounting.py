@@ -10,13 +10,18 @@ import inspect
 import logging
 from typing import TYPE_CHECKING, Any
 
+from werkzeug.exceptions import HTTPException, SecurityError
+from werkzeug.sansio.utils import get_host
+
 from .asgi import Message, Receive, Send, split_root_path
+from .config import DEFAULT_CONFIG
+from .headers import check_host_length
 from .process import end_tasks, give_up
 from .workers import is_coroutine_callable
-from .wsgi import WSGIBridge
+from .wsgi import WSGIBridge, refuse
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Collection, Mapping
 
     from .typing import ASGIApp
 
@@ -35,8 +40,23 @@ class Mount:
         #: What the application put into its `state` at start-up, for its connections.
         self.state: dict[str, Any] = {}
 
-    async def __call__(self, scope: Any, receive: Receive, send: Send) -> None:
-        """Call the application: the prefix joins the root path, the path stays whole."""
+    async def __call__(
+        self, scope: Any, receive: Receive, send: Send, trusted_hosts: Collection[str] | None = None
+    ) -> None:
+        """Call the application: the prefix joins the root path, the path stays whole.
+
+        A host that is too long, or not among `trusted_hosts`, is a 400 instead.
+        """
+        try:
+            _check_hosts(scope, trusted_hosts)
+        except HTTPException as error:
+            if scope["type"] == "websocket":
+                await receive()
+                await send({"type": "websocket.close"})
+            else:
+                seconds = DEFAULT_CONFIG["RESPONSE_TIMEOUT"]
+                await refuse(error, scope["method"], send, seconds)
+            return
         scope["route"], scope["endpoint"] = self, self.app
         scope = {
             **scope,
@@ -223,6 +243,18 @@ def _outcome(phase: str, failures: list[str]) -> Message:
     if failures:
         return {"type": f"lifespan.{phase}.failed", "message": "; ".join(failures)}
     return {"type": f"lifespan.{phase}.complete"}
+
+
+def _check_hosts(scope: Any, trusted_hosts: Collection[str] | None) -> None:
+    """Raise a 400 if any of the hosts that are named must not be answered for."""
+    hosts = [value for name, value in scope["headers"] if name == b"host"]
+    for host in hosts or [None]:
+        text = None if host is None else host.decode("latin-1")
+        check_host_length(text)
+        if trusted_hosts is not None:
+            host_name = get_host(scope["scheme"], text, scope.get("server"), trusted_hosts)
+            if "@" in host_name:  # after the port, where Werkzeug 3.1.0 does not look
+                raise SecurityError(f"Host {host_name!r} is not trusted.")
 
 
 def _is_asgi(app: Callable[..., Any]) -> bool:

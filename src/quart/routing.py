@@ -11,6 +11,7 @@ import itertools
 import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, cast
+from urllib.parse import quote
 
 from werkzeug.exceptions import BadRequest, HTTPException, MethodNotAllowed, NotFound
 from werkzeug.routing import (
@@ -50,6 +51,9 @@ REQUEST_OPTIONS = frozenset(
 # A segment that is wholly static, or wholly one variable.
 _STATIC_SEGMENT = re.compile(r"[^<>/]*\Z")
 _VARIABLE_SEGMENT = re.compile(r"<(?:[a-zA-Z_]\w*(?:\(\))?:)?(?P<name>[a-zA-Z_]\w*)>\Z")
+
+# ASCII without control characters and space.
+_PRINTABLE = bytes(range(0x21, 0x7F))
 
 # A variable in a rule's subdomain matches anything without a slash.
 _NO_SUBDOMAIN = "<invalid>/"
@@ -218,7 +222,8 @@ class QuartMap(Map):
                 request.scheme,
                 request.method,
                 request.path,
-                request.query_string.decode("latin-1"),
+                # As it came, but for what no header may hold: it goes into redirects.
+                quote(request.query_string, safe=_PRINTABLE),
             )
         except UnicodeError as error:  # a host that IDNA refuses
             raise BadRequest("The Host header is not a host name.") from error

@@ -86,6 +86,7 @@ class WhileServing(AsyncIterator[None]):
         if not starts:
             self._generator = None
             await generator.aclose()
+            raise RuntimeError(f"{self.func!r} yielded a second time.")
 
 
 class BackgroundContext(AppContext):

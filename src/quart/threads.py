@@ -62,6 +62,7 @@ class Job(Generic[T]):
         except BaseException as raised:
             error = raised
         self.report(result, error)
+        error = None  # whose traceback holds this frame
 
     def _run(self) -> T:
         return self._func()
@@ -252,6 +253,8 @@ class Call(Job[T]):
                 self._cancelled()
                 await wait_shielded(self._ended)
             raise
+        finally:
+            del waiter  # which holds an error whose traceback holds this frame
 
     def _cancelled(self) -> None:
         """Called on the loop when the caller was cancelled, but the thread goes on."""

@@ -71,7 +71,7 @@ class WSGIBridge:
                 check_host_length(all_lines(scope, b"host"))
                 size = await self._receive_body(scope, receive, body)
             except HTTPException as error:
-                await _refuse(error, scope["method"], send, self._response_timeout)
+                await refuse(error, scope["method"], send, self._response_timeout)
             else:
                 environ = make_environ(scope, body, size)
                 exchange = _Exchange(self.app, environ, receive, send, self._response_timeout)
@@ -325,7 +325,8 @@ class _Exchange:
         return {"type": "http.response.start", "status": status, "headers": head.header_items()}
 
 
-async def _refuse(error: HTTPException, method: str, send: Send, seconds: float | None) -> None:
+async def refuse(error: HTTPException, method: str, send: Send, seconds: float | None) -> None:
+    """Answer a request with an error, within so many seconds."""
     response = Response.from_exception(error)
     body = b"" if method == "HEAD" else await response.get_data()
     with suppress(OSError):  # TimeoutError is one

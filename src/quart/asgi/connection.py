@@ -77,7 +77,7 @@ class ASGIConnection(Generic[T_connection]):
                 self.app._in_flight.leave(self)
             if self.work is not None or self.client is not UNREAD:
                 await self._close()
-        del self.connection  # PERF: no cycle is left for the garbage collector
+            self.__dict__.pop("connection", None)  # PERF: no cycle is left for the collector
 
     def lasts(self) -> None:
         """The sweep has found that the handler has been at work for a while."""

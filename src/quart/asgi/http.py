@@ -99,7 +99,13 @@ class ASGIHTTPConnection(ASGIConnection[Request]):
             raise
         finally:
             if response._on_close:
-                await response.close()
+                await self._close_response(response)
+
+    async def _close_response(self, response: Response) -> None:
+        try:
+            await response.close()
+        except Exception as error:
+            self.app._late_error(self.connection, error)
 
     def _create_request_from_scope(self, send: Send) -> Request:
         scope = self.scope
@@ -141,7 +147,10 @@ class ASGIHTTPConnection(ASGIConnection[Request]):
     async def _response_to(self, error: Exception) -> Response:
         """The page for an error that the application would not keep."""
         if self.app.testing or not self.app.debug:
-            raise error
+            try:
+                raise error
+            finally:
+                del error  # whose traceback holds this frame
         from ..debug import traceback_response  # which no request needs
 
         return await traceback_response(error)
