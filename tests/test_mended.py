@@ -21,6 +21,9 @@ SHOWN_BY = {
         "test_request_body.py::test_max_content_length",
         "test_request_body.py::test_a_content_length_that_lies",
     ],
+    "a target that is a whole URL (`GET http://host/path`) was a 404 under some servers": [
+        "test_absolute_targets.py::test_it_is_served_as_its_path",
+    ],
     "the body of a request could trickle in for ever": [
         "test_disconnects.py::test_a_body_that_trickles_in",
     ],

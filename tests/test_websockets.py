@@ -147,6 +147,27 @@ async def test_an_accept_that_would_break_the_handshake(headers: Any, subprotoco
             pass
 
 
+@pytest.mark.parametrize("accepts", [True, False])
+@pytest.mark.parametrize(("version", "has"), [("2.2", False), ("2.3", True), ("2.5", True)])
+async def test_a_close_that_is_asked_for_has_a_reason(
+    version: str, has: bool, accepts: bool
+) -> None:
+    """An empty one, too, where the server knows of reasons."""
+
+    async def view() -> None:
+        if accepts:
+            await websocket.accept()
+        await websocket.close(4000)
+
+    async with Websocket(make_app(view), websocket_scope("/", spec_version=version)) as ws:
+        ws.feed({"type": "websocket.connect"})
+        await ws.finish()
+
+    assert ({"reason": ""} if has else {}) == {
+        key: value for key, value in ws.messages[-1].items() if key == "reason"
+    }
+
+
 async def test_close_with_code_and_reason() -> None:
     """After it, sending is an error that says so; closing again too."""
     errors = []

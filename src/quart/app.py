@@ -18,7 +18,12 @@ from flask.sansio.scaffold import setupmethod
 from werkzeug.datastructures import Headers, ImmutableDict
 from werkzeug.utils import cached_property
 
-from .asgi import ASGIHTTPConnection, ASGILifespan, ASGIWebsocketConnection
+from .asgi import (
+    ASGIHTTPConnection,
+    ASGILifespan,
+    ASGIWebsocketConnection,
+    in_origin_form,
+)
 from .bridge import share_with_patched_flask
 from .cli import AppGroup
 from .config import DEFAULT_CONFIG, Config
@@ -165,6 +170,8 @@ class Quart(QuartScaffold, Serving[StateT], Generic[StateT]):  # pyright: ignore
 
         Raises RuntimeError for a scope type that is not known.
         """
+        if "://" in scope.get("path", ""):
+            scope = in_origin_form(scope)
         if self._mounts:
             mount = self._mounts.find(scope)
             if mount is not None:

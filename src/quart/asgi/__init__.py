@@ -11,7 +11,15 @@ sent in `sending`.
 
 from .http import ASGIHTTPConnection
 from .lifespan import ASGILifespan
-from .messages import Message, Receive, Scope, Send, convert_os_error, split_root_path
+from .messages import (
+    Message,
+    Receive,
+    Scope,
+    Send,
+    convert_os_error,
+    in_origin_form,
+    split_root_path,
+)
 from .sending import ResponseTimeoutError
 from .websocket import ASGIWebsocketConnection
 
@@ -27,5 +35,6 @@ __all__ = (
     "ResponseTimeoutError",
     "Scope",
     "Send",
+    "in_origin_form",
     "split_root_path",
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 from typing import Any
@@ -42,6 +43,37 @@ def split_root_path(scope: Scope) -> tuple[str, str, bool]:
     below = path.removeprefix(root_path)
     found = path.startswith(root_path) and (not below or below[0] == "/")
     return root_path, below if found else path, found
+
+
+# What a target in absolute form begins with, and the authority in it.
+_ABSOLUTE = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://(?:[^/?#@]*@)?([^/?#@]+)")
+
+
+def in_origin_form(scope: Scope) -> Scope:
+    """The scope of a request whose target is a whole URL, as if that were a path and a `Host`.
+
+    The header `Host` is not asked for then (RFC 9112, section 3.2.2). Some servers have done this
+    already. A path that only has a URL in it, or begins with one that was percent-encoded, stays.
+    """
+    path, root_path = scope["path"], scope.get("root_path", "").rstrip("/")
+    # Uvicorn puts the root path in front of whatever the target is.
+    begin = len(root_path) if path.startswith(root_path) else 0
+    absolute = _ABSOLUTE.match(path, begin)
+    raw: bytes = scope.get("raw_path") or b"://"
+    if absolute is None or b"://" not in raw:
+        return scope
+    rest = path[absolute.end() :]
+    host = absolute[1].encode("latin-1", "replace")
+    headers = [(name, value) for name, value in scope["headers"] if name != b"host"]
+    changed = {
+        **scope,
+        "path": path[:begin] + (rest if rest[:1] == "/" else f"/{rest}"),
+        "headers": [(b"host", host), *headers],
+    }
+    if scope.get("raw_path"):
+        after = raw.partition(b"://")[2].partition(b"/")[2]
+        changed["raw_path"] = path[:begin].encode() + b"/" + after
+    return changed
 
 
 def size_of(message: Message) -> int:

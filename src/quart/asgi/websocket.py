@@ -271,7 +271,8 @@ class ASGIWebsocketConnection(ASGIConnection[Websocket]):
         self.sent = ALL
         self.look_again()  # Hypercorn waits for room in what it has for us to receive
         message: Draft = {"type": "websocket.close", "code": code}
-        if reason and speaks(self.scope, "2.3"):
+        # Where a view has asked for it, the key is there: clients of some protocols read it.
+        if (reason or self.connection._closed_here) and speaks(self.scope, "2.3"):
             message["reason"] = reason
         await send_to(send, message)
 
