@@ -424,6 +424,35 @@ def test_other_converters_and_methods_need_no_adapter(path: str, method: str) ->
     assert outcome(adapter) == as_outcome(match)
 
 
+@settings(deadline=None)
+@given(st.data())
+def test_variables_that_end_rules_agree_with_werkzeug(data: st.DataObject) -> None:
+    """Of any converters, behind the same static segments, with others beside them."""
+    ends = st.sampled_from([shape for shape in SEGMENTS if shape != "c.d"])
+    strings = data.draw(
+        st.lists(
+            st.tuples(st.sampled_from(["", "/a", "/a/b"]), ends).map("/".join),
+            min_size=1,
+            max_size=5,
+        ),
+        "rules",
+    )
+    url_map = ShortWay(converters={"shout": Shout})
+    for number, string in enumerate(strings):
+        methods = data.draw(st.sampled_from([["GET"], ["GET"], ["POST"], None]))
+        rule = QuartRule(string.format("v0"), endpoint=str(number), methods=methods)
+        url_map.add(rule)
+    path = data.draw(paths([string.format("v0") for string in strings]), "path")
+    method = data.draw(st.sampled_from(["GET", "POST"]), "method")
+    adapter = url_map.bind("localhost", path_info=path, default_method=method)
+
+    match = url_map.find(path, method, False) or url_map.match(clean_path(path), method, False)
+
+    if match is not None:
+        event("found" if isinstance(match, tuple) else "not found")
+        assert outcome(adapter) == as_outcome(match)
+
+
 @pytest.mark.parametrize("path", ["/", "//", "/a", "//a"])
 def test_rules_that_begin_with_two_slashes_are_left_to_werkzeug(path: str) -> None:
     """No path begins so once it is clean, but one may be redirected there."""

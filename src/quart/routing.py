@@ -50,7 +50,7 @@ REQUEST_OPTIONS = frozenset(
 
 # A segment that is wholly static, or wholly one variable.
 _STATIC_SEGMENT = re.compile(r"[^<>/]*\Z")
-_VARIABLE_SEGMENT = re.compile(r"<(?:[a-zA-Z_]\w*(?:\(\))?:)?(?P<name>[a-zA-Z_]\w*)>\Z")
+_VARIABLE_SEGMENT = re.compile(r"<(?:[a-zA-Z_]\w*(?:\([^/<>]*\))?:)?(?P<name>[a-zA-Z_]\w*)>\Z")
 
 # ASCII without control characters and space.
 _PRINTABLE = bytes(range(0x21, 0x7F))
@@ -78,6 +78,8 @@ class QuartRule(Rule):
     position: int
     #: The class of each variable's converter; None where it has arguments, or two converters.
     variables: dict[str, type[BaseConverter] | None]
+    #: The converters themselves.
+    converters: dict[str, BaseConverter]
 
     def __init__(
         self,
@@ -124,6 +126,7 @@ class QuartRule(Rule):
     def compile(self) -> None:
         """Called by `bind`, to read the rule with the map's converters of that moment."""
         self.variables = {}
+        self.converters = {}
         super().compile()
 
     def get_converter(
@@ -137,6 +140,7 @@ class QuartRule(Rule):
         converter = super().get_converter(variable_name, converter_name, args, kwargs)
         unclear = args or kwargs or variable_name in self.variables
         self.variables[variable_name] = None if unclear else type(converter)
+        self.converters[variable_name] = converter
         return converter
 
     def get_empty_kwargs(self) -> dict[str, Any]:
@@ -298,10 +302,24 @@ def _without_default_port(host: str, scheme: str) -> str:
 _Plan = tuple[QuartRule, tuple[str, ...], tuple[str | None, ...]]
 
 
+class _Leaf:
+    """A variable of any converter that ends rules, as Werkzeug's matcher has it."""
+
+    __slots__ = ("final", "match", "plans", "weight")
+
+    def __init__(self, converter: BaseConverter) -> None:
+        self.weight = converter.weight
+        #: Whether it takes all that is left of the path, and not only a segment.
+        self.final = not converter.part_isolating
+        self.match = re.compile(rf"({converter.regex})\Z").match
+        #: By method, True for websockets: the plan, and what makes a value of the text.
+        self.plans: dict[str | bool, tuple[_Plan, Callable[[str], Any]]] = {}
+
+
 class _Node:
     """A place in the tree of plain rules: where the path so far leads, and what may follow."""
 
-    __slots__ = ("doubtful", "number", "plans", "static", "text", "unsure")
+    __slots__ = ("doubtful", "leaves", "mixed", "number", "plans", "static", "text", "unsure")
 
     def __init__(self) -> None:
         self.static: dict[str, _Node] = {}
@@ -311,6 +329,17 @@ class _Node:
         self.plans: dict[str | bool, _Plan] = {}
         self.doubtful = False  # a rule that is not plain ends here: there are no plans
         self.unsure = False  # a rule that is not plain goes on from here
+        self.mixed = False  # such a rule, which does not end in a leaf
+        self.leaves: dict[tuple[str, bool, int], _Leaf] = {}  # in the order they are tried in
+
+
+def _keys_of(rule: Rule, has_defaults: bool) -> Iterable[str | bool] | None:
+    """What a rule is found by, methods or True for websockets; None where that is not all."""
+    if has_defaults or rule.alias or rule.redirect_to is not None or not rule.strict_slashes:
+        return None
+    if rule.websocket:  # whose method is always GET
+        return {True} if rule.methods is None or "GET" in rule.methods else None
+    return rule.methods
 
 
 class _Finder:
@@ -327,6 +356,9 @@ class _Finder:
         self.static: dict[str, dict[str | bool, _Plan]] = {}
         #: The nodes of those where only plain variables follow, besides static segments.
         self.branches: dict[str, _Node] = {}
+        #: The nodes, besides static segments, from where leaves alone follow.
+        self.before_leaves: dict[str, _Node] = {}
+        self.leaf_depth = 0
         #: How many slashes the plain rules have that are in neither of the two.
         self.depths: set[int] = set()
         #: Endpoints of which a rule has defaults: Werkzeug may redirect to that one.
@@ -343,7 +375,7 @@ class _Finder:
             or type(url_map).bind_to_request is not QuartMap.bind_to_request
             or any(rule.subdomain != url_map.default_subdomain for rule in rules)
         ):
-            self.root.unsure = True
+            self.root.unsure = self.root.mixed = True
             return
         self.with_defaults = {rule.endpoint for rule in rules if rule.defaults}
         for rule in sorted(rules, key=lambda rule: getattr(rule, "position", 0)):
@@ -356,12 +388,12 @@ class _Finder:
         node = self.root
         path = re.sub("/{2,}", "/", rule.rule) if rule.merge_slashes else rule.rule
         if path.startswith("//"):  # no request's path does, once it is clean, but in a redirect
-            self.root.unsure = True
+            self.root.unsure = self.root.mixed = True
             return
         variables = getattr(rule, "variables", {})  # a rule of Werkzeug's own keeps it secret
         names: list[str] = []
         segments = path.split("/")[1:]
-        for segment in segments:
+        for depth, segment in enumerate(segments, 1):
             variable = _VARIABLE_SEGMENT.match(segment)
             converter = variables.get(variable["name"]) if variable else None
             if _STATIC_SEGMENT.match(segment):
@@ -374,20 +406,13 @@ class _Finder:
                 names.append(variable["name"])
             else:
                 node.unsure = True
+                if depth < len(segments) or not self._add_leaf(node, rule, variable, has_defaults):
+                    node.mixed = True
                 return
-        keys: Iterable[str | bool] | None = rule.methods
-        if rule.websocket:  # whose method is always GET
-            keys = {True} if keys is None or "GET" in keys else None
         if not rule.strict_slashes:
             node.unsure = True  # a slash may follow
-        if (
-            keys is None
-            or has_defaults
-            or rule.alias
-            or rule.redirect_to is not None
-            or not rule.strict_slashes
-            or not isinstance(rule, QuartRule)
-        ):
+        keys = _keys_of(rule, has_defaults)
+        if keys is None or not isinstance(rule, QuartRule):
             node.doubtful = True
             node.plans.clear()
         elif not node.doubtful:
@@ -397,9 +422,31 @@ class _Finder:
             if len(names) > 1 or (names and _STATIC_SEGMENT.match(segments[-1])):
                 self.depths.add(len(segments))
 
+    def _add_leaf(
+        self, node: _Node, rule: Rule, variable: re.Match[str] | None, has_defaults: bool
+    ) -> bool:
+        """Whether a rule that is not plain is no more than a leaf behind a node."""
+        keys = _keys_of(rule, has_defaults)
+        if variable is None or keys is None or not isinstance(rule, QuartRule):
+            return False
+        name = variable["name"]
+        converter = rule.converters[name]
+        kind = converter.regex, converter.part_isolating, converter.weight
+        leaf = node.leaves.get(kind)
+        if leaf is None:
+            leaf = node.leaves[kind] = _Leaf(converter)
+        plan = rule, (name,), blueprint_names(rule.endpoint)
+        for key in keys:
+            leaf.plans.setdefault(key, (plan, converter.to_python))
+        return True
+
     def _index(self, path: str, node: _Node) -> None:
         if path:
             self.static[path] = node.plans
+        if node.leaves and not node.mixed and node.number is None and node.text is None:
+            node.leaves = dict(sorted(node.leaves.items(), key=lambda item: item[1].weight))
+            self.before_leaves[path] = node
+            self.leaf_depth = max(self.leaf_depth, path.count("/"))
         if not node.unsure and (node.number is not None or node.text is not None):
             self.branches[path] = node
         for segment, following in node.static.items():
@@ -475,6 +522,9 @@ class _Finder:
         """
         if self.matcher is None:
             return None
+        found = self._find_leaf(path, websocket or method)
+        if found is not None:
+            return found
         if self.lacks(path):
             return NotFound()
         try:
@@ -498,6 +548,28 @@ class _Finder:
         if names is None:
             names = self.names[endpoint] = blueprint_names(endpoint)
         return rule, dict(arguments), names
+
+    def _find_leaf(self, path: str, key: str | bool) -> Found | None:
+        """A rule whose only variable ends it, where static segments alone lead to the variable."""
+        segments = path.split("/", self.leaf_depth + 1)
+        for depth in range(min(self.leaf_depth + 1, len(segments) - 1), 0, -1):
+            node = self.before_leaves.get("/".join(segments[:depth]))
+            if node is None:
+                continue
+            rest = "/".join(segments[depth:])
+            first, slash, _ = rest.partition("/")
+            if first in node.static:
+                return None
+            for leaf in node.leaves.values():
+                if (slash and not leaf.final) or leaf.match(rest) is None or key not in leaf.plans:
+                    continue
+                (rule, (name,), names), to_python = leaf.plans[key]
+                try:
+                    return rule, {name: to_python(rest)}, names
+                except (ValueError, HTTPException):  # for Werkzeug's matcher to say
+                    return None
+            return None
+        return None
 
     def lacks(self, path: str) -> bool:
         """Whether the path leaves the tree, on all branches, without meeting a doubt."""
