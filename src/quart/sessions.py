@@ -455,7 +455,7 @@ def _may_be_permanent(cookie: str) -> bool:
 
 def _items_of(session: SessionMixin) -> dict[str, Any]:
     # PERF: `dict()` asks a dictionary that notes its reads for each key.
-    return dict.copy(session) if type(session) is SecureCookieSession else dict(session)
+    return dict(dict.items(session) if type(session) is SecureCookieSession else session)
 
 
 def _set_cookie(
