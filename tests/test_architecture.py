@@ -226,6 +226,55 @@ def test_all_names_the_public_face() -> None:
     assert public == set(quart.__all__)
 
 
+def uses_of_proxies(path: Path) -> list[str]:
+    """Where a module looks into a proxy: takes an attribute or an item of it, or calls it."""
+    tree = ast.parse(path.read_text())
+    proxies = {
+        alias.asname or alias.name
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ImportFrom) and node.level and node.module == "globals"
+        for alias in node.names
+        if not alias.name.startswith("_")
+    }
+    # A parameter or variable of that name is another thing.
+    own = {node.arg for node in ast.walk(tree) if isinstance(node, ast.arg)} | {
+        node.id
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)
+    }
+    return [
+        f"{path.name}:{node.lineno}"
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Attribute | ast.Subscript)
+        and isinstance(node.value, ast.Name)
+        and node.value.id in proxies - own
+    ]
+
+
+def test_the_package_reads_no_proxy() -> None:
+    """They are for user code: what the package needs it takes from the context."""
+    assert [] == [use for path in modules() for use in uses_of_proxies(path)]
+
+
+def test_who_knows_a_server() -> None:
+    """server.py runs Hypercorn, serve.py hands over to it; nothing else imports it."""
+    knowing = [
+        path.name
+        for path in modules()
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Import | ast.ImportFrom)
+        and any(
+            name.split(".")[0] == "hypercorn"
+            for name in (
+                [node.module or ""]
+                if isinstance(node, ast.ImportFrom) and not node.level
+                else [alias.name for alias in node.names if isinstance(node, ast.Import)]
+            )
+        )
+    ]
+    assert {"serve.py", "server.py"} == set(knowing)
+
+
 @pytest.mark.skipif("config.getoption('--long-way')", reason="Werkzeug's matcher is a long way")
 async def test_a_get_is_a_short_straight_line() -> None:
     """One GET returning JSON: at most 24 own frames, 12 visits to files, 2 messages."""

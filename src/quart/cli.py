@@ -31,7 +31,8 @@ from werkzeug.utils import import_string
 
 from . import process, reloader
 from .command_context import command_context
-from .globals import _cv_quart, current_app
+from .globals import _cv_quart
+from .globals import current_app as current_app
 from .helpers import get_debug_flag, get_load_dotenv
 from .process import load_dotenv, show_server_banner
 from .serving import Serving
@@ -898,7 +899,7 @@ def migrate_command(
 @with_appcontext
 def routes_command(sort: str, all_methods: bool) -> None:
     """Show all registered routes with endpoints and methods; WEBSOCKET stands for a websocket's."""
-    url_map = current_app.url_map
+    url_map = _cv_quart.current().app.url_map
     rules = list(url_map.iter_rules())
     if not rules:
         click.echo("No routes were registered.")

@@ -23,7 +23,7 @@ from werkzeug.exceptions import NotFound
 from werkzeug.http import dump_options_header, http_date
 from werkzeug.security import safe_join
 
-from .globals import _cv_quart, current_app
+from .globals import _cv_quart
 from .threads import off_loop
 from .workers import awaited_or_blocking
 from .wrappers.response_body import IOBody
@@ -93,10 +93,9 @@ async def send_file(
         download_name = attachment_filename
     if add_etags is not None:
         etag = add_etags
+    ctx = _cv_quart.current()
     if max_age is None:
-        max_age = current_app.get_send_file_max_age if cache_timeout is None else cache_timeout
-
-    ctx = _cv_quart.get()
+        max_age = ctx.app.get_send_file_max_age if cache_timeout is None else cache_timeout
     config = ctx.app.config
     response_class = ctx.app.response_class
     request = ctx.request if ctx.has_request else None
@@ -107,7 +106,7 @@ async def send_file(
     body: ResponseBody
 
     if isinstance(source, (str, bytes, PathLike)):
-        source = _Paths(_under_root(os.fsdecode(source)))
+        source = _Paths(_under_root(ctx.app.root_path, os.fsdecode(source)))
     if isinstance(source, _Paths):
         if download_name is None:
             download_name = os.path.basename(source[0])
@@ -183,7 +182,8 @@ async def send_from_directory(
     name = os.fsdecode(name)
     if _UNSAFE_NAME.search(name):
         raise NotFound()
-    joined = [safe_join(base, name) for base in _under_root(os.fsdecode(directory))]
+    bases = _under_root(_cv_quart.current().app.root_path, os.fsdecode(directory))
+    joined = [safe_join(base, name) for base in bases]
     paths = _Paths(path for path in joined if path is not None)
     if not paths:
         raise NotFound()
@@ -193,9 +193,9 @@ async def send_from_directory(
         raise NotFound() from None
 
 
-def _under_root(path: str) -> list[str]:
+def _under_root(root_path: str, path: str) -> list[str]:
     """Where a path may be: under the application's root, as in Flask, or as it stands."""
-    rooted = os.path.join(current_app.root_path, path)
+    rooted = os.path.join(root_path, path)
     return [path] if rooted == path else [rooted, path]
 
 

@@ -25,8 +25,10 @@ from werkzeug.utils import redirect as werkzeug_redirect
 from . import wrappers
 from .files import DEFAULT_MIMETYPE as DEFAULT_MIMETYPE
 from .files import send_file, send_from_directory
-from .globals import _cv_quart, _cv_session, current_app, request_ctx
+from .globals import _cv_quart, _cv_request, _cv_session
+from .globals import current_app as current_app
 from .globals import request as request
+from .globals import request_ctx as request_ctx
 from .globals import session as session
 from .signals import message_flashed
 from .typing import FilePath as FilePath
@@ -91,7 +93,7 @@ async def make_response(*args: Any) -> wrappers.Response:
 
     Raises TypeError for what cannot become a response.
     """
-    app = current_app
+    app = _cv_quart.current().app
     if not args:
         return app.response_class()
     return await app.make_response(args[0] if len(args) == 1 else args)
@@ -138,7 +140,7 @@ def url_for(
     the query. ``_anchor`` is put behind it, ``_method`` chooses among rules, ``_scheme`` goes with
     ``_external``, which is true by itself outside of a connection. Raises BuildError.
     """
-    return current_app.url_for(
+    return _cv_quart.current().app.url_for(
         endpoint,
         _anchor=_anchor,
         _method=_method,
@@ -284,7 +286,7 @@ async def make_push_promise(path: str) -> None:
 
     Where that is not to be had it is an early hint.
     """
-    await request_ctx.request.send_push_promise(path)
+    await _cv_request.current().request.send_push_promise(path)
 
 
 @awaited_or_blocking
@@ -294,7 +296,7 @@ async def send_early_hints(*links: str) -> None:
     A link is a URL, to be preloaded, or the whole value of a Link header, ``<url>; rel=...``. It
     does nothing where the server cannot send it, or the response has started.
     """
-    connection = request_ctx.request._asgi
+    connection = _cv_request.current().request._asgi
     if connection is not None:
         await connection.send_early_hints(
             [link if link.startswith("<") else preload(link) for link in links]
@@ -321,7 +323,7 @@ def get_template_attribute(template_name: str, attribute: str) -> Any:
     What a macro returns is awaited, except in sync views and hooks. Raises AttributeError where
     there is none of that name, RuntimeError where the template has to wait for something.
     """
-    template = current_app.jinja_env.get_template(template_name)
+    template = _cv_quart.current().app.jinja_env.get_template(template_name)
     making = template.make_module_async()
     try:
         making.send(None)

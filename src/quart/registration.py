@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from flask.sansio.scaffold import Scaffold, setupmethod
 
-from .globals import current_app
+from .globals import _cv_quart
 from .helpers import send_from_directory
 from .utils import file_path_to_path
 from .workers import awaited_or_blocking, in_worker_thread
@@ -174,7 +174,7 @@ class QuartScaffold(Scaffold):
         """
         if filename is None:
             return None
-        config = getattr(self, "config", None) or current_app.config
+        config = getattr(self, "config", None) or _cv_quart.current().app.config
         value = config["SEND_FILE_MAX_AGE_DEFAULT"]
         if isinstance(value, timedelta):
             return int(value.total_seconds())

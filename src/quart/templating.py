@@ -29,8 +29,9 @@ from jinja2.runtime import Context, new_context
 from . import unawaited
 from .ctx import has_app_context as has_app_context
 from .ctx import has_request_context as has_request_context
-from .globals import _cv_quart, current_app, session
+from .globals import _cv_quart, session
 from .globals import app_ctx as app_ctx
+from .globals import current_app as current_app
 from .globals import request_ctx as request_ctx
 from .helpers import get_template_attribute, stream_with_context
 from .signals import before_render_template, template_rendered
@@ -240,7 +241,7 @@ async def render_template(
 
     Raises jinja2.TemplateNotFound, and RuntimeError without an application context.
     """
-    app = current_app._get_current_object()  # type: ignore[attr-defined]  # it is a proxy
+    app = _cv_quart.current().app
     template = app.jinja_env.get_or_select_template(template_name_or_list)
     return await _render(app, template, context)
 
@@ -248,7 +249,7 @@ async def render_template(
 @awaited_or_blocking
 async def render_template_string(source: str, **context: Any) -> str:
     """Render a template from its source, with these values. Values are escaped as in HTML."""
-    app = current_app._get_current_object()  # type: ignore[attr-defined]  # it is a proxy
+    app = _cv_quart.current().app
     return await _render(app, app.jinja_env.from_string(source), context)
 
 
@@ -260,7 +261,7 @@ async def stream_template(
 
     The context stays open until the last part was sent.
     """
-    app = current_app._get_current_object()  # type: ignore[attr-defined]  # it is a proxy
+    app = _cv_quart.current().app
     template = app.jinja_env.get_or_select_template(template_name_or_list)
     return await _stream(app, template, context)
 
@@ -268,5 +269,5 @@ async def stream_template(
 @awaited_or_blocking
 async def stream_template_string(source: str, **context: Any) -> AsyncIterator[str]:
     """Render a template from its source, in parts, as ``stream_template`` does."""
-    app = current_app._get_current_object()  # type: ignore[attr-defined]  # it is a proxy
+    app = _cv_quart.current().app
     return await _stream(app, app.jinja_env.from_string(source), context)

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 from typing import Any, ClassVar
 
-from .globals import current_app, request
+from .globals import _cv_quart, _cv_request
+from .globals import current_app as current_app
+from .globals import request as request
 from .typing import RouteCallable
 from .workers import awaited_or_blocking
 
@@ -94,7 +96,7 @@ class MethodView(View):
     @awaited_or_blocking
     async def dispatch_request(self, **kwargs: Any) -> Any:
         """Call the method for the request's HTTP method."""
-        method = request.method
+        method = _cv_request.current().request.method
         handler = getattr(self, method.lower(), None)
         if handler is None and method == "HEAD":
             handler = getattr(self, "get", None)
@@ -104,4 +106,4 @@ class MethodView(View):
 
 
 async def _call(handler: Callable[..., Any], kwargs: dict[str, Any]) -> Any:
-    return await current_app.ensure_async(handler)(**kwargs)
+    return await _cv_quart.current().app.ensure_async(handler)(**kwargs)

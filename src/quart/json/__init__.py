@@ -5,7 +5,8 @@ from __future__ import annotations
 import json as _json
 from typing import IO, TYPE_CHECKING, Any
 
-from ..globals import _cv_quart, current_app
+from ..globals import _cv_quart
+from ..globals import current_app as current_app
 from .values import default as _default
 
 if TYPE_CHECKING:
@@ -77,4 +78,4 @@ def jsonify(*args: Any, **kwargs: Any) -> Response:
 
     Raises TypeError for both kinds together, RuntimeError without an application context.
     """
-    return current_app.json.response(*args, **kwargs)  # type: ignore[return-value]  # our own class
+    return _cv_quart.current().app.json.response(*args, **kwargs)  # type: ignore[return-value]  # our own class
