@@ -35,6 +35,57 @@ def client(app: Quart) -> QuartClient:
 # --- requests -------------------------------------------------------------------------------
 
 
+async def test_a_websocket_view_that_does_not_end_is_named() -> None:
+    """With the line that it waits in; the block ends all the same, after a bounded time."""
+    app = Quart(__name__)
+    app.config.update(WEBSOCKET_CLOSE_TIMEOUT=0.05, CANCEL_ON_DISCONNECT=False)
+
+    async def waits_for_ever() -> None:
+        await asyncio.Event().wait()
+
+    @app.websocket("/ws")
+    async def view() -> None:
+        async for _ in websocket:
+            pass
+        await waits_for_ever()
+
+    with pytest.raises(TimeoutError) as caught:
+        async with app.test_client().websocket("/ws"):
+            pass
+
+    said = str(caught.value)
+    assert "The handler of '/ws' has not ended 1.05 s after" in said
+    assert ".view, " in said
+    assert "waits_for_ever, " in said
+    assert "await asyncio.Event().wait()" in said
+
+
+@pytest.mark.parametrize("fails", [True, False])
+async def test_a_request_whose_view_does_not_end_is_named(fails: bool) -> None:
+    """Beside the test's own error, where there is one."""
+    app = Quart(__name__)
+    app.config["RESPONSE_TIMEOUT"] = 0.05
+
+    @app.get("/")
+    async def view() -> str:
+        while True:
+            try:
+                await asyncio.sleep(0.2)
+                return "late"
+            except asyncio.CancelledError:
+                continue
+
+    with pytest.raises(ValueError if fails else TimeoutError) as caught:
+        async with app.test_client().request("/"):
+            if fails:
+                await asyncio.sleep(0.01)
+                raise ValueError("the test's own")
+
+    said = caught.value.__notes__[0] if fails else str(caught.value)
+    assert "The handler of '/' has not ended 0.05 s after" in said
+    assert "await asyncio.sleep(0.2)" in said
+
+
 async def test_a_connection_that_is_not_open(client: QuartClient) -> None:
     """It says so, rather than wait for what cannot come."""
     for receive in (

@@ -147,6 +147,50 @@ async def test_an_accept_that_would_break_the_handshake(headers: Any, subprotoco
             pass
 
 
+@pytest.mark.parametrize("cancels", [True, False])
+async def test_what_waits_on_after_an_iteration_is_cancelled(cancels: bool) -> None:
+    """WEBSOCKET_CLOSE_TIMEOUT seconds after the client has gone, with its tasks; but teardown."""
+    seen: list[str] = []
+    go = asyncio.Event()
+
+    async def sends() -> None:
+        try:
+            await go.wait()
+            seen.append("sender ended")
+        except asyncio.CancelledError:
+            seen.append("sender cancelled")
+            raise
+
+    async def view() -> None:
+        async with asyncio.TaskGroup() as group:
+            group.create_task(sends())
+            async for _ in websocket:
+                pass
+            seen.append("iteration ended")
+            await asyncio.sleep(0.01)
+            seen.append("what follows ended")
+
+    app = make_app(view)
+    app.config.update(WEBSOCKET_CLOSE_TIMEOUT=0.1, CANCEL_ON_DISCONNECT=cancels)
+
+    @app.teardown_websocket
+    async def teardown(error: BaseException | None) -> None:
+        await asyncio.sleep(0.01)
+        seen.append("teardown")
+
+    async with connect(app) as ws:
+        await settle()
+        ws.disconnect()
+        await asyncio.sleep(0.05)
+        assert ["iteration ended", "what follows ended"] == seen
+        if not cancels:
+            await asyncio.sleep(0.1)
+            go.set()
+
+    last = ["sender cancelled" if cancels else "sender ended", "teardown"]
+    assert ["iteration ended", "what follows ended", *last] == seen
+
+
 @pytest.mark.parametrize("accepts", [True, False])
 @pytest.mark.parametrize(("version", "has"), [("2.2", False), ("2.3", True), ("2.5", True)])
 async def test_a_close_that_is_asked_for_has_a_reason(

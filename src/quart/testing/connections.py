@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from functools import cached_property, lru_cache
+from linecache import getline
+from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Generic, NoReturn, Self, TypeVar
 
@@ -13,6 +15,7 @@ from werkzeug.datastructures import Headers
 from ..globals import _cv_app
 from ..headers import decode_headers
 from ..json import dumps, loads
+from ..process import CANCEL_TIMEOUT
 from ..sse import EventReader
 from ..typing import HTTPScope, WebsocketScope, WWWScope
 from ..wrappers import Request, Response
@@ -45,6 +48,10 @@ Item = TypeVar("Item", bytes, str | bytes)
 
 #: How long an application that has closed a websocket may take to return, in seconds.
 _LAST_WORDS = 0.1
+
+# Where code is that no test is about, and how many other places are told.
+_LIBRARIES = (str(Path(__file__).parents[1]), str(Path(asyncio.__file__).parents[1]))
+_PLACES = 3
 
 
 class HTTPDisconnectError(Exception):
@@ -127,6 +134,22 @@ class AsyncOnly:
     def __exit__(self, *_: object) -> None: ...
 
 
+def _place(task: asyncio.Task[Any]) -> str:
+    """Where a task waits: in which functions that are neither ours nor Python's, and there."""
+    places = []
+    waits: Any = task.get_coro()
+    while waits is not None:
+        frame = getattr(waits, "cr_frame", None) or getattr(waits, "gi_frame", None)
+        if frame is not None and not frame.f_code.co_filename.startswith(_LIBRARIES):
+            code = frame.f_code
+            line = getline(code.co_filename, frame.f_lineno).strip()
+            places.append(
+                f"in {waits.__qualname__}, {code.co_filename}, line {frame.f_lineno}: {line}"
+            )
+        waits = getattr(waits, "cr_await", None) or getattr(waits, "gi_yieldfrom", None)
+    return ", ".join(places[-_PLACES:]) or "where no code of the application is"
+
+
 class _TestConnection(AsyncOnly, Generic[Item]):
     """What requests and websockets have in common: the task, and a queue in each direction."""
 
@@ -167,13 +190,27 @@ class _TestConnection(AsyncOnly, Generic[Item]):
                 exc_value.add_note(f"The application had raised {self._error!r}.")
             self._task.cancel()
         try:
-            await asyncio.wait([self._task])
+            done, _ = await asyncio.wait([self._task], timeout=self._seconds_to_end())
         except asyncio.CancelledError:
             self._task.cancel()
             await asyncio.wait([self._task])
             raise
+        if not done:
+            late = TimeoutError(
+                f"The handler of {self.scope['path']!r} has not ended {self._seconds_to_end()} s"
+                f" after the end of the test's 'async with' block. It waits {_place(self._task)}."
+            )
+            self._task.cancel()
+            await asyncio.wait([self._task], timeout=CANCEL_TIMEOUT)
+            if exc_value is None:
+                raise late
+            exc_value.add_note(str(late))
         if exc_value is None:
             self._raise_error()
+
+    def _seconds_to_end(self) -> float | None:
+        """How long the application may take after the end of the block; None is any time."""
+        raise NotImplementedError
 
     async def _run(self) -> None:
         try:
@@ -314,6 +351,10 @@ class TestHTTPConnection(_TestConnection[bytes]):
         response.trailers = self.trailers
         return response
 
+    def _seconds_to_end(self) -> float | None:
+        seconds: float | None = self.app.config["RESPONSE_TIMEOUT"]
+        return seconds
+
     def _leave(self) -> None:
         if not (self._request_sent or self._disconnected):
             self._events.put_nowait({"type": "http.request", "body": b"", "more_body": False})
@@ -426,6 +467,10 @@ class TestWebsocketConnection(_TestConnection[str | bytes]):
                 {"type": "websocket.disconnect", "code": code, "reason": reason}
             )
             self._sent.put_nowait(None)
+
+    def _seconds_to_end(self) -> float | None:
+        seconds: float = self.app.config["WEBSOCKET_CLOSE_TIMEOUT"]
+        return seconds + CANCEL_TIMEOUT
 
     def _leave(self) -> None:
         self._disconnect(1000, "")
