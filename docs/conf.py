@@ -7,7 +7,8 @@ from typing import Any
 
 from sphinx.application import Sphinx
 
-sys.path.insert(0, str(Path(__file__).parent))  # for the two below
+HERE = Path(__file__).parent
+sys.path.insert(0, str(HERE))  # for the two below
 
 project = "Quart"
 copyright = "2026, the Quart authors"
@@ -49,6 +50,7 @@ html_theme = "furo"
 html_title = f"Quart {version}"
 html_static_path = ["_static"]
 html_css_files = ["quart.css"]
+html_search_scorer = str(HERE / "_static/scorer.js")
 html_favicon = "_static/favicon.svg"
 html_theme_options = {
     "light_logo": "logo-light.svg",
