@@ -77,6 +77,13 @@ class _Testing:
 _testing = cast("Callable[[str], Any]", _Testing)
 
 
+class _NoWSGI:
+    """Where Flask has its WSGI application: a name that middleware is wrapped around."""
+
+    def __get__(self, app: object, owner: type | None = None) -> Any:
+        raise AttributeError("Quart is an ASGI application: use 'asgi_app' instead of 'wsgi_app'.")
+
+
 # What a view may return is wider than Flask's types of it.
 class Quart(QuartScaffold, Serving[StateT], Generic[StateT]):  # pyright: ignore[reportIncompatibleMethodOverride]
     """An ASGI application with the Flask API: `app = Quart(__name__)`.
@@ -108,6 +115,7 @@ class Quart(QuartScaffold, Serving[StateT], Generic[StateT]):  # pyright: ignore
     url_map_class = QuartMap
     url_rule_class = QuartRule  # type: ignore[assignment]  # which takes fewer positions
     websocket_class = Websocket
+    wsgi_app = _NoWSGI()
 
     #: The settings that an application begins with.
     default_config = ImmutableDict(DEFAULT_CONFIG)

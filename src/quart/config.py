@@ -26,6 +26,7 @@ DEFAULT_CONFIG: dict[str, Any] = {
     "DEBUG": None,
     "DISCONNECT_CHECK_AFTER": 0.1,
     "ENV": None,
+    "ERROR_FORMAT": "html",
     "EXPLAIN_TEMPLATE_LOADING": False,
     "JSON_REQUIRES_CONTENT_TYPE": False,
     "MAX_CONTENT_LENGTH": 16 * 1024 * 1024,

@@ -73,6 +73,9 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+#: The media type of RFC 9457.
+PROBLEM = "application/problem+json"
+
 # PERF: called, and asked about, on every connection.
 _enter = _cv_app.set
 _leave = _cv_app.reset
@@ -858,6 +861,10 @@ class Dispatch(App):
         if isinstance(result, Response):
             return result
         if isinstance(result, HTTPException):
+            if self.config["ERROR_FORMAT"] == "auto" and result.response is None:
+                response = self._problem(result) or self.response_class.from_exception(result)
+                response.vary.add("Accept")
+                return response
             return self.response_class.from_exception(result)
         if isinstance(result, SansIOResponse):
             return self.response_class.force_type(result)
@@ -877,6 +884,23 @@ class Dispatch(App):
             f" {type(result).__name__}. A view returns a str, bytes, dict, list, dataclass or other"
             " model, Response, iterator or a tuple of one of these with a status, headers or both."
         )
+
+    def _problem(self, error: HTTPException) -> Response | None:
+        """An error for a client that prefers JSON to HTML, as RFC 9457 has it; None for others."""
+        ctx = _cv_quart.get(None)
+        if ctx is None or ctx.kind is None or not error.code:
+            return None
+        accepted = ctx.request_websocket.accept_mimetypes
+        wanted = max(accepted.quality("application/json"), accepted.quality(PROBLEM))
+        if error.code < 400 or wanted <= accepted.quality("text/html"):
+            return None
+        problem = {"title": error.name, "status": error.code, "detail": error.description}
+        invalid = getattr(error, "validation_error", None)  # Quart-Schema's
+        if invalid is not None:
+            problem["errors"] = _listed(invalid)
+        headers = Headers(error.get_headers())
+        headers["Content-Type"] = PROBLEM
+        return self.response_class(self.json.dumps(problem), error.code, headers)
 
     def _response_instead(self, result: Any) -> Response:
         """The response for what a hook put in its place."""
@@ -990,6 +1014,17 @@ class Dispatch(App):
         if _anchor is not None:
             url = f"{url}#{quote(_anchor, safe='%!#$&()*+,/:;=?@')}"
         return url
+
+
+def _listed(invalid: Any) -> Any:
+    """The errors that a validation found: those that Pydantic lists, else a text."""
+    try:
+        return [
+            {"loc": list(each["loc"]), "msg": each["msg"], "type": each["type"]}
+            for each in invalid.errors()
+        ]
+    except (AttributeError, KeyError, TypeError):
+        return str(invalid)
 
 
 def _cancelling() -> bool:

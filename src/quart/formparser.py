@@ -98,7 +98,9 @@ class _Events:
 
     def _refuse(self, error: MultipartError) -> NoReturn:
         if isinstance(error, ParserLimitReached):
-            self._error = RequestEntityTooLarge()
+            self._error = RequestEntityTooLarge(
+                "The form has more parts than MAX_FORM_PARTS allows."
+            )
             raise self._error from None
         self.refuse(str(error.args[0]))
 
@@ -156,7 +158,10 @@ class Part:
         async for chunk in self:
             size += len(chunk)
             if max_size is not None and size > max_size:
-                raise RequestEntityTooLarge()
+                raise RequestEntityTooLarge(
+                    f"The field {self.name!r} is larger than MAX_FORM_MEMORY_SIZE allows,"
+                    f" {max_size} bytes."
+                )
             add_piece(chunks, chunk)
         return b"".join(chunks)
 
@@ -354,7 +359,9 @@ class FormDataParser:
         """
         limit = self.max_content_length
         if limit is not None and content_length is not None and content_length > limit:
-            raise RequestEntityTooLarge()
+            raise RequestEntityTooLarge(
+                f"The body is larger than MAX_CONTENT_LENGTH allows, {limit} bytes."
+            )
         options = options or {}
         func = self.get_parse_func(mimetype, options)
         if func is not None:

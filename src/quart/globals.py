@@ -94,8 +94,26 @@ class _ContextView(Generic[T]):
         """The current context; RuntimeError says what to do where there is none."""
         ctx = self.get(None)
         if ctx is None:
+            other = _OTHER_KIND.get(self._flag)
+            if other is not None and getattr(_cv_app.get(None), other[0], False):
+                raise RuntimeError(other[1])
             raise RuntimeError(self._message)
         return ctx
+
+
+# What to say of a request's proxy in a websocket, and the other way round.
+_OTHER_KIND = {
+    "has_request": (
+        "has_websocket",
+        "Working outside of request context: this is a websocket's, so use 'websocket' instead of"
+        " 'request'.",
+    ),
+    "has_websocket": (
+        "has_request",
+        "Working outside of websocket context: this is a request's, so use 'request' instead of"
+        " 'websocket'.",
+    ),
+}
 
 
 _cv_quart: _ContextView[AppContext] = _ContextView("app", _no_app_msg)

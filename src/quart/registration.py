@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from flask.sansio.scaffold import Scaffold, setupmethod
 
+from .config import DEFAULT_CONFIG
 from .globals import _cv_quart
 from .helpers import send_from_directory
 from .utils import file_path_to_path
@@ -170,12 +171,15 @@ class QuartScaffold(Scaffold):
         """How long a client may keep a file, in seconds; None has it ask each time.
 
         The answer is `SEND_FILE_MAX_AGE_DEFAULT`, and None for what has no file name: it may have
-        been made for one user. Override it to tell files apart.
+        been made for one user. It is None under debug as well, where files change, unless that
+        setting was changed. Override it to tell files apart.
         """
         if filename is None:
             return None
         config = getattr(self, "config", None) or _cv_quart.current().app.config
         value = config["SEND_FILE_MAX_AGE_DEFAULT"]
+        if config["DEBUG"] and value is DEFAULT_CONFIG["SEND_FILE_MAX_AGE_DEFAULT"]:
+            return None
         if isinstance(value, timedelta):
             return int(value.total_seconds())
         return cast("int | None", value)

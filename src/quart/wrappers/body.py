@@ -159,15 +159,17 @@ class Body:
 
     def _check_limit(self, max_size: int | None = None) -> None:
         limit = self._max_content_length
-        if (
-            self._dropped
-            or (
-                limit is not None
-                and (self._received > limit or (self.expected_content_length or 0) > limit)
-            )
-            or (max_size is not None and self._received > max_size)
+        if self._dropped or (
+            limit is not None
+            and (self._received > limit or (self.expected_content_length or 0) > limit)
         ):
-            raise RequestEntityTooLarge()
+            raise RequestEntityTooLarge(
+                f"The body is larger than MAX_CONTENT_LENGTH allows, {limit} bytes."
+            )
+        if max_size is not None and self._received > max_size:
+            raise RequestEntityTooLarge(
+                f"The form is larger than MAX_FORM_MEMORY_SIZE allows, {max_size} bytes."
+            )
 
     async def _next_arrival(self) -> None:
         """Wait until somebody has put something here."""
