@@ -93,7 +93,7 @@ def show_server_banner(debug: bool, app_import_path: str | None) -> None:
     if app_import_path is not None:
         click.echo(f" * Serving Quart app {app_import_path!r}")
     click.echo(f" * Debug mode: {'on' if debug else 'off'}")
-    click.echo(" * This is a server for development. In production, run Hypercorn or another one.")
+    click.echo(" * This is a server for development. In production, use 'quart serve'.")
 
 
 # Its end: signals and tasks
