@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
 from io import BytesIO
 from math import inf
 from os import PathLike
@@ -66,6 +66,10 @@ class _Events:
         self._receive = aiter(body).__anext__
         self._events: deque[Any] = deque()
         self._empty = True
+        self._delimiter = b"--" + boundary
+        self._delimited = False  # whether the first delimiter has come
+        self._tail = b""  # of what came before
+        self._start: bytes | None = None  # of a part's content, if it may be a delimiter
         try:
             self._parser = PushMultipartParser(
                 boundary, max_segment_count=inf if limit is None else limit
@@ -91,10 +95,50 @@ class _Events:
                     return None
                 self._empty = False
                 if not self._parser.closed:
-                    events.extend(self._parser.parse(chunk))
+                    self._check_delimiters(chunk)
+                    events.extend(self._checked(self._parser.parse(chunk)))
             except MultipartError as error:
                 self._refuse(error)
         return events.popleft()
+
+    # What parsers disagree on is refused: a filter in front may have seen another form.
+
+    def _check_delimiters(self, chunk: bytes) -> None:
+        """Refuse a delimiter after half a line end, which other parsers take for a whole one."""
+        delimiter, begun = self._delimiter, bool(self._tail)
+        data = self._tail + chunk
+        at = data.find(delimiter)
+        if at >= 0 and self._delimited and data.count(delimiter) == data.count(b"\r\n" + delimiter):
+            at = -1  # PERF: all are in order, as they are in nearly all forms
+        while at >= 0:
+            before = data[max(0, at - 2) : at]
+            # The first two bytes of a tail were looked at with what came before them.
+            if (
+                (at > 1 or not begun)
+                and before not in (b"\r\n", b"")
+                and (not self._delimited or before[-1:] in (b"\r", b"\n"))
+            ):
+                self.refuse("A delimiter is not at the begin of a line")
+            first, self._delimited = not self._delimited, True
+            if first and data.count(delimiter, at + 1) == data.count(b"\r\n" + delimiter, at + 1):
+                break
+            at = data.find(delimiter, at + len(delimiter))
+        self._tail = data[-len(delimiter) - 1 :]
+
+    def _checked(self, events: Iterable[Any]) -> Iterator[Any]:
+        """Refuse a part that begins with a delimiter, which others take for an empty part."""
+        for event in events:
+            if isinstance(event, MultipartSegment):
+                self._start = b""
+            elif event is None:
+                self._start = None
+            elif self._start is not None:
+                self._start += event[: len(self._delimiter)]
+                if self._start.startswith(self._delimiter):
+                    self.refuse("A part has no content")
+                if not self._delimiter.startswith(self._start):
+                    self._start = None
+            yield event
 
     def _refuse(self, error: MultipartError) -> NoReturn:
         if isinstance(error, ParserLimitReached):
@@ -127,11 +171,12 @@ class Part:
         # PERF: the lines have been looked through already, so `add` need not do it again.
         self.headers = Headers.__new__(Headers)
         self.headers._list = segment.headerlist
-        if self.filename is None:
-            disposition = segment.header("Content-Disposition") or ""
-            if "*" in disposition:
-                # RFC 5987 names, which some clients send in spite of RFC 7578 section 4.2.
-                self.filename = parse_options_header(disposition)[1].get("filename")
+        disposition = segment.header("Content-Disposition") or ""
+        if "*" in disposition:
+            # RFC 5987 names, which some clients send in spite of RFC 7578 section 4.2.
+            options = parse_options_header(disposition)[1]
+            self.name = options.get("name", self.name)
+            self.filename = options.get("filename", self.filename)
         self._events = events
         self._ended = False
 
@@ -208,6 +253,9 @@ class Parts:
         if segment is None:
             self._part = None
             raise StopAsyncIteration
+        names = [name.lower() for name, _ in segment.headerlist]
+        if names.count("content-disposition") > 1 or names.count("content-type") > 1:
+            self._events.refuse("A header of a part is there twice")
         for _, value in segment.headerlist:
             if "\n" in value or "\r" in value:
                 self._events.refuse("Line break in segment header")
