@@ -28,7 +28,7 @@ FLOORS = [
     {"utils"},
     {"formparser", "json"},
     {"wrappers"},
-    {"kinds", "logging", "routing", "sessions", "sse", "views", "files", "unawaited"},
+    {"broadcast", "kinds", "logging", "routing", "sessions", "sse", "views", "files", "unawaited"},
     {"helpers"},
     {"ctx", "registration"},
     {"debug", "generations", "templating"},
