@@ -702,6 +702,104 @@ def test_a_test_calls_what_views_call_in_a_thread(tmp_path: Path) -> None:
     )
 
 
+def test_attributes_that_fixtures_give_to_classes(tmp_path: Path) -> None:
+    """And those that are called `client` or `app` and are set nowhere that can be seen."""
+    before = """
+        import pytest
+        from flask import Flask
+
+
+        @pytest.fixture
+        def visit(request):
+            request.cls.browser = Flask(__name__).test_client()
+
+
+        @pytest.mark.usefixtures("visit")
+        class TestPage:
+            def see(self):
+                return self.browser.get("/").data
+
+            def test_page(self):
+                assert self.see()
+                assert self.client.get("/").json
+        """
+    after = one(tmp_path, before)
+
+    assert "async def see(self):\n        return await (await self.browser.get(" in after
+    assert "assert await self.see()\n        assert await (await self.client.get(" in after
+
+
+def test_proxy_fix_becomes_that_of_asgi(tmp_path: Path) -> None:
+    """Other middleware, and what else only WSGI has, is reported."""
+    laid_out(
+        tmp_path,
+        {
+            "app.py": """
+                from flask import Flask, request
+                from werkzeug.middleware.proxy_fix import ProxyFix
+
+                app = Flask(__name__)
+                app.wsgi_app = ProxyFix(app.wsgi_app, x_for=1)
+                app.wsgi_app = print(app)
+
+
+                @app.route("/")
+                def index():
+                    return request.environ["wsgi.url_scheme"]
+                """,
+            "test_app.py": """
+                from app import app
+
+
+                def test():
+                    app.test_client().get("/", environ_base={"REMOTE_ADDR": "::1"})
+                """,
+        },
+    )
+    migration = migrate(tmp_path)
+    migration.write()
+    after = (tmp_path / "app.py").read_text()
+
+    assert "from quart.middleware import ProxyFix\n" in after
+    assert "\napp.asgi_app = ProxyFix(app.asgi_app, x_for=1)\napp.wsgi_app = print(app)\n" in after
+    assert {
+        ("app.py", 7, "wsgi"),
+        ("app.py", 12, "wsgi"),
+        ("test_app.py", 6, "wsgi"),
+        (".", 0, "tests"),
+    } == rules(migration)
+
+
+def test_make_response_of_an_application_in_a_view(tmp_path: Path) -> None:
+    """The function gives a response in a thread; the method a coroutine."""
+    before = """
+        from flask import Flask, current_app
+
+        app = Flask(__name__)
+
+
+        @app.route("/")
+        def index():
+            return current_app.make_response(app.make_response("a"))
+        """
+
+    assert (
+        dedent(
+            """
+        from quart import make_response, Quart, current_app
+
+        app = Quart(__name__)
+
+
+        @app.route("/")
+        def index():
+            return make_response(make_response("a"))
+        """
+        )
+        == migrated(tmp_path, {"app.py": before})["app.py"]
+    )
+
+
 def test_what_cannot_be_decided_is_reported(tmp_path: Path) -> None:
     """With its place, and left as it is."""
     text = """

@@ -142,6 +142,8 @@ class Class:
     outer: Function | None
     methods: dict[str, Function] = field(default_factory=dict)
     attributes: dict[str, Value] = field(default_factory=dict)
+    assigned: set[str] = field(default_factory=set)
+    """The names of attributes that the project sets, also where it is not known to what."""
 
 
 class Module:
@@ -280,6 +282,10 @@ class Project:
         self.fixtures: dict[str, list[Function]] = defaultdict(list)
         self.async_items: dict[cst.With, list[bool]] = {}
         """Which items of a `with` are those that are entered with `async with`."""
+        self.given_to_classes: dict[str, Value] = {}
+        """What fixtures set by `request.cls.name = ...`, for all classes of tests."""
+        self.environs: list[tuple[cst.CSTNode, Module]] = []
+        """Where code reads a request's WSGI environment."""
         self.bound_connections: set[cst.Call] = set()
         """Calls of `sqlite3.connect` whose connection a request keeps."""
         for source in sources:

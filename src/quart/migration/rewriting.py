@@ -11,6 +11,7 @@ from libcst import matchers as m
 from libcst.codemod import CodemodContext
 from libcst.codemod.visitors import AddImportsVisitor, ImportItem
 
+from .advice import PROXY_FIX, proxy_fixes
 from .awaits import needs_async_case, runs_coroutines, wanted
 from .model import Class, Function, Module, Project, async_name, dotted
 from .values import Site, is_manager
@@ -26,6 +27,7 @@ class _Rewriter(cst.CSTTransformer):
         self.sites: dict[cst.CSTNode, Site] = {}
         self.imports: set[tuple[str, str]] = set()
         self.functions: list[Function] = []
+        self.proxy_fixes = set(proxy_fixes(module))
         for function in module.all_functions.values():
             self.sites.update(wanted(function, alone))
 
@@ -104,6 +106,12 @@ class _Rewriter(cst.CSTTransformer):
             self.count("connections to SQLite freed from their thread")
             updated_node = _with_argument(updated_node, "check_same_thread", "False")
         site = self.sites.get(original_node)
+        if site is None and self._gives_a_coroutine(original_node):
+            # Flask's import, where there is one, becomes Quart's with its other names.
+            package = "flask" if self.module.imports_flask else "quart"
+            self.imports.add((package, "make_response"))
+            self.count("calls of app.make_response changed")
+            return updated_node.with_changes(func=cst.Name("make_response"))
         if site is None:
             return updated_node
         if site.rule == "thread()":
@@ -115,6 +123,20 @@ class _Rewriter(cst.CSTTransformer):
             name = cst.Name(async_name(site.callee))
             updated_node = updated_node.with_changes(func=updated_node.func.with_changes(attr=name))
         return self._await(updated_node)
+
+    def _gives_a_coroutine(self, node: cst.Call) -> bool:
+        """Whether it is `app.make_response(value)` in a function that runs in a thread, where
+        `quart.make_response(value)` gives a response and the method a coroutine."""
+        function = self.functions[-1] if self.functions else None
+        if function is None or function.is_async or function.module.is_test:
+            return False
+        if self.module.resolve("make_response") not in {"make_response", "flask.make_response"}:
+            return False
+        if "make_response" in self.module.functions:
+            return False
+        return len(node.args) == 1 and any(
+            site.node is node and site.rule == "app.make_response()" for site in function.sites
+        )
 
     def leave_Attribute(
         self, original_node: cst.Attribute, updated_node: cst.Attribute
@@ -136,6 +158,21 @@ class _Rewriter(cst.CSTTransformer):
         return updated_node
 
     # Statements
+
+    def leave_Assign(self, original_node: cst.Assign, updated_node: cst.Assign) -> cst.Assign:
+        if original_node not in self.proxy_fixes:
+            return updated_node
+        self.count("ProxyFix of ASGI instead of WSGI")
+        changed = updated_node.visit(_AsgiApp())
+        return cst.ensure_type(changed, cst.Assign)
+
+    def leave_ImportFrom(
+        self, original_node: cst.ImportFrom, updated_node: cst.ImportFrom
+    ) -> cst.ImportFrom:
+        if self.proxy_fixes and dotted(updated_node.module) == PROXY_FIX.rpartition(".")[0]:
+            module = cst.Attribute(cst.Name("quart"), cst.Name("middleware"))
+            return updated_node.with_changes(module=module)
+        return updated_node
 
     def leave_With(
         self, original_node: cst.With, updated_node: cst.With
@@ -291,6 +328,12 @@ def _with_instead_of_push(node: cst.FunctionDef) -> cst.FunctionDef:
         body[start : end + 1] = [entered]
         return node.with_changes(body=node.body.with_changes(body=body))
     return node
+
+
+class _AsgiApp(cst.CSTTransformer):
+    def leave_Name(self, original_node: cst.Name, updated_node: cst.Name) -> cst.Name:
+        is_wsgi = updated_node.value == "wsgi_app"
+        return updated_node.with_changes(value="asgi_app") if is_wsgi else updated_node
 
 
 class _CaseImports(cst.CSTTransformer):

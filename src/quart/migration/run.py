@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from . import sources
+from .advice import advise
 from .awaits import decide
 from .blocking import choose
 from .model import Project, check, command_names, is_wide_fixture
@@ -64,6 +65,7 @@ def migrate(root: Path, options: Options | None = None) -> Migration:
         return migration
     names = Names(project)
     decide(project, choose if options.make_async else None)
+    advise(project)
     others = [(source, source.text) for source in settings]
     for module in modules:
         alone = uses_quart and not module.imports_flask

@@ -135,6 +135,8 @@ class Scope:
                     part = value.value
                 self.bind_target(element.value, part)
         elif isinstance(target, cst.Attribute):
+            if dotted(target.value) == "request.cls" and value is not None:
+                self.project.given_to_classes.setdefault(target.attr.value, value)
             base = self.visit(target.value)
             if isinstance(base, Instance | TheClass):
                 self._set_attribute(base.cls, target.attr.value, value)
@@ -145,6 +147,7 @@ class Scope:
                 self._give_role(value.function, "view")
 
     def _set_attribute(self, cls: Class, name: str, value: Value) -> None:
+        cls.assigned.add(name)
         if value is not None and cls.attributes.get(name) is None:
             cls.attributes[name] = value
             self.changed = True

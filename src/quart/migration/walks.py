@@ -10,7 +10,7 @@ from typing import cast
 import libcst as cst
 
 from . import spec
-from .model import HOOKS, ON_LOOP, ROUTES, Function, Project, dotted, parameters_of, text_of
+from .model import HOOKS, ON_LOOP, ROUTES, Class, Function, Project, dotted, parameters_of, text_of
 from .scopes import FACTORIES, Scope
 from .values import (
     Above,
@@ -74,18 +74,29 @@ class Walk(Scope):
                     self.calls.add(method)
                     return method.gives
                 return self._seen(TheFunction(method), node)
-            for cls in self.project.line_of_classes(base.cls):
-                value = value if value is not None else cls.attributes.get(name)
+            value = self._attribute_of(base.cls, name)
         if value is not None:
             return value
         kind = kind_of(self.project, base)
         if not kind:
             return None
+        if (kind, name) == ("request", "environ"):
+            self.project.environs.append((node, self.module))
         if name in spec.ATTRIBUTES.get(kind, ()) and node not in self.called:
             self.add(Site(node, f"{kind}.{name}"))
             return None
         held = spec.HOLDS.get((kind, name))
         return held if held is not None else Bound(kind, name)
+
+    def _attribute_of(self, cls: Class, name: str) -> Value:
+        """What an attribute of an object of the project holds. In a class of tests, one that is
+        called `client` or `app`, and is set where it cannot be seen, is taken for that."""
+        line = list(self.project.line_of_classes(cls))
+        value = next((c.attributes[name] for c in line if c.attributes.get(name)), None)
+        if value is None and cls.module.is_test and not any(name in c.assigned for c in line):
+            guess = name if name in {"app", "client"} else None
+            value = self.project.given_to_classes.get(name, guess)
+        return value
 
     def add(self, site: Site) -> None:
         if site.node in self.awaited:
