@@ -6,6 +6,7 @@ docs/reference/names.md; an entry that is no longer needed fails too.
 from __future__ import annotations
 
 import importlib
+import importlib.metadata
 import inspect
 import json
 import pkgutil
@@ -257,7 +258,13 @@ RENAMED = {
 def test_names_of_quart() -> None:
     """Modules, classes, methods and attributes exist, with the parameters they had."""
 
-    assert [] == troubles(facts_of_quart())
+    facts = facts_of_quart()
+    if importlib.metadata.version("click") < "8.2":  # whose groups take their arguments by name
+        for name in ("AppGroup", "QuartGroup"):
+            for path in (f"quart.cli.{name}", f"quart.cli.{name}.__init__"):
+                facts.pop(path, None)
+
+    assert [] == troubles(facts)
 
 
 def test_names_of_flask() -> None:

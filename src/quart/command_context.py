@@ -17,6 +17,8 @@ from functools import wraps
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any
 
+import click
+
 from .workers import _adopt, run_sync, waiting_by
 
 if TYPE_CHECKING:
@@ -50,8 +52,10 @@ def command_context(app: Quart) -> Iterator[asyncio.Runner]:
                     yield runner
             finally:
                 raised = sys.exc_info()[1]  # click 8.2 closes this without it
+                if raised is handled or isinstance(raised, click.exceptions.Exit):
+                    raised = None  # click 8.1 ends each command by an Exit
                 try:
-                    _Closing(app, runner).run(ctx.pop(None if raised is handled else raised))
+                    _Closing(app, runner).run(ctx.pop(raised))
                 finally:
                     handled = raised = None  # whose tracebacks hold this frame
 
