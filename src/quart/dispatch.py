@@ -207,7 +207,7 @@ class Dispatch(App):
 
     async def full_dispatch_request(
         self,
-        ctx: Any = None,
+        ctx: AppContext | None = None,
         request_context: AppContext | None = None,
         websocket_context: AppContext | None = None,
     ) -> Any:
@@ -216,6 +216,7 @@ class Dispatch(App):
             ctx = request_context or websocket_context or _cv_quart.get()
         stages = ctx.stages
         try:
+            assert ctx.kind is not None
             if ctx.kind.started.receivers:
                 await self._send_signal(ctx.kind.started)
             result = stages.preprocess_request(ctx)
@@ -234,7 +235,7 @@ class Dispatch(App):
 
     def preprocess_request(
         self,
-        ctx: Any = None,
+        ctx: AppContext | None = None,
         request_context: AppContext | None = None,
         websocket_context: AppContext | None = None,
     ) -> Awaitable[Any]:
@@ -267,7 +268,7 @@ class Dispatch(App):
 
     def dispatch_request(
         self,
-        ctx: Any = None,
+        ctx: AppContext | None = None,
         request_context: AppContext | None = None,
         websocket_context: AppContext | None = None,
     ) -> Awaitable[Any]:
@@ -283,6 +284,7 @@ class Dispatch(App):
         rule = connection.url_rule
         if connection.method == "OPTIONS" and getattr(rule, "provide_automatic_options", False):
             return self.make_default_options_response(ctx)
+        assert rule is not None
         view: Any = self.view_functions[rule.endpoint]
         if view not in self._async_functions and not self._is_async(view):
             view = self.ensure_async(view)
@@ -294,8 +296,8 @@ class Dispatch(App):
 
     async def finalize_request(
         self,
-        ctx: Any = None,
-        result: Any = None,
+        ctx: AppContext | None = None,
+        result: object = None,
         from_error_handler: bool = False,
         request_context: AppContext | None = None,
         websocket_context: AppContext | None = None,
@@ -335,8 +337,8 @@ class Dispatch(App):
 
     def process_response(
         self,
-        ctx: Any = None,
-        response: Any = None,
+        ctx: AppContext | None = None,
+        response: SansIOResponse | None = None,
         request_context: AppContext | None = None,
         websocket_context: AppContext | None = None,
     ) -> Awaitable[Any]:
@@ -425,8 +427,8 @@ class Dispatch(App):
 
     def do_teardown_request(
         self,
-        ctx: Any = None,
-        exc: Any = None,
+        ctx: AppContext | None = None,
+        exc: BaseException | None = None,
         request_context: AppContext | None = None,
         websocket_context: AppContext | None = None,
     ) -> Awaitable[None]:
@@ -463,7 +465,9 @@ class Dispatch(App):
         if errors:
             raise BaseExceptionGroup(f"Errors in the teardown of a {kind.word}", errors)
 
-    def do_teardown_appcontext(self, ctx: Any = None, exc: Any = None) -> Awaitable[None]:
+    def do_teardown_appcontext(
+        self, ctx: AppContext | None = None, exc: BaseException | None = None
+    ) -> Awaitable[None]:
         """Call the `teardown_appcontext` functions, last registered first, all of them.
 
         Raises their errors in one group.
@@ -510,7 +514,9 @@ class Dispatch(App):
 
     # Errors
 
-    async def handle_user_exception(self, ctx: Any = None, error: Any = None) -> Any:
+    async def handle_user_exception(
+        self, ctx: AppContext | None = None, error: BaseException | None = None
+    ) -> Any:
         """The value of the handler registered for an error raised by user code.
 
         An HTTPException without a handler is its own response; any other error without one
@@ -518,6 +524,7 @@ class Dispatch(App):
         """
         if not isinstance(ctx, AppContext):
             ctx, error = in_order(ctx, error, None)
+        assert error is not None
         handler = None
         if isinstance(error, BadRequestKeyError) and (
             self.debug or self.config["TRAP_BAD_REQUEST_ERRORS"]
@@ -538,13 +545,16 @@ class Dispatch(App):
                 del error  # whose traceback holds this frame
         return await self._call_handler(ctx, handler, error)
 
-    async def handle_http_exception(self, ctx: Any = None, error: Any = None) -> Any:
+    async def handle_http_exception(
+        self, ctx: AppContext | None = None, error: HTTPException | None = None
+    ) -> Any:
         """The value of the handler registered for an HTTPException, else the exception itself.
 
         Redirects made by routing, and exceptions without a code, are not handled.
         """
         if not isinstance(ctx, AppContext):
             ctx, error = in_order(ctx, error, None)
+        assert error is not None
         if error.code is None or isinstance(error, RoutingException):
             return error
         handler = self._handler_for(ctx, error)
@@ -556,7 +566,9 @@ class Dispatch(App):
             return with_routes(error, ctx)
         return error
 
-    async def handle_exception(self, ctx: Any = None, error: Any = None) -> Any:
+    async def handle_exception(
+        self, ctx: AppContext | None = None, error: BaseException | None = None
+    ) -> Any:
         """The response to an error that nothing handled: a logged 500, or the error raised on.
 
         It is raised under `PROPAGATE_EXCEPTIONS`, or where that is None under debug or testing.
@@ -564,6 +576,7 @@ class Dispatch(App):
         """
         if not isinstance(ctx, AppContext):
             ctx, error = in_order(ctx, error, None)
+        assert error is not None
         kind = ctx.kind
         assert kind is not None
         if isinstance(error, ClientDisconnectedError):
@@ -667,7 +680,7 @@ class Dispatch(App):
     def _log(self, ctx: AppContext, error: BaseException) -> None:
         self.log_exception(ctx, (type(error), error, error.__traceback__))
 
-    def log_exception(self, ctx: Any = None, exc_info: Any = None) -> None:
+    def log_exception(self, ctx: AppContext | None = None, exc_info: Any = None) -> None:
         """Log an error with its traceback, and the method and path it happened on."""
         if not isinstance(ctx, AppContext):
             if ctx is not None:
@@ -911,11 +924,13 @@ class Dispatch(App):
             f" {type(result).__name__}: each has to return the response it was given, or another."
         )
 
-    async def make_default_options_response(self, ctx: Any = None) -> Response:
+    async def make_default_options_response(self, ctx: AppContext | None = None) -> Response:
         """The response to an OPTIONS request that no view answers: the methods allowed."""
         ctx = ctx or _cv_quart.get()
+        adapter = ctx.url_adapter
+        assert adapter is not None  # there is one for each request
         response = self.response_class("")
-        response.headers["Allow"] = ", ".join(sorted(ctx.url_adapter.allowed_methods()))
+        response.headers["Allow"] = ", ".join(sorted(adapter.allowed_methods()))
         return response
 
     # Contexts and URLs
