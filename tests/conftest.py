@@ -43,6 +43,21 @@ def without_reminders(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("quart.workers._reminding", False)
 
 
+# What a test starts a process with: names that it calls, and fixtures.
+_PROCESSES = {"running", "serving", "Popen", "subprocess", "program", "target", "targets"}
+_PROCESSES |= {"http2_target", "server", "command", "browser"}
+_SERVERS = ("servers", "attacks")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark the tests that start processes, by what they use: see the markers in pyproject.toml."""
+    for item in items:
+        code = getattr(getattr(item, "function", None), "__code__", None)
+        used = {*getattr(item, "fixturenames", ()), *(code.co_names if code else ())}
+        if used & _PROCESSES or item.path.parent.name in _SERVERS:
+            item.add_marker("server")
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
     """Run ``async def`` tests."""

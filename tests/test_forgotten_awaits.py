@@ -10,7 +10,7 @@ from io import BytesIO
 from typing import Any
 
 import pytest
-from conftest import Connection
+from connections import Connection
 
 import quart
 from quart import (

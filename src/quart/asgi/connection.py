@@ -67,9 +67,9 @@ class ASGIConnection(Generic[T_connection]):
             await inner
         except ClientDisconnectedError:
             pass  # there is nobody to answer
-        except (asyncio.CancelledError, RuntimeError):
+        except (asyncio.CancelledError, RuntimeError) as error:
             # Our own cancellation ends here; the server's goes on.
-            if self.work is None or not self.work.ended_here:
+            if self.work is None or not self.work.has_ended_in(error):
                 raise
             await self._after_cancel(self.work)
         finally:

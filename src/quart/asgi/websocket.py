@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 from contextlib import suppress
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from werkzeug.datastructures import Headers
 from werkzeug.exceptions import BadRequest, NotFound
@@ -33,6 +33,9 @@ from .messages import (
 )
 from .sending import ALL, BEGUN, NOTHING, Sent
 from .work import Reason, Work
+
+if TYPE_CHECKING:
+    from ..typing import HeadersValue
 
 # After so many messages the event loop gets a turn.
 _TURNS = 32
@@ -248,7 +251,9 @@ class ASGIWebsocketConnection(ASGIConnection[Websocket]):
         if signals.websocket_sent.receivers:
             await signals.websocket_sent.send_async(data, _sync_wrapper=self.app.ensure_async)
 
-    async def accept_connection(self, send: Send, headers: Any, subprotocol: str | None) -> None:
+    async def accept_connection(
+        self, send: Send, headers: HeadersValue | None, subprotocol: str | None
+    ) -> None:
         """Accept the handshake, with what the server can take of the headers."""
         if self.client.error is not None:
             await self._raise_gone()

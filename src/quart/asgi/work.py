@@ -100,10 +100,10 @@ class Work:
             self._timer.cancel()
             self._timer = None
 
-    @property
-    def ended_here(self) -> bool:
-        """Whether what has left the handler is our cancellation."""
-        return self.state is CANCELLED or self.state is ABANDONED
+    def has_ended_in(self, error: BaseException) -> bool:
+        """Whether what has left the handler is our cancellation, or comes of its being closed."""
+        cancelled = isinstance(error, asyncio.CancelledError) and self.state is CANCELLED
+        return cancelled or self.state is ABANDONED
 
     @property
     def cancelled_by_others(self) -> bool:
@@ -113,7 +113,7 @@ class Work:
     def end(self) -> None:
         """The handler has ended. Take our cancellation back: it must not reach the server."""
         self._stop_timer()
-        if self.ended_here:
+        if self.state is CANCELLED or self.state is ABANDONED:
             self._task.uncancel()
         self.state = DONE
 

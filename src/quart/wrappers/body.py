@@ -29,8 +29,8 @@ class Body:
 
     Reading raises RequestEntityTooLarge when more than `max_content_length` bytes have come or
     are announced by `expected_content_length`, and RequestTimeout after `timeout` seconds of
-    silence. Both limits may be set until the body is read; None is no limit, and a timeout of
-    `...` is the BODY_TIMEOUT of `app`.
+    silence, which `source` sees to where there is one. Both limits may be set until the body is
+    read; None is no limit, and a timeout of `...` is the application's BODY_TIMEOUT.
 
     A subclass for another event loop than asyncio's has a constructor of its own, which sets
     `_max_content_length` and `_queue`, that loop's queue.
