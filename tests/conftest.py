@@ -47,15 +47,19 @@ def without_reminders(monkeypatch: pytest.MonkeyPatch) -> None:
 _PROCESSES = {"running", "serving", "Popen", "subprocess", "program", "target", "targets"}
 _PROCESSES |= {"http2_target", "server", "command", "browser"}
 _SERVERS = ("servers", "attacks")
+# Files whose tests take long without one.
+_SLOW = ("test_docs", "test_typing", "test_migrate")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark the tests that start processes, by what they use: see the markers in pyproject.toml."""
+    """Mark the tests that start processes or try many examples: see pyproject.toml."""
     for item in items:
         code = getattr(getattr(item, "function", None), "__code__", None)
         used = {*getattr(item, "fixturenames", ()), *(code.co_names if code else ())}
         if used & _PROCESSES or item.path.parent.name in _SERVERS:
             item.add_marker("server")
+        if hasattr(getattr(item, "function", None), "hypothesis") or item.path.stem in _SLOW:
+            item.add_marker("slow")
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -8,6 +8,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
+import checked_states
 import pytest
 from asgi import HTTP, Websocket, http_scope, settle, websocket_scope
 from hypothesis import HealthCheck, given, settings
@@ -15,6 +16,7 @@ from hypothesis import strategies as st
 
 from quart import Quart, abort, websocket
 from quart import request as current
+from quart.asgi import client
 
 
 @pytest.fixture(autouse=True)
@@ -156,7 +158,9 @@ HTTP_STEPS = st.lists(
 VERSIONS = st.sampled_from(["2.0", "2.3", "2.4", "2.5"])
 LIFE = ["begun", "async teardown", "teardown"]
 MANY = settings(
-    max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=max(300, settings().max_examples),  # the nightly profile wants more
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 
 
@@ -448,3 +452,12 @@ async def test_a_cancel_at_any_point(kind: str, data: Any, turns: int, suspends:
 
     assert log[:1] in ([], ["begun"])
     assert len(log) in (0, 2, 3)  # a teardown function itself may be cancelled
+
+
+def test_an_illegal_move_is_noticed() -> None:
+    """As it would be in any of these orders: `checked_states.py` sees each move."""
+    moved: Any = client.Client.__new__(client.Client)
+    moved.state = client.GONE
+    moved.state = client.READER
+
+    assert ["Client: GONE -> READER"] == checked_states.take_illegal()
