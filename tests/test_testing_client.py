@@ -795,3 +795,13 @@ async def test_headers_are_those_that_were_sent() -> None:
 
     assert "ab" == response.text
     assert "Content-Length" not in response.headers
+
+
+@pytest.mark.parametrize("name", ["params", "colour"])
+async def test_a_keyword_that_is_not_known_is_named(name: str) -> None:
+    """And what it may have meant."""
+    client = Quart(__name__).test_client()
+
+    with pytest.raises(TypeError, match=f"A test client takes no argument '{name}'") as caught:
+        await client.get("/", **{name: {}})  # type: ignore[arg-type]
+    assert (name == "params") is ("the query is 'query_string'" in str(caught.value))

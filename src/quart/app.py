@@ -10,7 +10,7 @@ import warnings
 from collections.abc import Callable, Coroutine
 from contextlib import AbstractAsyncContextManager
 from types import MethodType
-from typing import TYPE_CHECKING, Any, Generic, cast
+from typing import TYPE_CHECKING, Any, Generic, cast, overload
 
 from flask.blueprints import Blueprint as FlaskBlueprint
 from flask.ctx import _AppCtxGlobals
@@ -33,7 +33,7 @@ from .helpers import get_flashed_messages
 from .json.provider import DefaultJSONProvider
 from .logging import create_logger
 from .mounting import Mounts
-from .registration import QuartScaffold, open_file, with_or_without_name
+from .registration import F, QuartScaffold, open_file, with_or_without_name
 from .routing import QuartMap, QuartRule
 from .serving import Serving, StateT
 from .templating import Environment
@@ -363,15 +363,33 @@ class Quart(QuartScaffold, Serving[StateT], Generic[StateT]):  # pyright: ignore
 
     # Decorators that Flask 3.2 also takes without parentheses
 
+    @overload
+    def template_filter(self, name: F) -> F: ...
+
+    @overload
+    def template_filter(self, name: str | None = None) -> Callable[[F], F]: ...
+
     @setupmethod
     def template_filter(self, name: Any = None) -> Any:
         """Register a Jinja filter under `name`, by default the function's."""
         return with_or_without_name(self.add_template_filter, name)
 
+    @overload
+    def template_test(self, name: F) -> F: ...
+
+    @overload
+    def template_test(self, name: str | None = None) -> Callable[[F], F]: ...
+
     @setupmethod
     def template_test(self, name: Any = None) -> Any:
         """Register a Jinja test under `name`, by default the function's."""
         return with_or_without_name(self.add_template_test, name)
+
+    @overload
+    def template_global(self, name: F) -> F: ...
+
+    @overload
+    def template_global(self, name: str | None = None) -> Callable[[F], F]: ...
 
     @setupmethod
     def template_global(self, name: Any = None) -> Any:

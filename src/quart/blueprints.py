@@ -13,12 +13,16 @@ from .cli import AppGroup
 from .registration import (
     QuartScaffold,
     T_after_websocket,
+    T_before_request,
     T_before_websocket,
+    T_error_handler,
     T_teardown,
     with_or_without_name,
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from .typing import AfterServingCallable, BeforeServingCallable, WhileServingCallable
 
 __all__ = ("Blueprint", "BlueprintSetupState")
@@ -40,6 +44,14 @@ class Blueprint(QuartScaffold, SansIOBlueprint):  # type: ignore[misc]  # pyrigh
         #: The commands of this blueprint: `quart <name of the blueprint> <command>`.
         self.cli = AppGroup()
         self.cli.name = self.name
+
+    if TYPE_CHECKING:  # Flask's methods: our functions may return more
+
+        def before_app_request(self, f: T_before_request) -> T_before_request: ...  # type: ignore[override]
+
+        def app_errorhandler(  # type: ignore[override]
+            self, code: type[Exception] | int
+        ) -> Callable[[T_error_handler], T_error_handler]: ...
 
     def _merge_blueprint_funcs(self, app: App, name: str) -> None:
         super()._merge_blueprint_funcs(app, name)

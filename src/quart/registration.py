@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterable, Mapping
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, cast
@@ -55,31 +55,153 @@ class QuartScaffold(Scaffold):
         )
         self.teardown_websocket_funcs: dict[str | None, list[TeardownCallable]] = defaultdict(list)
 
-    if TYPE_CHECKING:  # Flask's methods: our views may return more
+    if TYPE_CHECKING:  # Flask's methods: our views may return more, our rules have more options
 
         def route(  # type: ignore[override]
-            self, rule: str, **options: Any
-        ) -> Callable[[T_route], T_route]: ...
+            self,
+            rule: str,
+            *,
+            endpoint: str | None = ...,
+            methods: Iterable[str] | None = ...,
+            defaults: Mapping[str, Any] | None = ...,
+            subdomain: str | None = ...,
+            host: str | None = ...,
+            strict_slashes: bool | None = ...,
+            merge_slashes: bool | None = ...,
+            provide_automatic_options: bool | None = ...,
+            body_timeout: float | None = ...,
+            cancel_on_disconnect: bool = ...,
+            max_content_length: int | None = ...,
+            max_form_memory_size: int | None = ...,
+            max_form_parts: int | None = ...,
+            **options: Any,
+        ) -> Callable[[T_route], T_route]:
+            """Decorate a view, `async def` or `def`, to be called for requests that match a rule.
+
+            :param rule: The path, with variables such as `<name>` and `<int:number>`.
+            :param endpoint: The name for `url_for`; the function's by default.
+            :param methods: The methods, by default GET, to which HEAD and OPTIONS are added.
+            :param defaults: Values for variables that this rule does not have.
+            :param body_timeout: `BODY_TIMEOUT` for these requests, in seconds; None is no limit.
+            :param cancel_on_disconnect: `CANCEL_ON_DISCONNECT` for these requests.
+            :param max_content_length: `MAX_CONTENT_LENGTH` for these requests, in bytes.
+            :param max_form_memory_size: `MAX_FORM_MEMORY_SIZE` for these requests, in bytes.
+            :param max_form_parts: `MAX_FORM_PARTS` for these requests.
+            :param options: Others go to the rule, see `werkzeug.routing.Rule`.
+
+            The view returns a str, bytes, dict, list, Response, iterator, or a tuple of one of
+            these with a status, headers or both::
+
+                @app.route("/users/<int:number>", methods=["GET", "POST"])
+                async def user(number: int) -> ResponseReturnValue:
+                    return {"number": number}, 200
+            """
+            ...
 
         def get(  # type: ignore[override]
-            self, rule: str, **options: Any
-        ) -> Callable[[T_route], T_route]: ...
+            self,
+            rule: str,
+            *,
+            endpoint: str | None = ...,
+            defaults: Mapping[str, Any] | None = ...,
+            subdomain: str | None = ...,
+            host: str | None = ...,
+            strict_slashes: bool | None = ...,
+            merge_slashes: bool | None = ...,
+            provide_automatic_options: bool | None = ...,
+            body_timeout: float | None = ...,
+            cancel_on_disconnect: bool = ...,
+            max_content_length: int | None = ...,
+            max_form_memory_size: int | None = ...,
+            max_form_parts: int | None = ...,
+            **options: Any,
+        ) -> Callable[[T_route], T_route]:
+            """Decorate a view to be called for GET requests that match a rule: see `route`."""
+            ...
 
         def post(  # type: ignore[override]
-            self, rule: str, **options: Any
-        ) -> Callable[[T_route], T_route]: ...
+            self,
+            rule: str,
+            *,
+            endpoint: str | None = ...,
+            defaults: Mapping[str, Any] | None = ...,
+            subdomain: str | None = ...,
+            host: str | None = ...,
+            strict_slashes: bool | None = ...,
+            merge_slashes: bool | None = ...,
+            provide_automatic_options: bool | None = ...,
+            body_timeout: float | None = ...,
+            cancel_on_disconnect: bool = ...,
+            max_content_length: int | None = ...,
+            max_form_memory_size: int | None = ...,
+            max_form_parts: int | None = ...,
+            **options: Any,
+        ) -> Callable[[T_route], T_route]:
+            """Decorate a view to be called for POST requests that match a rule: see `route`."""
+            ...
 
         def put(  # type: ignore[override]
-            self, rule: str, **options: Any
-        ) -> Callable[[T_route], T_route]: ...
+            self,
+            rule: str,
+            *,
+            endpoint: str | None = ...,
+            defaults: Mapping[str, Any] | None = ...,
+            subdomain: str | None = ...,
+            host: str | None = ...,
+            strict_slashes: bool | None = ...,
+            merge_slashes: bool | None = ...,
+            provide_automatic_options: bool | None = ...,
+            body_timeout: float | None = ...,
+            cancel_on_disconnect: bool = ...,
+            max_content_length: int | None = ...,
+            max_form_memory_size: int | None = ...,
+            max_form_parts: int | None = ...,
+            **options: Any,
+        ) -> Callable[[T_route], T_route]:
+            """Decorate a view to be called for PUT requests that match a rule: see `route`."""
+            ...
 
         def delete(  # type: ignore[override]
-            self, rule: str, **options: Any
-        ) -> Callable[[T_route], T_route]: ...
+            self,
+            rule: str,
+            *,
+            endpoint: str | None = ...,
+            defaults: Mapping[str, Any] | None = ...,
+            subdomain: str | None = ...,
+            host: str | None = ...,
+            strict_slashes: bool | None = ...,
+            merge_slashes: bool | None = ...,
+            provide_automatic_options: bool | None = ...,
+            body_timeout: float | None = ...,
+            cancel_on_disconnect: bool = ...,
+            max_content_length: int | None = ...,
+            max_form_memory_size: int | None = ...,
+            max_form_parts: int | None = ...,
+            **options: Any,
+        ) -> Callable[[T_route], T_route]:
+            """Decorate a view to be called for DELETE requests that match a rule: see `route`."""
+            ...
 
         def patch(  # type: ignore[override]
-            self, rule: str, **options: Any
-        ) -> Callable[[T_route], T_route]: ...
+            self,
+            rule: str,
+            *,
+            endpoint: str | None = ...,
+            defaults: Mapping[str, Any] | None = ...,
+            subdomain: str | None = ...,
+            host: str | None = ...,
+            strict_slashes: bool | None = ...,
+            merge_slashes: bool | None = ...,
+            provide_automatic_options: bool | None = ...,
+            body_timeout: float | None = ...,
+            cancel_on_disconnect: bool = ...,
+            max_content_length: int | None = ...,
+            max_form_memory_size: int | None = ...,
+            max_form_parts: int | None = ...,
+            **options: Any,
+        ) -> Callable[[T_route], T_route]:
+            """Decorate a view to be called for PATCH requests that match a rule: see `route`."""
+            ...
 
         def add_url_rule(  # type: ignore[override]
             self,
@@ -104,9 +226,11 @@ class QuartScaffold(Scaffold):
 
         @setupmethod
         def route(self, rule: str, **options: Any) -> Any:
-            """Decorate a view to be called for the requests that match a rule.
+            """Decorate a view, `async def` or `def`, to be called for requests that match a rule.
 
-            See `Quart.get` for the options.
+            The options are those of `werkzeug.routing.Rule`, and `body_timeout`,
+            `cancel_on_disconnect`, `max_content_length`, `max_form_memory_size` and
+            `max_form_parts`, which stand for the settings of these names in these requests.
             """
             _check_rule("route", rule)
             return super().route(rule, **options)

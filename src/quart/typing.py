@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import (
-    AsyncGenerator,
     AsyncIterable,
+    AsyncIterator,
     Awaitable,
     Callable,
     Iterator,
@@ -16,7 +16,7 @@ from collections.abc import (
     Sequence,
 )
 from contextlib import AbstractAsyncContextManager
-from typing import TYPE_CHECKING, Any, AnyStr, ClassVar, Protocol, Union
+from typing import IO, TYPE_CHECKING, Any, AnyStr, ClassVar, Protocol, TypedDict, Union, Unpack
 
 from .datastructures import FileStorage
 
@@ -24,11 +24,12 @@ if TYPE_CHECKING:
     from http.cookiejar import CookieJar
     from types import TracebackType
 
-    from werkzeug.datastructures import Headers
+    from werkzeug.datastructures import Authorization, Headers
     from werkzeug.sansio.response import Response as WerkzeugResponse
 
     from .app import Quart
     from .sessions import SessionMixin
+    from .testing.connections import TestResponse
     from .wrappers import Response
 
 __all__ = (
@@ -46,6 +47,7 @@ __all__ = (
     "BeforeRequestCallable",
     "BeforeServingCallable",
     "BeforeWebsocketCallable",
+    "ClientOptions",
     "DataclassValue",
     "ErrorHandlerCallable",
     "Event",
@@ -186,7 +188,7 @@ URLValuePreprocessorCallable = Callable[[str | None, dict[str, Any] | None], Non
 WebsocketCallable = (
     Callable[..., ResponseReturnValue | None] | Callable[..., Awaitable[ResponseReturnValue | None]]
 )
-WhileServingCallable = Callable[[], AsyncGenerator[None, None]]
+WhileServingCallable = Callable[[], AsyncIterator[None]]
 
 # ASGI. Mappings that are read, because servers name them by typed dictionaries of their own.
 
@@ -295,6 +297,34 @@ class TestWebsocketConnectionProtocol(Protocol):
     async def disconnect(self) -> None: ...
 
 
+class ClientOptions(TypedDict, total=False):
+    """The keywords of a test client's methods: see `quart.testing.utils.describe_request`."""
+
+    path: str
+    base_url: str | None
+    subdomain: str | None
+    url_scheme: str | None
+    query_string: Any
+    headers: Any
+    data: Any
+    form: Any
+    files: Any
+    json: Any
+    scheme: str | None
+    root_path: str
+    http_version: str
+    scope_base: Mapping[str, Any] | None
+    auth: Authorization | tuple[str, str] | None
+    content_type: str | None
+    mimetype: str | None
+    content_length: int | None
+    input_stream: IO[bytes] | None
+    environ_base: Mapping[str, Any] | None
+    environ_overrides: Mapping[str, Any] | None
+    follow_redirects: bool
+    buffered: bool
+
+
 class TestClientProtocol(Protocol):
     """A client that asks the app without a server; extensions mix their own methods into it."""
 
@@ -306,25 +336,25 @@ class TestClientProtocol(Protocol):
 
     def __init__(self, app: Quart, use_cookies: bool = True) -> None: ...
 
-    async def open(self, *args: Any, **kwargs: Any) -> Response: ...
+    async def open(self, *args: Any, **kwargs: Any) -> TestResponse: ...
 
-    async def delete(self, *args: Any, **kwargs: Any) -> Response: ...
+    async def delete(self, *args: Any, **kwargs: Unpack[ClientOptions]) -> TestResponse: ...
 
-    async def get(self, *args: Any, **kwargs: Any) -> Response: ...
+    async def get(self, *args: Any, **kwargs: Unpack[ClientOptions]) -> TestResponse: ...
 
-    async def head(self, *args: Any, **kwargs: Any) -> Response: ...
+    async def head(self, *args: Any, **kwargs: Unpack[ClientOptions]) -> TestResponse: ...
 
-    async def options(self, *args: Any, **kwargs: Any) -> Response: ...
+    async def options(self, *args: Any, **kwargs: Unpack[ClientOptions]) -> TestResponse: ...
 
-    async def patch(self, *args: Any, **kwargs: Any) -> Response: ...
+    async def patch(self, *args: Any, **kwargs: Unpack[ClientOptions]) -> TestResponse: ...
 
-    async def post(self, *args: Any, **kwargs: Any) -> Response: ...
+    async def post(self, *args: Any, **kwargs: Unpack[ClientOptions]) -> TestResponse: ...
 
-    async def put(self, *args: Any, **kwargs: Any) -> Response: ...
+    async def put(self, *args: Any, **kwargs: Unpack[ClientOptions]) -> TestResponse: ...
 
-    async def query(self, *args: Any, **kwargs: Any) -> Response: ...
+    async def query(self, *args: Any, **kwargs: Unpack[ClientOptions]) -> TestResponse: ...
 
-    async def trace(self, *args: Any, **kwargs: Any) -> Response: ...
+    async def trace(self, *args: Any, **kwargs: Unpack[ClientOptions]) -> TestResponse: ...
 
     def request(self, *args: Any, **kwargs: Any) -> TestHTTPConnectionProtocol: ...
 

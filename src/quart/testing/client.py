@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import AsyncGenerator, Callable, Coroutine
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from functools import partial, wraps
@@ -63,6 +64,9 @@ __all__ = (
 P = ParamSpec("P")
 T = TypeVar("T", covariant=True)
 C = TypeVar("C", TestHTTPConnectionProtocol, TestWebsocketConnectionProtocol)
+
+#: The keywords that describe a request.
+_WORDS = frozenset(inspect.signature(describe_request).parameters) - {"app"}
 
 #: As many as browsers follow.
 MAX_REDIRECTS = 20
@@ -245,6 +249,9 @@ class QuartClient(AsyncOnly):
         return self._listen(self.websocket_connection_class(self.app, scope), request)
 
     def _describe(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> RequestWords:
+        for name in kwargs.keys() - _WORDS:
+            hint = "; the query is 'query_string'" if name in {"params", "query"} else ""
+            raise TypeError(f"A test client takes no argument {name!r}{hint}.")
         environ_base = {**self.environ_base, **(kwargs.pop("environ_base", None) or {})}
         return describe_request(self.app, *args, environ_base=environ_base, **kwargs)
 
