@@ -1018,3 +1018,47 @@ async def test_trusted_hosts_hold_below_a_mount(kind: str, hosts: list[str]) -> 
     with pytest.raises(Rejected):
         async with connect(app, "/below/", headers=headers):
             pass
+
+
+async def test_a_wsgi_thread_that_hangs_is_left_behind_when_the_server_gives_up() -> None:
+    """After `SHUTDOWN_TIMEOUT` seconds, however often the server cancels."""
+    begun, release = threading.Event(), threading.Event()
+
+    def app(environ: Any, start_response: Any) -> Any:
+        begun.set()
+        release.wait(10)
+        return []
+
+    async with stream(wsgi(app, SHUTDOWN_TIMEOUT=0.1), target="/w") as http:
+        http.body()
+        while not begun.is_set():
+            await asyncio.sleep(0.001)
+        ending = asyncio.create_task(http.cancel())
+        await asyncio.sleep(0.01)
+        http._task.cancel()
+        await asyncio.wait_for(ending, 5)
+        assert not release.is_set()
+    release.set()
+
+
+def test_an_error_after_the_servers_cancel_is_reported() -> None:
+    """The server gets its cancellation, so the error goes where lost errors go."""
+    lost: list[dict[str, Any]] = []
+    begun = threading.Event()
+
+    def app(environ: Any, start_response: Any) -> Any:
+        begun.set()
+        time.sleep(0.05)
+        raise KeyError("late")
+
+    async def main() -> None:
+        asyncio.get_running_loop().set_exception_handler(lambda _, context: lost.append(context))
+        async with stream(wsgi(app), target="/w") as http:
+            http.body()
+            while not begun.is_set():
+                await asyncio.sleep(0.001)
+            await http.cancel()
+
+    asyncio.run(main())
+
+    assert ["KeyError('late')"] == [repr(context["exception"]) for context in lost]

@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
+from weakref import WeakSet
 
 import pytest
 from asgi import get, settle, stream
@@ -20,12 +21,21 @@ NO_THREAD = repr(RuntimeError("can't start new thread"))
 NAMES = ("quart-worker", "quart-file", "quart-parser")
 
 
+killed: WeakSet[threading.Thread] = WeakSet()
+
+
 def kill(threads: Iterable[threading.Thread]) -> None:
     """Raise SystemExit in threads, as some test runners do in all."""
     for thread in threads:
+        killed.add(thread)
         ctypes.pythonapi.PyThreadState_SetAsyncExc(
             ctypes.c_ulong(thread.ident or 0), ctypes.py_object(SystemExit)
         )
+
+
+def kill_once(threads: Iterable[threading.Thread]) -> None:
+    """The same, of those that were not killed before: the first exception may be ending them."""
+    kill(set(threads) - set(killed))
 
 
 def pool_threads() -> set[threading.Thread]:
@@ -52,7 +62,7 @@ async def test_an_idle_thread_that_is_killed_takes_no_job_with_it(door: Any) -> 
     """The exception arrives when a job wakes the thread. Another thread runs the job."""
     for _ in range(20):
         await asyncio.gather(*[door(lambda: time.sleep(0.001)) for _ in range(3)])
-        kill(pool_threads())
+        kill_once(pool_threads())
         async with asyncio.timeout(5):
             assert [1] * 5 == await asyncio.gather(*[door(lambda: 1) for _ in range(5)])
 
@@ -97,11 +107,8 @@ async def test_threads_that_are_killed_at_any_time_leave_nobody_waiting(
     over = threading.Event()
 
     def keep_killing() -> None:
-        killed: set[threading.Thread] = set()
         while not over.wait(0.0005):
-            fresh = pool_threads() - killed
-            kill(fresh)
-            killed |= fresh
+            kill_once(pool_threads())
 
     async def call(number: int) -> str:
         try:

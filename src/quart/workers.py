@@ -380,8 +380,11 @@ class _NonBlocking(_SyncCode):
         )
 
 
-class _Visit(_SyncJob[None]):
-    """A visit of a thread to an iterator; `on_end` is told its error, on the loop."""
+class Visit(_SyncJob[None]):
+    """Sync code in a worker thread that no task waits for; `on_end` is told its error, on the loop.
+
+    Raises RuntimeError if the system gives no thread.
+    """
 
     def __init__(
         self,
@@ -392,6 +395,7 @@ class _Visit(_SyncJob[None]):
         super().__init__(context, func)
         self._on_end = on_end
         self.done: asyncio.Future[None] = self._loop.create_future()
+        _workers.submit(self)
 
     def _end(self, result: None, error: BaseException | None) -> None:
         if not self.done.done():
@@ -425,7 +429,7 @@ class _ThreadIterator(AsyncIterator[T]):
         self._error: BaseException | None = None
         self._exhausted = False
         self._closing = False
-        self._visit: _Visit | None = None
+        self._visit: Visit | None = None
         self._news: asyncio.Future[None] | None = None
 
     async def __anext__(self) -> T:
@@ -436,9 +440,7 @@ class _ThreadIterator(AsyncIterator[T]):
                     raise error
                 if self._exhausted or self._closing:
                     raise StopAsyncIteration
-                visit = _Visit(self._context, self._make_items, self._end_visit)
-                _workers.submit(visit)
-                self._visit = visit
+                self._visit = Visit(self._context, self._make_items, self._end_visit)
             news = self._news = self._visit.done.get_loop().create_future()
             # Asked again, because the thread looks for someone to tell when it has made an item.
             if not self._items:

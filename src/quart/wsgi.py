@@ -10,6 +10,7 @@ import sys
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Future
 from contextlib import suppress
+from contextvars import copy_context
 from tempfile import SpooledTemporaryFile
 from types import TracebackType
 from typing import IO, Any
@@ -22,9 +23,9 @@ from werkzeug.sansio.utils import get_content_length
 from .asgi import Message, Receive, ResponseTimeoutError, Send, split_root_path
 from .config import DEFAULT_CONFIG
 from .headers import all_lines, check_host_length
-from .threads import off_loop, wait_shielded
+from .threads import off_loop
 from .utils import printable
-from .workers import run_sync, wait_uncounted
+from .workers import Visit, wait_uncounted
 from .wrappers import ClientDisconnectedError, Response
 
 #: What `start_response` may be given: the error that a second call of it is for.
@@ -48,8 +49,9 @@ class WSGIBridge:
     `limits` is a mapping, as `app.config` is: more than `MAX_CONTENT_LENGTH` bytes are a 413,
     `BODY_TIMEOUT` seconds of silence a 408. When the server has had to wait for the client for
     `RESPONSE_TIMEOUT` seconds in all while the response was sent, the response is cut off and
-    `ResponseTimeoutError` is raised to the server. None is no limit. Websockets are refused. An
-    error of the application is raised to the server.
+    `ResponseTimeoutError` is raised to the server. A thread that goes on for `SHUTDOWN_TIMEOUT`
+    seconds after the server gave up the request is left behind. None is no limit. Websockets are
+    refused. An error of the application is raised to the server.
     """
 
     def __init__(self, app: WSGIApplication, limits: Mapping[str, Any] = DEFAULT_CONFIG) -> None:
@@ -71,17 +73,14 @@ class WSGIBridge:
                 check_host_length(all_lines(scope, b"host"))
                 size = await self._receive_body(scope, receive, body)
             except HTTPException as error:
-                await refuse(error, scope["method"], send, self._response_timeout)
+                await refuse(error, scope["method"], send, self._limit("RESPONSE_TIMEOUT"))
             else:
+                timeout, patience = self._limit("RESPONSE_TIMEOUT"), self._limit("SHUTDOWN_TIMEOUT")
                 environ = make_environ(scope, body, size)
-                exchange = _Exchange(self.app, environ, receive, send, self._response_timeout)
-                await exchange.run()
+                await _Exchange(self.app, environ, receive, send, timeout, patience).run()
 
-    @property
-    def _response_timeout(self) -> float | None:
-        seconds: float | None = self.limits.get(
-            "RESPONSE_TIMEOUT", DEFAULT_CONFIG["RESPONSE_TIMEOUT"]
-        )
+    def _limit(self, name: str) -> float | None:
+        seconds: float | None = self.limits.get(name, DEFAULT_CONFIG[name])
         return seconds
 
     async def _receive_body(self, scope: Any, receive: Receive, body: IO[bytes]) -> int:
@@ -177,12 +176,15 @@ class _Exchange:
         receive: Receive,
         send: Send,
         seconds: float | None,
+        patience: float | None,
     ) -> None:
         self._app = app
         self._environ = environ
         self._receive = receive
         self._send = send
         self._seconds = seconds  # that the sends may still wait for the client
+        self._patience = patience  # seconds to wait for a thread when the request is given up
+        self._error: BaseException | None = None
         self._loop = asyncio.get_running_loop()
         self._offers: asyncio.Queue[list[Message] | None] = asyncio.Queue()
         self._taken: Future[None] = Future()
@@ -197,8 +199,7 @@ class _Exchange:
 
     async def run(self) -> None:
         """Answer the request. Raises what the application raises."""
-        work = asyncio.create_task(run_sync(self._respond)())
-        work.add_done_callback(lambda _: self._offers.put_nowait(None))
+        work = Visit(copy_context(), self._respond, self._note_end)
         watch = asyncio.create_task(self._watch(work))
         try:
             while (messages := await self._offers.get()) is not None:
@@ -208,19 +209,45 @@ class _Exchange:
             # A thread cannot be stopped: its next message ends it. If no thread has begun the
             # work, none will.
             self._end()
-            work.cancel()
             watch.cancel()
-            await wait_shielded(asyncio.gather(work, watch, return_exceptions=True))
-            error = None if work.cancelled() else work.exception()
-        if error is not None:
-            raise error
+            if not work.takes_ticket():
+                await self._wait_for(work)
+            await asyncio.wait([watch])
+        if self._error is not None:
+            raise self._error
 
-    async def _watch(self, work: asyncio.Task[None]) -> None:
+    async def _wait_for(self, work: Visit) -> None:
+        """Wait until the thread has ended, even while cancelled, but not for ever: a server that
+        ends could not end otherwise.
+        """
+        if work.done.done():
+            return
+        deadline = None
+        if self._patience is not None:
+            deadline = self._loop.time() + self._patience
+        while not work.done.done():
+            left = None if deadline is None else deadline - self._loop.time()
+            if left is not None and left <= 0:
+                return
+            with suppress(asyncio.CancelledError):  # the first goes on after this
+                await asyncio.wait([work.done], timeout=left)
+        if self._error is not None:  # something else is raised to the server
+            self._loop.call_exception_handler(
+                {"message": f"{self._app!r} failed after its end", "exception": self._error}
+            )
+
+    def _note_end(self, error: BaseException | None) -> None:
+        if not (self._over and isinstance(error, OSError)):
+            self._error = error
+        self._offers.put_nowait(None)
+
+    async def _watch(self, work: Visit) -> None:
         with suppress(OSError):
             while (await self._receive())["type"] != "http.disconnect":
                 pass
         self._end()
-        work.cancel()
+        if work.takes_ticket():  # no thread has begun it, and none will
+            self._offers.put_nowait(None)
         if self._sending is not None:
             # Some servers let a send wait for a client that has gone.
             self._sending.reschedule(self._loop.time())
