@@ -115,6 +115,7 @@ class Quart(QuartScaffold, Serving[StateT], Generic[StateT]):  # pyright: ignore
     url_map_class = QuartMap
     url_rule_class = QuartRule  # type: ignore[assignment]  # which takes fewer positions
     websocket_class = Websocket
+    #: There is none: reading it raises an AttributeError that names `asgi_app`.
     wsgi_app = _NoWSGI()
 
     #: The settings that an application begins with.
