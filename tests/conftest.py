@@ -35,6 +35,8 @@ def pytest_configure(config: pytest.Config) -> None:
     if config.getoption("--long-way"):
         QuartMap.short_way = False
     checked_states.install()
+    for marker in MARKERS:
+        config.addinivalue_line("markers", marker)
 
 
 @pytest.fixture(autouse=True)
@@ -42,6 +44,11 @@ def without_reminders(monkeypatch: pytest.MonkeyPatch) -> None:
     """What is to be awaited is a coroutine, as in production, until the test has a test client."""
     monkeypatch.setattr("quart.workers._reminding", False)
 
+
+MARKERS = (
+    "server: starts a process, most often a server; see pytest_collection_modifyitems",
+    "slow: tries many examples, or runs all pages of the documentation",
+)
 
 # What a test starts a process with: names that it calls, and fixtures.
 _PROCESSES = {"running", "serving", "Popen", "subprocess", "program", "target", "targets"}
@@ -52,7 +59,7 @@ _SLOW = ("test_docs", "test_typing", "test_migrate")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark the tests that start processes or try many examples: see pyproject.toml."""
+    """Mark the tests that start processes or try many examples: see MARKERS."""
     for item in items:
         code = getattr(getattr(item, "function", None), "__code__", None)
         used = {*getattr(item, "fixturenames", ()), *(code.co_names if code else ())}
