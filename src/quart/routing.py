@@ -30,7 +30,7 @@ from werkzeug.routing.exceptions import (
     RoutingException,
 )
 
-from .headers import MAX_HOST_LENGTH
+from .headers import MAX_HOST_LENGTH, MAX_PARSED
 
 if TYPE_CHECKING:
     from werkzeug.routing.matcher import StateMachineMatcher
@@ -520,7 +520,7 @@ class _Finder:
         PERF: this repeats `MapAdapter.match` without an adapter, which costs three times as much
         to make as the matcher costs. It is safe where all rules are for one domain.
         """
-        if self.matcher is None:
+        if self.matcher is None or len(path) > MAX_PARSED:  # Werkzeug's adapter refuses it
             return None
         found = self._find_leaf(path, websocket or method)
         if found is not None:

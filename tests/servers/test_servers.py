@@ -5,6 +5,7 @@ import contextlib
 import functools
 import hashlib
 from collections.abc import Callable, Iterator
+from importlib import metadata
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -204,6 +205,8 @@ def test_what_surrounds_a_response_reaches_nghttp(
     server: Server, path: str, signs: list[str]
 ) -> None:
     """A pushed response, early hints and trailers."""
+    if metadata.version("hypercorn") < "0.18" and path != "/hint":
+        pytest.skip("Hypercorn 0.17 breaks off HTTP/2 connections at a push or a trailer")
     answer = command("nghttp", "--verbose", "--header=te: trailers", server.url + path).decode()
 
     assert [] == [sign for sign in signs if sign not in answer]
