@@ -1,0 +1,205 @@
+"""What is fuzzed: each function takes bytes and raises where something is wrong.
+
+Where there is a second opinion (Werkzeug, Flask, the standard library) it has to be the same.
+"""
+
+import asyncio
+import json
+from contextlib import suppress
+from typing import Any
+
+import flask
+from werkzeug.datastructures import ImmutableMultiDict
+from werkzeug.exceptions import HTTPException, RequestedRangeNotSatisfiable
+from werkzeug.routing import RequestRedirect
+from werkzeug.sansio.http import parse_cookie
+from werkzeug.wrappers import Request as WSGIRequest
+
+from quart import Request
+from quart.formparser import FormDataParser
+from quart.headers import ScopeHeaders
+from quart.json.long import InterruptibleDecoder
+from quart.routing import QuartMap, QuartRule
+from quart.wrappers.body import Body
+from quart.wrappers.ranges import satisfiable_ranges
+
+LENGTH = 1000
+SEED = b"--b\r\nContent-Disposition: form-data; name="
+BOUNDARY = "multipart/form-data; boundary=b"
+
+
+def make_request(headers: list[tuple[bytes, bytes]], query: bytes = b"") -> Request:
+    scope = {"headers": [(b"host", b"localhost"), *headers]}
+    return Request("GET", "http", "/", query, ScopeHeaders.of(scope), "", "1.1", scope)
+
+
+def queries(data: bytes) -> None:
+    """`args`, `full_path` and `url`, beside Werkzeug's."""
+    theirs = WSGIRequest(
+        {"wsgi.url_scheme": "http", "HTTP_HOST": "localhost", "PATH_INFO": "/", "SCRIPT_NAME": ""}
+    )
+    theirs.query_string = data
+    ours = make_request([], data)
+    assert theirs.url == ours.url
+    if data.isascii():  # Werkzeug has other bytes in Latin-1 here
+        assert [*theirs.args.items(multi=True)] == [*ours.args.items(multi=True)]
+    assert ours.full_path is not None
+
+
+def cookies(data: bytes) -> None:
+    """`cookies`, beside Werkzeug's."""
+    ours = make_request([(b"cookie", data)]).cookies
+    theirs = parse_cookie(data.decode("latin-1"), ImmutableMultiDict)
+    assert [*theirs.items(multi=True)] == [*ours.items(multi=True)]
+
+
+def ranges(data: bytes) -> None:
+    """Ranges are within the body, in order, and do not overlap."""
+    try:
+        found = satisfiable_ranges(data.decode("latin-1"), LENGTH)
+    except RequestedRangeNotSatisfiable:
+        return
+    at = 0
+    for begin, end in found or ():
+        assert at <= begin < end <= LENGTH
+        at = end
+
+
+READ = [
+    ("accept", "accept_mimetypes"),
+    ("accept-encoding", "accept_encodings"),
+    ("accept-language", "accept_languages"),
+    ("authorization", "authorization"),
+    ("cache-control", "cache_control"),
+    ("content-length", "content_length"),
+    ("content-type", "mimetype_params"),
+    ("content-type", "is_json"),
+    ("date", "date"),
+    ("host", "url"),
+    ("if-match", "if_match"),
+    ("if-modified-since", "if_modified_since"),
+    ("if-none-match", "if_none_match"),
+    ("if-range", "if_range"),
+    ("if-unmodified-since", "if_unmodified_since"),
+    ("max-forwards", "max_forwards"),
+    ("pragma", "pragma"),
+    ("range", "range"),
+    ("x-forwarded-for", "access_route"),
+]
+
+
+def headers(data: bytes) -> None:
+    """Nothing that is read of a header raises, but what is an answer."""
+    if not data:
+        return
+    name, attribute = READ[data[0] % len(READ)]
+    scope = {"headers": [(name.encode(), data[1:])]}
+    asked = Request("GET", "http", "/", b"", ScopeHeaders.of(scope), "", "1.1", scope)
+    with suppress(HTTPException):
+        getattr(asked, attribute)
+
+
+def _pairs(values: Any) -> list[tuple[str, Any]]:
+    # A part without a name is None to Flask.
+    return [(name or "", value) for name, value in values.items(multi=True)]
+
+
+def _files(values: Any) -> list[tuple[str, Any, bytes]]:
+    return [(name, file.filename, file.read()) for name, file in _pairs(values)]
+
+
+_loop = asyncio.new_event_loop()
+_flask = flask.Flask(__name__)
+
+
+async def _parse(data: bytes) -> Any:
+    body = Body(None, None)
+    for index in range(0, len(data), 7):
+        body.append(data[index : index + 7])
+    body.set_complete()
+    parser = FormDataParser(max_form_memory_size=500_000, max_form_parts=1000)
+    return await parser.parse(body, "multipart/form-data", None, {"boundary": "b"})
+
+
+def forms(data: bytes) -> None:
+    """A multipart form is what Flask makes of it, or refused."""
+    try:
+        fields, files = _loop.run_until_complete(_parse(data))
+    except HTTPException:
+        return
+    with _flask.test_request_context("/", method="POST", data=data, content_type=BOUNDARY):
+        try:
+            theirs = flask.request.form, flask.request.files
+        except HTTPException:
+            return  # Flask's limits are others
+        assert _pairs(theirs[0]) == _pairs(fields)
+        assert _files(theirs[1]) == _files(files)
+
+
+RULES = """
+    / /a /a/ /a/b /a/<x> /a/<int:n> /a/<int:n>/b /<x>/b /p/<path:p> /p/<path:p>/e /f/<float:f>
+    /u/<uuid:u> /<any(k,l):k>/z /b/<x>/ /c/<string(length=2):s> /d/<x>-<y> /a//b
+""".split()  # noqa: SIM905
+URL_MAP = QuartMap(
+    [
+        QuartRule(rule, endpoint=str(number), methods=["GET"] if number % 3 else ["GET", "POST"])
+        for number, rule in enumerate(RULES)
+    ]
+)
+
+
+def routing(data: bytes) -> None:
+    """What the short way finds, or lacks, Werkzeug's matcher finds, or lacks."""
+    text = data.decode("utf-8", "replace")
+    method = "POST" if text[:1] == "p" else "GET"
+    path = "/" + text.lstrip("/")
+    try:
+        wanted: Any = URL_MAP.bind("localhost").match(path, method)
+    except RequestRedirect as error:
+        wanted = error.new_url
+    except HTTPException as error:
+        wanted = error.code
+    except ValueError:
+        wanted = 404
+    found = URL_MAP.find(path, method, False)
+    if found is not None:
+        assert wanted == (found[0].endpoint, found[1])
+    elif URL_MAP.lacks(path):
+        assert wanted == 404
+
+
+_decoder = InterruptibleDecoder()
+
+
+def documents(data: bytes) -> None:
+    """The decoder for long JSON gives the values and the errors of `json.loads`."""
+    text = data.decode("utf-8", "replace")
+    assert _outcome(json.loads, text) == _outcome(_decoder.decode, text)
+
+
+def _outcome(loads: Any, text: str) -> Any:
+    try:
+        return repr(loads(text))
+    except RecursionError:
+        return "too deep"
+    except ValueError as error:
+        return str(error)
+
+
+#: Each target with a few words that get it started.
+TARGETS = {
+    "queries": (queries, [b"a=1&b=%20+%C3%A4", b"%ff=%41&&=", b"\xe4;\xff%"]),
+    "cookies": (cookies, [b"a=b; c=d", b'a="b\\"c"; =d', b"a; b=; c==d"]),
+    "ranges": (ranges, [b"0-1,2-3", b"-5", b"999-, 5-2"]),
+    "headers": (headers, [bytes([number]) + b'a/b;q=0.5, "c"' for number in range(len(READ))]),
+    "forms": (
+        forms,
+        [
+            SEED + b'"a"\r\n\r\n1\r\n--b--\r\n',
+            SEED + b'"f"; filename="g"\r\nContent-Type: text/plain\r\n\r\nx\r\n--b--',
+            SEED + b'"a"\r\n\r\n1\n' + SEED + b'"a"\r\n\r\n2\r\n--b--',
+        ],
+    ),
+    "routing": (routing, [b"a/1", b"p/x/e", b"//a///b", b"f/1.5"]),
+    "documents": (documents, [b'{"a":[1,2.5,null,"\\u00e4"]}', b"[[[", b'{"a":1,"a":2}']),
+}
