@@ -29,7 +29,7 @@ from werkzeug.sansio.http import parse_cookie
 from werkzeug.wrappers import Request as WSGIRequest
 
 import quart
-from quart import Quart, Request, request, send_file
+from quart import Quart, Request, request, send_file, session
 from quart.headers import ScopeHeaders
 from quart.middleware import ProxyFix
 from quart.routing import QuartMap
@@ -444,6 +444,18 @@ async def test_many_cookies_are_too_long_together() -> None:
     lines = Headers([("cookie", f"name{number}={'x' * 100}") for number in range(400)])
 
     assert 431 == (await get(make_app(view_cookies), headers=lines)).status
+
+
+async def test_cookies_that_are_too_long_and_a_session() -> None:
+    """A view that reads neither is not troubled; one that opens the session is a 431."""
+    app = Quart(__name__)
+    app.secret_key = "for this test alone"
+    app.get("/", endpoint="view")(lambda: "in")
+    app.get("/session", endpoint="session")(lambda: str(dict(session)))
+    headers = {"cookie": 'session="' + "x" * 40_000}
+
+    assert "in" == (await get(app, headers=headers)).text
+    assert 431 == (await get(app, "/session", headers=headers)).status
 
 
 @pytest.mark.parametrize("attribute", ["args", "full_path", "url"])

@@ -8,7 +8,7 @@ import pytest
 FUZZ = Path(__file__).parent / "fuzz"
 sys.path.append(str(FUZZ))
 
-from targets import TARGETS  # noqa: E402
+from fuzzed import TARGETS  # noqa: E402
 
 INPUTS = [(name, seed) for name, (_, seeds) in TARGETS.items() for seed in seeds]
 INPUTS += [(path.parent.name, path.read_bytes()) for path in sorted(FUZZ.glob("corpus/*/*"))]

@@ -23,6 +23,7 @@ from itsdangerous import (
     base64_encode,
     want_bytes,
 )
+from werkzeug.exceptions import RequestHeaderFieldsTooLarge
 from werkzeug.http import dump_cookie
 from werkzeug.sansio.response import Response as SansIOResponse
 
@@ -381,7 +382,10 @@ class SecureCookieSessionInterface(SessionInterface):
         if not (asks_itself or app.config["SESSION_REFRESH_EACH_REQUEST"]):
             return False
         # PERF: only a permanent one has to be opened.
-        cookie = request._cookie(self.get_cookie_name(app))
+        try:
+            cookie = request._cookie(self.get_cookie_name(app))
+        except RequestHeaderFieldsTooLarge:
+            return False  # it is for the view to answer, if it reads them
         return cookie is not None and (
             asks_itself
             or self.serializer is not session_json_serializer

@@ -2,6 +2,7 @@
 
 import time
 
+import pytest
 from attackers import Raw
 from targets import Target
 
@@ -21,3 +22,25 @@ def test_a_long_host(target: Target) -> None:
         assert 5 > time.monotonic() - begin
     assert 1 > target.lag()
     assert b"hello" == target.ask("/").body
+
+
+@pytest.mark.parametrize("name", ["Accept-Encoding", "If-None-Match", "Cookie", "Range", "X-Odd"])
+def test_other_long_headers(target: Target, name: str) -> None:
+    """A file looks at each of them but the last."""
+    target.lag()
+    for value in ("a,", '"a",', "bytes=0-1,", " ", "\xe9"):
+        with Raw(target.port) as client:
+            client.request("/file", headers=[(name, "x" + value * (1_000_000 // len(value)) + "x")])
+            assert client.answer().status in REFUSED | {200, 206, 416}
+    assert 1 > target.lag()
+
+
+@pytest.mark.parametrize("piece", ["/", "a/", "%e9", "%2f"])
+def test_a_long_path_or_query(target: Target, piece: str) -> None:
+    """Neither matching nor the page for an error takes it apart."""
+    target.lag()
+    for target_ in ("/" + piece * 200_000, "/nowhere/?" + piece * 200_000, "/?" + piece * 200_000):
+        with Raw(target.port) as client:
+            client.request(target_)
+            assert client.answer().status in REFUSED | {200, 404}
+    assert 1 > target.lag()

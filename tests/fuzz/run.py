@@ -17,7 +17,7 @@ import sys
 sys.path[:0] = [{here!r}]
 import atheris
 with atheris.instrument_imports(include=["quart", "multipart"]):
-    from targets import TARGETS
+    from fuzzed import TARGETS
 target = TARGETS[{name!r}][0]
 atheris.Setup(sys.argv, lambda data: target(bytes(data)))
 atheris.Fuzz()
@@ -61,7 +61,7 @@ def main() -> None:
     except ImportError:
         sys.exit("atheris has no wheel for this Python or this system: nothing is fuzzed.")
     sys.path[:0] = [str(HERE)]
-    from targets import TARGETS
+    from fuzzed import TARGETS
 
     seconds = int(sys.argv[1]) if len(sys.argv) > 1 else 60
     total, failed = 0, []
