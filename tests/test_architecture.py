@@ -29,7 +29,7 @@ FLOORS = [
     {"formparser", "json"},
     {"wrappers"},
     {"broadcast", "kinds", "logging", "routing", "sessions", "sse", "views", "files", "unawaited"},
-    {"helpers"},
+    {"frontend", "helpers"},
     {"ctx", "registration"},
     {"debug", "generations", "templating"},
     {"asgi", "dispatch"},

@@ -71,6 +71,7 @@ async def send_file(
     attachment_filename: str | None = None,
     add_etags: bool | None = None,
     cache_timeout: int | None = None,
+    precompressed: bool | None = None,
 ) -> Response:
     """A response with the content of a file, streamed.
 
@@ -82,7 +83,8 @@ async def send_file(
     for the application's `get_send_file_max_age`. The keyword-only names are those of Quart 0.22.
 
     With the config key STATIC_PRECOMPRESSED (True, or a list of "br", "zstd" and "gzip") a
-    sibling such as `app.js.br` is sent instead, if it is there and the client accepts it.
+    sibling such as `app.js.br` is sent instead, if it is there and the client accepts it;
+    `precompressed` says so for this file.
 
     Raises FileNotFoundError, ValueError where the mimetype cannot be guessed, and
     RequestedRangeNotSatisfiable. Never pass a path made of a client's words: for that there is
@@ -115,7 +117,9 @@ async def send_file(
         if encoding is not None:
             if not as_attachment:
                 headers.add("Content-Encoding", encoding)
-        elif offered := config.get("STATIC_PRECOMPRESSED"):
+        elif offered := (
+            config.get("STATIC_PRECOMPRESSED") if precompressed is None else precompressed
+        ):
             headers.add("Vary", "Accept-Encoding")
             if request is not None and "Accept-Encoding" in request.headers:
                 codings = _accepted_codings(request, PRECOMPRESSED if offered is True else offered)

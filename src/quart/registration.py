@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import defaultdict
 from collections.abc import Callable, Coroutine, Iterable, Mapping
 from datetime import timedelta
@@ -268,6 +269,31 @@ class QuartScaffold(Scaffold):
         self.add_url_rule(
             rule, endpoint, cast(Any, view_func), methods=["GET"], websocket=True, **options
         )
+
+    @setupmethod
+    def frontend(
+        self,
+        rule: str,
+        directory: FilePath,
+        *,
+        index: str = "index.html",
+        endpoint: str = "frontend",
+        **options: Any,
+    ) -> None:
+        """Serve the built files of a single-page application below a rule such as "/".
+
+        `directory` is relative to `root_path`. A navigation to a path that neither a route nor a
+        file answers gets the file `index`, for the client to route; anything else there is a 404.
+        `index` is revalidated each time, files with a hash in their name are kept for ever, and
+        precompressed siblings (`.br`, `.zst`, `.gz`) are sent to clients that accept them.
+        """
+        from .frontend import Frontend  # which no other application needs
+
+        root = os.path.join(self.root_path, os.fsdecode(directory))
+        view = Frontend(root, index)
+        prefix = rule.rstrip("/")
+        for each in (f"{prefix}/", f"{prefix}/<path:path>"):
+            self.add_url_rule(each, endpoint, view, methods=["GET"], **options)
 
     @setupmethod
     def before_websocket(self, func: T_before_websocket) -> T_before_websocket:

@@ -1,0 +1,81 @@
+"""The built files of a single-page application, and its page for all that the client routes."""
+
+from __future__ import annotations
+
+import mimetypes
+import re
+from typing import TYPE_CHECKING, Any
+
+from werkzeug.exceptions import MethodNotAllowed, NotFound
+
+from .files import send_from_directory
+from .globals import _cv_quart
+
+if TYPE_CHECKING:
+    from .wrappers import Request, Response
+
+_YEAR = 31_536_000
+#: A name with a hash in it, as bundlers make it: eight characters or more, letters and digits.
+_HASHED = re.compile(r"[.-](?=[\w-]*\d)(?=[\w-]*[A-Za-z])[\w-]{8,}\.[\w.]+$", re.ASCII)
+#: What a page loads, and nobody navigates to.
+_ASSETS = re.compile(r"(?:audio|font|image|video)/|.*(?:css|javascript|json|wasm|manifest)")
+
+
+class Frontend:
+    """The view behind `app.frontend`."""
+
+    def __init__(self, directory: str, index: str) -> None:
+        self.directory = directory
+        self.index = index
+
+    async def __call__(self, path: str = "") -> Response:
+        """A file of the directory, or the page for a navigation.
+
+        Raises NotFound for what is neither, MethodNotAllowed where another route knows the path.
+        """
+        ctx: Any = _cv_quart.current()
+        request: Request = ctx.request
+        if path and not _is_private(path):
+            try:
+                return await self._file(path)
+            except NotFound:
+                others = set(ctx.url_adapter.allowed_methods()) - {"GET", "HEAD", "OPTIONS"}
+                if others:
+                    raise MethodNotAllowed(sorted(others)) from None
+        if path and (_is_private(path) or not _is_navigation(request) or _is_asset(path)):
+            raise NotFound()
+        response = await self._file(self.index)
+        response.vary.update(["Accept", "Sec-Fetch-Mode"])
+        return response
+
+    async def _file(self, name: str) -> Response:
+        hashed = name != self.index and _HASHED.search(name) is not None
+        response: Response = await send_from_directory(
+            self.directory, name, max_age=_YEAR if hashed else None, precompressed=True
+        )
+        if hashed:
+            response.cache_control.public = True
+            response.cache_control.immutable = True
+        else:
+            response.headers["Cache-Control"] = "no-cache"
+            response.headers.pop("Expires", None)
+        return response
+
+
+def _is_private(path: str) -> bool:
+    """Whether a path climbs, or has a name that begins with a dot (but `.well-known`)."""
+    names = re.split(r"[/\\]", path)
+    return "\0" in path or any(name[:1] == "." and name != ".well-known" for name in names)
+
+
+def _is_asset(path: str) -> bool:
+    mimetype, _ = mimetypes.guess_type(path)
+    return path.endswith(".map") or (mimetype is not None and _ASSETS.match(mimetype) is not None)
+
+
+def _is_navigation(request: Request) -> bool:
+    """Whether a browser opens a page: by Sec-Fetch-Mode, or, in an old one, by HTML in Accept."""
+    mode = request.headers.get("Sec-Fetch-Mode")
+    if mode is not None and mode != "navigate":
+        return False
+    return any(value == "text/html" and quality for value, quality in request.accept_mimetypes)
