@@ -75,7 +75,9 @@ class WhileServing(AsyncIterator[None]):
 
     async def __anext__(self) -> None:
         starts = self._generator is None
-        generator = self._generator = self._generator or self.func()
+        # A generator function that is annotated with a wider type is one all the same.
+        made = self._generator or cast("AsyncGenerator[None, None]", self.func())
+        generator = self._generator = made
         try:
             await anext(generator)
         except BaseException as error:
