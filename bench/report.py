@@ -135,20 +135,6 @@ class Results:
         words = "What each needs over raw as a multiple of ours (more than 1: we are faster)"
         return f"{words}:\n\n{table(rows)}"
 
-    def short_table(self) -> str:
-        """Medians only, of the ASGI frameworks: ours first."""
-        peers = [
-            name
-            for name in self.versions
-            if name != RAW.name and FRAMEWORKS[name].interface == "asgi"
-        ]
-        rows = [[f"on {self.loop}", *(FRAMEWORKS[name].title for name in peers)]]
-        for scenario in self.scenarios:
-            spreads = (self.over_raw(scenario, name) for name in peers)
-            cells = (f"{spread.median:.1f}" if spread else "-" for spread in spreads)
-            rows.append([SCENARIOS[scenario].title, *cells])
-        return table(rows)
-
     def notes(self) -> str:
         """When and where it was measured, whose work is not equal, and who has none."""
         rounds = [len(rounds) for rounds in self.rounds.values()]

@@ -19,8 +19,6 @@ def in_process(frameworks: list[Framework], options: argparse.Namespace) -> str:
         measure(frameworks, options.scenarios, loop, options.rounds, options.seconds)
         for loop in loops
     ]
-    if options.write:
-        report.write("short", results[-1].short_table(), report.PROJECT_README)
     return "\n\n".join((*(result.tables() for result in results), results[0].notes()))
 
 
