@@ -397,6 +397,13 @@ class Visit(_SyncJob[None]):
         self.done: asyncio.Future[None] = self._loop.create_future()
         _workers.submit(self)
 
+    def give_up(self) -> bool:
+        """End it if no thread has begun it, so that none will; whether that is so."""
+        given_up = self.takes_ticket()
+        if given_up:
+            self.done.set_result(None)
+        return given_up
+
     def _end(self, result: None, error: BaseException | None) -> None:
         if not self.done.done():
             self.done.set_result(None)

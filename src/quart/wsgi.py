@@ -206,12 +206,11 @@ class _Exchange:
                 if not self._over:  # since they were offered
                     await self._send_all(messages)
         finally:
-            # A thread cannot be stopped: its next message ends it. If no thread has begun the
-            # work, none will.
+            # A thread cannot be stopped: its next message ends it.
             self._end()
             watch.cancel()
-            if not work.takes_ticket():
-                await self._wait_for(work)
+            work.give_up()
+            await self._wait_for(work)
             await asyncio.wait([watch])
         if self._error is not None:
             raise self._error
@@ -246,7 +245,7 @@ class _Exchange:
             while (await self._receive())["type"] != "http.disconnect":
                 pass
         self._end()
-        if work.takes_ticket():  # no thread has begun it, and none will
+        if work.give_up():
             self._offers.put_nowait(None)
         if self._sending is not None:
             # Some servers let a send wait for a client that has gone.
