@@ -110,10 +110,13 @@ GROUPS = [
         "for-asgi",
         [
             "asgi-correlation-id==5.0.1",
+            "asgi-lifespan==2.1.0",
+            "brotli-asgi==1.7.0",
             "opentelemetry-instrumentation-asgi==0.66b2",
             "prometheus-client==0.26.0",
         ],
-        ["opentelemetry-sdk"],
+        ["httpx", "opentelemetry-sdk", "starlette"],
+        ["gzip-and-cors"],
     ),
     Group(
         "for-flask",
