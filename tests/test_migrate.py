@@ -702,6 +702,89 @@ def test_a_test_calls_what_views_call_in_a_thread(tmp_path: Path) -> None:
     )
 
 
+def test_contexts_of_def_functions_that_async_ones_call(tmp_path: Path) -> None:
+    """An event loop does not allow `with`: functions of tests become async, the application's run
+    in a thread. A response is no context manager."""
+    files = {
+        "app.py": """
+            from flask import Flask
+
+
+            def create_app():
+                app = Flask(__name__)
+                with app.app_context():
+                    app.logger.info("made")
+                return app
+            """,
+        "test_app.py": """
+            import pytest
+            from app import create_app
+            from flask import url_for
+
+
+            class Urls:
+                def __init__(self, app):
+                    self.app = app
+
+                @property
+                def index(self):
+                    with self.app.test_request_context():
+                        return url_for("index")
+
+
+            @pytest.fixture
+            def app():
+                return create_app()
+
+
+            def test_it(app):
+                other = create_app()
+                with other.test_client().get(Urls(app).index) as response:
+                    # what it says
+                    assert response.status_code == 404
+
+
+            def test_nothing():
+                assert create_app()
+            """,
+    }
+
+    assert migrated(tmp_path, files)["test_app.py"] == dedent(
+        """
+        import pytest
+        from app import create_app
+        from quart import url_for
+        from quart.utils import run_sync
+
+
+        class Urls:
+            def __init__(self, app):
+                self.app = app
+
+            @property
+            async def index(self):
+                async with self.app.test_request_context():
+                    return url_for("index")
+
+
+        @pytest.fixture
+        def app():
+            return create_app()
+
+
+        async def test_it(app):
+            other = await run_sync(create_app)()
+            response = await other.test_client().get(await Urls(app).index)
+            # what it says
+            assert response.status_code == 404
+
+
+        def test_nothing():
+            assert create_app()
+        """
+    )
+
+
 def test_attributes_that_fixtures_give_to_classes(tmp_path: Path) -> None:
     """And those that are called `client` or `app` and are set nowhere that can be seen."""
     before = """

@@ -76,7 +76,9 @@ def _make_async(project: Project, functions: list[Function]) -> bool:
     news = _find_what_waits(functions, called_by)
     at_once = _given_values_at_once(functions)
     for function in functions:
-        if function.is_async or function.stays or not forced(function):
+        if function.is_async or function.stays:
+            continue
+        if not forced(function) and not _enters_for_async(function, called_by):
             continue
         if not _may_become_async(function, called_by, at_once):
             continue
@@ -89,7 +91,12 @@ def _make_async(project: Project, functions: list[Function]) -> bool:
 
 def _find_what_waits(functions: list[Function], called_by: dict[Function, set[Function]]) -> bool:
     """Mark what holds something awaited, and what calls it; whether that is news."""
-    before = {function for function in functions if function.waits}
+    before = {(function, function.waits, function.enters) for function in functions}
+    for function in functions:
+        function.enters = not function.is_async and (
+            any(site.rule == "with context" for site in function.sites)
+            or any(callee.enters for callee in function.calls)
+        )
     todo = [function for function in functions if forced(function)]
     found = set(todo)
     while todo:
@@ -98,7 +105,17 @@ def _find_what_waits(functions: list[Function], called_by: dict[Function, set[Fu
             todo.append(caller)
     for function in functions:
         function.waits = function in found
-    return found != before
+    return before != {(function, function.waits, function.enters) for function in functions}
+
+
+def _enters_for_async(function: Function, called_by: dict[Function, set[Function]]) -> bool:
+    """Whether it is a function of tests that enters a context where an event loop runs."""
+    return (
+        function.module.is_test
+        and function.role == "helper"
+        and any(site.rule == "with context" for site in function.sites)
+        and any(caller.is_async for caller in called_by[function])
+    )
 
 
 def _may_become_async(

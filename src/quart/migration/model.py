@@ -115,6 +115,8 @@ class Function:
     """Calls on something of a known kind."""
     waits: bool = False
     """It, or what it calls, holds something that is awaited elsewhere."""
+    enters: bool = False
+    """It, or what it calls, enters a context by `with`, which an event loop does not allow."""
     escapes: bool = False
     """Its name is handed on, so that code which is not seen may call it."""
     stays: str = ""
@@ -282,6 +284,8 @@ class Project:
         self.fixtures: dict[str, list[Function]] = defaultdict(list)
         self.async_items: dict[cst.With, list[bool]] = {}
         """Which items of a `with` are those that are entered with `async with`."""
+        self.with_responses: set[cst.With] = set()
+        """Where a response is used as a context manager, which it is not."""
         self.given_to_classes: dict[str, Value] = {}
         """What fixtures set by `request.cls.name = ...`, for all classes of tests."""
         self.environs: list[tuple[cst.CSTNode, Module]] = []

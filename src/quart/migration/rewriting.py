@@ -177,6 +177,9 @@ class _Rewriter(cst.CSTTransformer):
     def leave_With(
         self, original_node: cst.With, updated_node: cst.With
     ) -> cst.BaseStatement | cst.FlattenSentinel[cst.BaseStatement]:
+        function = self.functions[-1] if self.functions else None
+        if original_node in self.project.with_responses and function and function.is_async:
+            return _assigned(updated_node)
         if original_node not in self.sites:
             return updated_node
         entered = self.project.async_items.get(original_node, [True] * len(original_node.items))
@@ -284,6 +287,18 @@ def _nested(node: cst.With, entered: Sequence[bool]) -> cst.With:
         )
     assert result is not None
     return result.with_changes(leading_lines=node.leading_lines)
+
+
+def _assigned(node: cst.With) -> cst.BaseStatement | cst.FlattenSentinel[cst.BaseStatement]:
+    """`with f() as response:` as `response = f()`, because a response is no context manager."""
+    item = node.items[0]
+    if item.asname is None or not isinstance(node.body, cst.IndentedBlock):
+        return node
+    target = cst.AssignTarget(cst.ensure_type(item.asname.name, cst.Name))
+    line = cst.SimpleStatementLine(
+        [cst.Assign([target], item.item)], leading_lines=node.leading_lines
+    )
+    return cst.FlattenSentinel([line, *node.body.body])
 
 
 def _pushes(function: Function) -> bool:

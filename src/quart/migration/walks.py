@@ -191,6 +191,8 @@ class Walk(Scope):
             self.add(Site(node, "project()", callee=function))
         elif function.waits and self._tests_what_runs_in_threads(function):
             self.add(Site(node, "thread()"))
+        elif function.enters and self._tests_what_runs_in_threads(function):
+            self.add(Site(node, "thread()", forces=False))
         return function.gives
 
     def _tests_what_runs_in_threads(self, function: Function) -> bool:
@@ -393,6 +395,8 @@ class Walk(Scope):
             are_async.append(len(entered) > number)
             if item.asname is not None:
                 self.bind_target(item.asname.name, value)
+                if kind == "response" and len(node.items) == 1:
+                    self.project.with_responses.add(node)
         if entered and node.asynchronous is None:
             self.project.async_items[node] = are_async
             self.add(Site(node, entered[0], forces))
