@@ -298,6 +298,13 @@ async def test_the_cookie_is_the_one_that_request_cookies_has(
     assert (cookie, found) == ast.literal_eval(then.text)
 
 
+async def test_cookies_that_are_too_long_are_refused_for_a_session_too() -> None:
+    """As for `request.cookies`, whose parser would hold up the event loop."""
+    for view in (lambda: dict(session), lambda: dict(request.cookies)):
+        response = await get(make_app(view), headers={"cookie": "a=" + 40_000 * "x"})
+        assert 431 == response.status
+
+
 async def test_flask_reads_ours() -> None:
     response = await ask(make_app(lambda: session.update(user=7)))
     app = make_flask_app(lambda: flask.session["user"])

@@ -282,7 +282,9 @@ class BaseRequestWebsocket(SansIORequest):
                     line = value if line is None else b'"'  # of several, Werkzeug makes one
             if line is None:
                 return None
-            words = _plain_cookies(line.decode("latin-1"))
+            text = line.decode("latin-1")
+            check_parsed_length(text)
+            words = _plain_cookies(text)
             if words is not None and name.isidentifier():
                 for word in words:
                     key, _, text = word.partition("=")
