@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import contextvars
+import http.client
 import io
 import logging
 import os
@@ -1328,6 +1329,43 @@ app.run(port={port}, use_reloader=False)
         async with websockets.connect(f"ws://127.0.0.1:{port}/greeting") as client:
             assert "hello" == await client.recv()
         assert "127.0.0.1 WEBSOCKET /greeting 101 - " in process.said()
+
+
+async def test_an_error_that_cuts_off_a_response_or_a_websocket(program: Path) -> None:
+    """It is logged once, with method and path, and with the application's frames first."""
+    port = free_port()
+    lines = f"""
+@app.get("/cut")
+async def cut():
+    async def body():
+        yield "a"
+        yield str(1 / 0)
+    return body()
+
+@app.websocket("/failing")
+async def failing():
+    await websocket.accept()
+    raise KeyError("in the websocket")
+
+app.run(port={port}, use_reloader=False)
+"""
+    with run(program, "from quart import websocket\n" + lines, port) as process:
+        with contextlib.suppress(OSError, http.client.HTTPException):
+            ask(port, "/cut")
+        async with websockets.connect(f"ws://127.0.0.1:{port}/failing") as client:
+            with pytest.raises(websockets.ConnectionClosedError):
+                await client.recv()
+        said = process.said()
+
+    for title, error in (
+        ("Exception in the response to request GET /cut", "ZeroDivisionError"),
+        ("Exception on websocket /failing", "KeyError: 'in the websocket'"),
+    ):
+        after = said.partition(title)[2]
+        assert "program.py" in after.splitlines()[2]
+        assert error in after
+    assert 1 == said.count("ZeroDivisionError")
+    assert "ASGI Framework" not in said
 
 
 def test_the_access_log_has_colours_on_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,6 +13,7 @@ import logging
 import os
 import shutil
 import ssl
+import sys
 import tempfile
 import warnings
 from collections.abc import Awaitable, Callable, Mapping
@@ -62,6 +63,11 @@ class _ConsoleLogger(Logger):
 
     async def info(self, message: str, *args: Any, **kwargs: Any) -> None:
         click.echo(f" * {message}")
+
+    async def exception(self, message: str, *args: Any, **kwargs: Any) -> None:
+        # What the application has logged, Hypercorn need not call an error of the framework.
+        if not getattr(sys.exception(), "_quart_logged", False):
+            await super().exception(message, *args, **kwargs)
 
     def atoms(
         self, request: WWWScope, response: ResponseSummary | None, request_time: float
@@ -316,6 +322,12 @@ class _Served:
         tasks.add(task)
         try:
             await self._app(scope, receive, send)
+        except Exception as error:
+            if scope["type"] == "http":
+                described = f"request {scope['method']} {printable(scope['path'])}"
+                self._app._log_cut_off(described, error)
+                error._quart_logged = True  # type: ignore[attr-defined]
+            raise
         finally:
             # Hypercorn may wait in the task for a client that does not read; nobody else does.
             tasks.discard(task)

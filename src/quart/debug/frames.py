@@ -189,6 +189,14 @@ def library_of(file: str, root: str | None = None) -> str:
     return _LIBRARIES[path] or file[len(path) + 1 :].split(os.sep)[0].removesuffix(".py")
 
 
+def from_own_code_on(tb: TracebackType | None, root: str) -> TracebackType | None:
+    """A traceback without what comes before the application's own code; whole if there is none."""
+    own = tb
+    while own is not None and library_of(own.tb_frame.f_code.co_filename, root):
+        own = own.tb_next
+    return tb if own is None else own
+
+
 def _place(file: str) -> str:
     here = os.getcwd() + os.sep
     return file.removeprefix(here)
