@@ -1160,6 +1160,14 @@ def test_line_ends_and_marks_stay(tmp_path: Path) -> None:
     assert b"\xef\xbb\xbfimport quart\r\n\r\napp = quart.Quart('a')" == path.read_bytes()
 
 
+def test_a_project_without_flask_is_left_alone(tmp_path: Path) -> None:
+    """Its `client` is that of another framework."""
+    files = {"test_it.py": "def test_it(client):\n    client.get('/')\n", "tox.ini": "[pytest]\n"}
+    laid_out(tmp_path, files)
+
+    assert [] == migrate(tmp_path).report.changes
+
+
 QUART = """
     from quart import Quart
 

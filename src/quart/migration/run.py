@@ -63,6 +63,8 @@ def migrate(root: Path, options: Options | None = None) -> Migration:
     if uses_quart and not uses_flask and not options.again and not options.make_async:
         report.note(".", 0, "half", "this project is Quart's already; it is left alone")
         return migration
+    if root.is_dir() and not uses_flask and not uses_quart:
+        return migration  # its `client` may be anybody's
     names = Names(project)
     decide(project, choose if options.make_async else None)
     advise(project)
