@@ -54,6 +54,21 @@ def default_stream_factory(
     return TemporaryFile("w+b")
 
 
+# As browsers write it: read in the same way by everybody.
+_PLAIN_DISPOSITION = re.compile(
+    r'form-data; name="[^"\\%;\x00-\x1f]*"(?:; filename="[^"\\%;\x00-\x1f]*")?'
+)
+
+
+class _Parser(PushMultipartParser):  # type: ignore[misc]
+    """The parser, but for half a line end before the name of a header, which it takes for space."""
+
+    def _on_segment_headerline(self, line: bytes) -> None:
+        if b"\n" in line or b"\r" in line:
+            raise MultipartError("Line break in segment header")
+        super()._on_segment_headerline(line)
+
+
 class _Events:
     """What comes of a body: for each part its head, its content in pieces, and None."""
 
@@ -71,9 +86,7 @@ class _Events:
         self._tail = b""  # of what came before
         self._start: bytes | None = None  # of a part's content, if it may be a delimiter
         try:
-            self._parser = PushMultipartParser(
-                boundary, max_segment_count=inf if limit is None else limit
-            )
+            self._parser = _Parser(boundary, max_segment_count=inf if limit is None else limit)
         except MultipartError as error:
             self._refuse(error)
 
@@ -133,10 +146,10 @@ class _Events:
             elif event is None:
                 self._start = None
             elif self._start is not None:
-                self._start += event[: len(self._delimiter)]
-                if self._start.startswith(self._delimiter):
+                start = self._start = self._start + event[: len(self._delimiter)]
+                if start.startswith(self._delimiter):
                     self.refuse("A part has no content")
-                if not self._delimiter.startswith(self._start):
+                if not self._delimiter.startswith(start):
                     self._start = None
             yield event
 
@@ -172,11 +185,12 @@ class Part:
         self.headers = Headers.__new__(Headers)
         self.headers._list = segment.headerlist
         disposition = segment.header("Content-Disposition") or ""
-        if "*" in disposition:
-            # RFC 5987 names, which some clients send in spite of RFC 7578 section 4.2.
+        if "\\" not in disposition and not _PLAIN_DISPOSITION.fullmatch(disposition):
+            # It is what Flask makes of it, RFC 5987 names too, which some clients send in spite of
+            # RFC 7578 section 4.2. (Of a path on Windows the parser leaves the name.)
             options = parse_options_header(disposition)[1]
-            self.name = options.get("name", self.name)
-            self.filename = options.get("filename", self.filename)
+            self.name = options.get("name", "")
+            self.filename = options.get("filename")
         self._events = events
         self._ended = False
 
