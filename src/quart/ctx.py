@@ -206,12 +206,12 @@ class AppContext:
     _after_websocket_functions = _after_request_functions
 
     def match_request(self) -> None:
-        """Match the URL to a rule, once; leave the rule, or the exception, on the connection.
+        """Match the URL to a rule; leave the rule, or the exception, on the connection.
 
         The map is asked the short way first if it may be; what it is not sure of is Werkzeug's.
         """
         app, connection = self.app, self.request_websocket
-        if connection.url_rule is not None or connection.routing_exception is not None:
+        if connection.routing_exception is not None:
             return
         found: Found | HTTPException | None = None
         scope = connection.scope
