@@ -689,7 +689,21 @@ class Dispatch(App):
         where = ""
         if ctx is not None and ctx.kind is not None:
             where = f" on {self._described(ctx)}"
+            if ctx.kind is not REQUEST:
+                exc_info = self._from_own_code_on(exc_info)
         self.logger.error(f"Exception{where}", exc_info=exc_info)
+
+    def _log_cut_off(self, described: str, error: BaseException) -> None:
+        """Log an error that cut off a response which had begun, for the server that it goes to."""
+        exc_info = self._from_own_code_on((type(error), error, error.__traceback__))
+        self.logger.error(f"Exception in the response to {described}", exc_info=exc_info)
+
+    def _from_own_code_on(self, exc_info: Any) -> Any:
+        from .debug.frames import from_own_code_on  # which only errors need
+
+        if not isinstance(exc_info, tuple) or exc_info[1] is None:
+            return exc_info
+        return (*exc_info[:2], from_own_code_on(exc_info[2], self.root_path))
 
     def _described(self, ctx: AppContext) -> str:
         """A request or websocket in the words of the log."""
