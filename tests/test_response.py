@@ -1004,3 +1004,19 @@ def test_a_headers_object_may_be_given_to_many_responses() -> None:
 
     assert [("X-A", "b")] == list(headers)
     assert [("X-A", "b"), HTML, ("Content-Length", "1")] == list(first.headers)
+
+
+@pytest.mark.parametrize("headers", [{"X-Shop": "open"}, [("X-Shop", "open")]])
+async def test_headers_are_replaced_by_any_kind_of_them(headers: Any) -> None:
+    """A dict or pairs become `Headers`, as they do in Flask."""
+    app = Quart(__name__)
+
+    @app.get("/")
+    async def index() -> Response:
+        response = Response("hello")
+        response.headers = headers
+        return response
+
+    response = await app.test_client().get("/")
+
+    assert (200, "open") == (response.status_code, response.headers["X-Shop"])

@@ -215,8 +215,8 @@ class Response(SansIOResponse):
         return headers
 
     @headers.setter
-    def headers(self, headers: Headers) -> None:
-        self._headers = headers
+    def headers(self, headers: Headers | Mapping[str, str] | Iterable[tuple[str, str]]) -> None:
+        self._headers = headers if isinstance(headers, Headers) else Headers(headers)
         self._encoded = None
 
     @property
