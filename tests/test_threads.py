@@ -224,7 +224,7 @@ async def test_sync_generators_take_turns(monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setattr(workers, "_workers", Pool("quart-worker", 1))
 
     def items() -> Iterator[bytes]:
-        for _ in range(100):
+        for _ in range(2000):
             time.sleep(0.01)
             yield b"x"
 
@@ -232,7 +232,7 @@ async def test_sync_generators_take_turns(monkeypatch: pytest.MonkeyPatch) -> No
     await anext(iterator)
     begin = time.monotonic()
     assert 1 == await run_sync(lambda: 1)()
-    assert 0.5 > time.monotonic() - begin
+    assert 2 > time.monotonic() - begin  # a visit for 256 items takes 2.6
     await iterator.aclose()
 
 
