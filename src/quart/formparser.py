@@ -118,10 +118,17 @@ class _Events:
 
     def _check_delimiters(self, chunk: bytes) -> None:
         """Refuse a delimiter after half a line end, which other parsers take for a whole one."""
-        delimiter, begun = self._delimiter, bool(self._tail)
-        data = self._tail + chunk
+        delimiter, tail = self._delimiter, self._tail
+        size = len(delimiter)
+        self._tail = (tail + chunk[-size - 1 :])[-size - 1 :]
+        # PERF: a chunk without one, as most of a file are, is looked through once and not copied.
+        if delimiter in chunk or delimiter in tail + chunk[: size - 1]:
+            self._check_each_delimiter(tail + chunk, begun=bool(tail))
+
+    def _check_each_delimiter(self, data: bytes, begun: bool) -> None:
+        delimiter = self._delimiter
         at = data.find(delimiter)
-        if at >= 0 and self._delimited and data.count(delimiter) == data.count(b"\r\n" + delimiter):
+        if self._delimited and data.count(delimiter) == data.count(b"\r\n" + delimiter):
             at = -1  # PERF: all are in order, as they are in nearly all forms
         while at >= 0:
             before = data[max(0, at - 2) : at]
@@ -136,7 +143,6 @@ class _Events:
             if first and data.count(delimiter, at + 1) == data.count(b"\r\n" + delimiter, at + 1):
                 break
             at = data.find(delimiter, at + len(delimiter))
-        self._tail = data[-len(delimiter) - 1 :]
 
     def _checked(self, events: Iterable[Any]) -> Iterator[Any]:
         """Refuse a part that begins with a delimiter, which others take for an empty part."""

@@ -127,13 +127,13 @@ class Answer:
         """Send the body piece by piece. `late`: it is that of an answer to an error already."""
         http, response = self._http, self._response
         send, client = http._send, http.client
-        untimed, turn = _TURNS, monotonic()
+        begun, untimed, turn = self.sent is BEGUN, _TURNS, monotonic()
         try:
             async with response.response as pieces:
                 async for data in pieces:
                     # What fails before the first piece can still be answered with a 500.
-                    if self.sent is NOTHING:
-                        self.sent = BEGUN
+                    if not begun:
+                        self.sent, begun = BEGUN, True
                         await http._send_message(self._start)
                     elif http.client.error is not None:
                         raise http.client.error
@@ -163,8 +163,8 @@ class Answer:
             await self._replace(error)
             await self._send_pieces(late=True)
             return
-        begun, self.sent = self.sent, ALL
-        if begun is NOTHING:
+        self.sent = ALL
+        if not begun:
             await http._send_message(self._start)
         await http._send_message({"type": "http.response.body", "body": b""})
 

@@ -25,6 +25,7 @@ from .messages import (
     Draft,
     Message,
     Receive,
+    Scope,
     Send,
     offers,
     send_to,
@@ -35,6 +36,7 @@ from .sending import ALL, BEGUN, NOTHING, Sent
 from .work import Reason, Work
 
 if TYPE_CHECKING:
+    from ..app import Quart
     from ..typing import HeadersValue
 
 # After so many messages the event loop gets a turn.
@@ -51,8 +53,11 @@ class ASGIWebsocketConnection(ASGIConnection[Websocket]):
     """One websocket connection."""
 
     sent: Sent = NOTHING
-    _turns = 0  # messages sent
-    _receives = False  # the handler has asked for a message
+
+    def __init__(self, app: Quart, scope: Scope) -> None:
+        super().__init__(app, scope)
+        self._turns = 0  # messages sent
+        self._receives = False  # the handler has asked for a message
 
     async def _serve(self, receive: Receive, loop: asyncio.AbstractEventLoop) -> None:
         client = self.client = Client(receive, self)
