@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 from ..process import context_of
 from ..utils import printable
 from ..wrappers import ClientDisconnectedError, Request, Websocket
-from .client import PUSHED, UNREAD, Client, Pushed, Unread
+from .client import DROPPER, PUSHED, UNREAD, WATCHER, Client, Pushed, Unread
 from .messages import Message, Receive, Scope, Send, send_to
 from .work import DONE, Reason, Work
 
@@ -26,10 +26,13 @@ if TYPE_CHECKING:
     from .in_flight import AtWork
 
 if TYPE_CHECKING or sys.version_info >= (3, 12):
-    from asyncio import current_task
+    from asyncio import current_task as current_task
 else:
     # PERF: until then it is a function in Python, which takes 0.3 us.
     current_task = asyncio.tasks._current_tasks.get
+
+# Stands for the connections that a sweep will look at, until this one has joined them.
+_NOT_JOINED: dict[AtWork, int] = {}
 
 T_connection = TypeVar("T_connection", Request, Websocket)
 
@@ -46,7 +49,6 @@ class ASGIConnection(Generic[T_connection]):
     scope: Scope
     connection: T_connection
 
-    _young: dict[AtWork, int] = {}  # noqa: RUF012 (it stands for one while there is none)
     _inner: Coroutine[Any, Any, None]
     _send: Send
 
@@ -57,6 +59,7 @@ class ASGIConnection(Generic[T_connection]):
         self.client: Client | Unread | Pushed = PUSHED
         self.work: Work | None = None
         self.task: asyncio.Task[Any] | None = None
+        self._young = _NOT_JOINED
 
     async def __call__(self, receive: Receive, send: Send) -> None:
         loop = get_running_loop()
@@ -95,9 +98,16 @@ class ASGIConnection(Generic[T_connection]):
         """Called when the handler has ended by a cancellation of ours."""
 
     async def _close(self) -> None:
-        self._work().end()
-        if isinstance(self.client, Client):
-            await self.client.end()
+        client = self.client
+        watched = isinstance(client, Client) and client.state in (WATCHER, DROPPER)
+        if watched or self.work is not None:
+            self._work().end()  # so that the watcher's last message cancels nothing
+        if isinstance(client, Client):
+            try:
+                if watched:
+                    await client.stop_watching()
+            finally:
+                client.end()
 
     def _work(self) -> Work:
         if self.work is None:

@@ -20,7 +20,7 @@ from ..utils import printable
 from ..wrappers import ClientDisconnectedError, Request, Response
 from ..wrappers.base import clean_path
 from .client import QUIET, READER, UNREAD, Client, Pace
-from .connection import ASGIConnection
+from .connection import ASGIConnection, current_task
 from .messages import HeaderItems, Receive, Send, offers, split_root_path
 from .sending import (
     ALL,
@@ -187,16 +187,16 @@ class ASGIHTTPConnection(ASGIConnection[Request]):
         Raises RequestTimeout where the client is silent for longer than `body.timeout`.
         """
         client = self._client()
-        if not client.can_be_asked:
-            await self._wait_behind_another(client, body)
-            return
         receives = client.state is QUIET and not client.ahead
         if receives:
-            client.task = asyncio.current_task()
+            client.task = current_task(asyncio.get_running_loop())
             if client.pace is not None:
                 client.pace.begin()
             if body.timeout is not ...:
                 self._limit_reading(client)
+        elif not client.can_be_asked:
+            await self._wait_behind_another(client, body)
+            return
         try:
             message = await client.next_message()
         except asyncio.CancelledError:
@@ -282,7 +282,8 @@ class ASGIHTTPConnection(ASGIConnection[Request]):
     def _limit_sending(self, timeout: float | EllipsisType | None = ...) -> None:
         """Begin to send, within so many seconds: `...` is RESPONSE_TIMEOUT, by the sweep."""
         if timeout is ...:
-            self.look_again()
+            if self not in self._young:
+                self.look_again()
         elif timeout is not None and self.task is not None:
             self._limit = Limit(self.task, timeout)
 
