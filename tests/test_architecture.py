@@ -36,7 +36,7 @@ FLOORS = [
     {"middleware", "migration", "server", "wsgi"},
     {"mounting", "serving"},
     {"cli"},
-    {"blueprints", "serve", "testing"},
+    {"blueprints", "new", "serve", "testing"},
     {"app"},
     {"__init__", "__main__", "broken"},
 ]

@@ -405,7 +405,7 @@ def test_commands_are_listed(app: Quart) -> None:
     app.cli.command("mine", short_help="My own.")(lambda: None)
     output = invoke("--help", app=app).output
 
-    assert ["migrate", "mine", "routes", "run", "serve", "shell"] == [
+    assert ["migrate", "mine", "new", "routes", "run", "serve", "shell"] == [
         line.split()[0] for line in output.partition("Commands:\n")[2].splitlines()
     ]
 

@@ -36,4 +36,9 @@ def test_each_application_is_run() -> None:
 
     of_their_own = {f"quart-{name}" for name in suites} | {"jinja2"}
 
-    assert apps == (run - of_their_own) | {"gzip-and-cors", "sentry-asgi", "without-a-patch"}
+    assert apps == (run - of_their_own) | {
+        "gzip-and-cors",
+        "new-api",
+        "sentry-asgi",
+        "without-a-patch",
+    }

@@ -495,7 +495,7 @@ _env_file_option = click.Option(
 
 
 #: Commands in modules of their own, above this one, that are imported when they are asked for.
-LAZY_COMMANDS = {"serve": "quart.serve:serve_command"}
+LAZY_COMMANDS = {"new": "quart.new:new_command", "serve": "quart.serve:serve_command"}
 
 
 class QuartGroup(AppGroup):

@@ -139,6 +139,13 @@ GROUPS = [
         ["quart-flask-patch==0.3.0", "cachelib"],
         ["without-a-patch"],
     ),
+    # What `quart new --api` makes.
+    Group(
+        "for-new-api",
+        [],
+        ["quart-schema[pydantic]==0.25.0", "pydantic >= 2", "hatchling", "mypy", "pytest-asyncio"],
+        ["new-api"],
+    ),
     # Apart, because it wants Flask-Babel set up wherever that is installed.
     Group(
         "for-flask-admin", ["flask-admin==2.2.1"], ["quart-flask-patch==0.3.0", "flask-sqlalchemy"]
@@ -256,7 +263,7 @@ def run_group(group: Group, place: Place) -> list[Row]:
     """Run our applications for the extensions of a group."""
     place.install([place.wheel, *group.releases, *group.needs, "pytest"])
     options = ["-c", os.devnull, "--rootdir=.", "--confcutdir=."]  # not what Quart's own tests want
-    options += ["-p", "no:cacheprovider", "-p", "served"]
+    options += ["-p", "no:cacheprovider", "-p", "no:asyncio", "-p", "served"]
     rows = []
     for release in group.apps:
         name = release.partition("==")[0]
