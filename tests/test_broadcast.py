@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
+import signal
 from collections.abc import AsyncIterator
 from contextlib import ExitStack, asynccontextmanager
 from pathlib import Path
@@ -289,3 +291,38 @@ async def test_redis_goes_and_comes_back(tmp_path: Path, caplog: pytest.LogCaptu
     told = [record.message.partition(",")[0] for record in caplog.records]
     assert 2 == sum("is away" in line for line in told)  # once by each
     assert 2 == sum("is back" in line for line in told)
+
+
+async def test_an_outage_that_only_a_sender_notices(tmp_path: Path) -> None:
+    """Messages of other processes arrive again, also in rooms that are joined after it."""
+    port = free_port()
+    with redis_server(tmp_path, port):
+        async with process(port) as one, process(port) as two:
+            client = one._redis.client  # type: ignore[union-attr]
+            await client.execute_command("ACL", "SETUSER", "default", "-publish")
+            await one.send("lobby", "refused")
+            await client.execute_command("ACL", "SETUSER", "default", "+publish")
+            async with one.join("new") as new, asyncio.timeout(10):
+                while one._redis.away:  # type: ignore[union-attr]
+                    await asyncio.sleep(0.05)
+                await asyncio.sleep(0.2)
+                await two.send("new", "after")
+                assert ["after"] == await read(new, 1)
+
+
+async def test_no_message_waits_for_redis_while_it_is_away(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A server that answers nothing is waited for once, not with each message."""
+    monkeypatch.setattr("quart.broadcast._ANSWER_TIMEOUT", 0.5)
+    port = free_port()
+    with redis_server(tmp_path, port) as redis:
+        async with process(port) as rooms, rooms.join("lobby") as messages:
+            os.kill(redis.popen.pid, signal.SIGSTOP)
+            try:
+                async with asyncio.timeout(4):
+                    for number in range(10):
+                        await rooms.send("lobby", str(number))
+                assert [*map(str, range(10))] == await read(messages, 10)
+            finally:
+                os.kill(redis.popen.pid, signal.SIGCONT)

@@ -30,7 +30,7 @@ Slow = Literal["drop", "close", "wait"]
 
 _ORIGIN_SIZE = 8
 _LONGEST_PAUSE = 5.0  # seconds between attempts to reach Redis
-_SUBSCRIBE_TIMEOUT = 5.0
+_ANSWER_TIMEOUT = 5.0  # seconds that Redis has for one
 _CLOSE_TIMEOUT = 1.0
 
 log = logging.getLogger(__name__)
@@ -291,6 +291,7 @@ class _Redis:
         self.pubsub: Any = None
         self.confirmed: dict[str, asyncio.Event] = {}
         self.listening: asyncio.Task[None] | None = None
+        self.receiving: asyncio.Timeout | None = None  # which ends when publishing fails
         self.asked = asyncio.Event()  # for a room
         self.away = False
 
@@ -318,8 +319,11 @@ class _Redis:
         return self.url.rpartition("@")[2]
 
     async def publish(self, room: str, data: bytes) -> None:
+        if self.away:
+            return  # each message would wait for an error
         try:
-            await self.client.publish(f"{self.rooms.prefix}:{room}", self.origin + data)
+            async with asyncio.timeout(_ANSWER_TIMEOUT):
+                await self.client.publish(f"{self.rooms.prefix}:{room}", self.origin + data)
         except Exception as error:
             self._note_outage(error)
 
@@ -331,7 +335,7 @@ class _Redis:
         try:
             await self.pubsub.subscribe(f"{self.rooms.prefix}:{room}")
             self.asked.set()
-            async with asyncio.timeout(_SUBSCRIBE_TIMEOUT):
+            async with asyncio.timeout(_ANSWER_TIMEOUT):
                 await confirmed.wait()
         except Exception as error:
             self._note_outage(error)
@@ -349,7 +353,8 @@ class _Redis:
                 if self.away:
                     await self._connect_anew()
                     pause = 0.1
-                await self._receive()
+                async with asyncio.timeout(None) as self.receiving:
+                    await self._receive()
             except Exception as error:
                 self._note_outage(error)
                 await asyncio.sleep(pause)
@@ -362,10 +367,10 @@ class _Redis:
         await self.client.ping()
         self.pubsub = self.client.pubsub()
         await self.pubsub.connect()
-        if self.rooms._rooms:
-            await self.pubsub.subscribe(
-                *[f"{self.rooms.prefix}:{room}" for room in self.rooms._rooms]
-            )
+        asked: set[str] = set()
+        while rooms := self.rooms._rooms.keys() - asked:  # more are joined meanwhile
+            await self.pubsub.subscribe(*[f"{self.rooms.prefix}:{room}" for room in rooms])
+            asked |= rooms
         self.away = False
         log.warning("Redis is back at %s", self.shown_url)
 
@@ -391,7 +396,10 @@ class _Redis:
         if not self.away:
             self.away = True
             log.warning(
-                "Redis is away, messages stay in this process: %s: %s", self.shown_url, error
+                "Redis is away, messages stay in this process: %s: %r", self.shown_url, error
             )
             for confirmed in self.confirmed.values():
                 confirmed.clear()
+            # The listener, which may have noticed nothing, is who connects anew.
+            if self.receiving is not None and asyncio.current_task() is not self.listening:
+                self.receiving.reschedule(0)
