@@ -281,6 +281,8 @@ def serve_command(ctx: click.Context, /, **options: Any) -> None:
         raise click.ClickException("Uvicorn starts a worker anew only with --workers 2 or more.")
     _load_once(info)
     _check_certificate(settings)
+    if settings.uds:
+        _check_socket(settings.uds)
     for bind in () if settings.uds else settings.bind:
         _check_free(*_split(bind))
     where = settings.uds or ", ".join(settings.bind)
@@ -376,6 +378,25 @@ def _check_free(host: str, port: int) -> None:
             listener.listen()
     except OSError as error:
         raise click.ClickException(f"Cannot listen on {host}:{port}: {error.strerror}.") from error
+
+
+def _check_socket(path: str) -> None:
+    """Whether a server can listen on a path; a socket that another one left behind is no matter."""
+    try:
+        with socket.socket(socket.AF_UNIX) as client:
+            client.settimeout(1)
+            client.connect(path)
+        reason = "Address already in use"
+    except (ConnectionRefusedError, FileNotFoundError):
+        if not Path(path).parent.is_dir():
+            reason = "there is no such directory"
+        elif Path(path).exists() and not Path(path).is_socket():
+            reason = "it is not a socket"
+        else:
+            return
+    except OSError as error:
+        reason = error.strerror or str(error)
+    raise click.ClickException(f"Cannot listen on {path}: {reason}.")
 
 
 # --- in the workers -------------------------------------------------------------------------

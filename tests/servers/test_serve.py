@@ -166,7 +166,14 @@ def test_what_is_found_before_the_start(shop: Path) -> None:
         (["--certfile", "bad.pem"], {}, "Cannot use the certificate 'bad.pem'"),
         (["--certfile", "none.pem"], {}, "There is no file 'none.pem'"),
         (["--quic-bind", "127.0.0.1:1"], {}, "A certificate is missing"),
+        (["--uds", "none/s"], {}, "Cannot listen on none/s: there is no such directory."),
+        (["--uds", "shop.py"], {}, "Cannot listen on shop.py: it is not a socket."),
+        (["--uds", "taken"], {}, "Cannot listen on taken: Address already in use."),
+        (["--uds", "x" * 200], {}, "too long"),
     ]
+    taken_path = socket.socket(socket.AF_UNIX)
+    taken_path.bind(str(shop / "taken"))
+    taken_path.listen()
     runner = CliRunner()
     for options, environment, message in cases:
         with pytest.MonkeyPatch.context() as patch:
@@ -178,6 +185,7 @@ def test_what_is_found_before_the_start(shop: Path) -> None:
             result = runner.invoke(QuartGroup(), ["--app", "shop", "serve", *options])
         assert (1, True) == (result.exit_code, message in result.output), result.output
         assert 1 == result.output.count("\n"), result.output
+    taken_path.close()
     (shop / "broken.py").write_text("raise RuntimeError('asked for')")
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(shop)
