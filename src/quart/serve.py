@@ -381,7 +381,10 @@ def _check_free(host: str, port: int) -> None:
 
 
 def _check_socket(path: str) -> None:
-    """Whether a server can listen on a path; a socket that another one left behind is no matter."""
+    """Find out whether a server can listen on a path, and remove a socket left behind there.
+
+    A server that was killed leaves one, and Granian does not start over it.
+    """
     try:
         with socket.socket(socket.AF_UNIX) as client:
             client.settimeout(1)
@@ -393,7 +396,7 @@ def _check_socket(path: str) -> None:
         elif Path(path).exists() and not Path(path).is_socket():
             reason = "it is not a socket"
         else:
-            return
+            return Path(path).unlink(missing_ok=True)
     except OSError as error:
         reason = error.strerror or str(error)
     raise click.ClickException(f"Cannot listen on {path}: {reason}.")

@@ -261,9 +261,11 @@ def test_tls_and_the_environment(shop: Path, tmp_path: Path, name: str) -> None:
 
 @each_server
 def test_a_unix_socket(shop: Path, tmp_path: Path, name: str) -> None:
-    """Instead of an address."""
+    """Instead of an address, and in place of one that a server which was killed left behind."""
     pytest.importorskip(name)
     uds = tmp_path / "s"
+    with socket.socket(socket.AF_UNIX) as left:
+        left.bind(str(uds))
     command = [sys.executable, "-m", "quart", "--app", "shop", "serve", "--uds", str(uds)]
     popen = subprocess.Popen(
         [*command, "--server", name], cwd=shop, stderr=subprocess.DEVNULL, start_new_session=True
