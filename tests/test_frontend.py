@@ -166,3 +166,26 @@ async def test_in_a_browser(dist: Path, tmp_path: Path) -> None:
             await page.evaluate("fetch('/api/typo').then(r => window.status_ = r.status)")
             await page.until("window.status_ == 404")
             await page.close()
+
+
+@pytest.mark.parametrize(
+    ("name", "kept"),
+    [
+        ("app-B3kq9aDx.js", True),
+        ("app-B3kq9-Dx.js", True),
+        ("app.0123abcd.js.map", True),
+        ("main.a1b2c3d4e5f6a7b8c9d0.chunk.js", True),
+        ("chunk-7DBHK3SX.js", True),
+        ("android-chrome-192x192.png", False),
+        ("apple-touch-icon-180x180.png", False),
+        ("icon-1024x1024.png", False),
+        ("bootstrap-icons-v1.css", False),
+        ("service-worker-v2.js", False),
+        ("app-version2.js", False),
+        ("OpenSans-SemiBold600.ttf", False),
+    ],
+)
+async def test_what_is_taken_for_a_hash(app: Quart, dist: Path, name: str, kept: bool) -> None:
+    """A name that people gave is none: a browser would not ask for the file again for a year."""
+    (dist / name).write_bytes(b"x")
+    assert kept is ("immutable" in (await get(app, f"/{name}")).headers["Cache-Control"])
