@@ -798,11 +798,12 @@ async def test_a_pushed_body_drops_what_is_too_much() -> None:
         await anext(body)
 
 
-async def test_a_body_is_read_after_the_answer() -> None:
+@pytest.mark.parametrize("limits", [{}, {"body_timeout": 20}])
+async def test_a_body_is_read_after_the_answer(limits: dict[str, Any]) -> None:
     """By a background task, where the server still gives it."""
     app = Quart(__name__)
 
-    @app.post("/")
+    @app.post("/", **limits)
     async def view() -> str:
         tasks.append(app.add_background_task(read))
         return "answered"

@@ -118,3 +118,10 @@ async def test_behind_a_proxy() -> None:
     )
 
     assert 200 == (await request(app, "POST", "/", headers=headers)).status
+
+
+def test_a_str_is_no_list() -> None:
+    """Else the slashes of one path would exempt all paths."""
+    for options in ({"exempt": "/webhooks/"}, {"trusted_origins": "https://shop.example"}):
+        with pytest.raises(TypeError, match="take lists"):
+            guarded(**options)

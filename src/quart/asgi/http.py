@@ -225,9 +225,10 @@ class ASGIHTTPConnection(ASGIConnection[Request]):
             raise RequestTimeout() from None
 
     def _limit_reading(self, client: Client) -> None:
-        seconds, body = self._body_timeout(), self.connection._body
+        seconds = self._body_timeout()
         if seconds is None or client.task is None:
             return
+        body = self.connection._body
         if client.pace is not None and body is not None:
             seconds = min(seconds, self._seconds_left(client.pace, body))
         client.limit = Limit(client.task, max(seconds, 0))
@@ -240,7 +241,9 @@ class ASGIHTTPConnection(ASGIConnection[Request]):
         return pace.seconds_left(body.received, rate)
 
     def _body_timeout(self) -> float | None:
-        return self.connection.body_timeout
+        connection = getattr(self, "connection", None)
+        # Once it is over, the server tells those who read on that the client has gone.
+        return None if connection is None else connection.body_timeout
 
     def seconds_until_dropping(self) -> float | None:
         """How long what the handler does not read is left with the client; None is for ever."""
