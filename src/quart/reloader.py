@@ -41,8 +41,16 @@ def loaded_files() -> set[str]:
     return {os.path.abspath(file) for file in files if file and os.path.isfile(file)}
 
 
-#: In a child: what is watched beside the files that are loaded.
-_watched_too: set[str] = set()
+def modified(name: str) -> int:
+    """When a file or directory was last changed, in nanoseconds; 0 if it is not there."""
+    try:
+        return os.stat(name).st_mtime_ns
+    except OSError:
+        return 0
+
+
+#: In a child: what is watched beside the files that are loaded, and when each was last changed.
+_watched_too: dict[str, int] = {}
 
 
 def watch_failure(error: BaseException) -> None:
@@ -56,9 +64,10 @@ def watch_failure(error: BaseException) -> None:
         if isinstance(each, SyntaxError) and each.filename:
             files.append(each.filename)
         for file in filter(os.path.isfile, files):
-            _watched_too.update((os.path.abspath(file), os.path.dirname(os.path.abspath(file))))
+            path = os.path.abspath(file)
+            _watched_too.update({name: modified(name) for name in (path, os.path.dirname(path))})
         each = each.__cause__ or each.__context__
-    _watched_too.add(os.getcwd())
+    _watched_too[os.getcwd()] = modified(os.getcwd())
 
 
 def report_loaded_files() -> None:
@@ -75,9 +84,11 @@ def report_loaded_files() -> None:
                 # Looked at only when there are more: there are thousands.
                 if len(sys.modules) + len(_watched_too) != seen:
                     seen = len(sys.modules) + len(_watched_too)
-                    new = (loaded_files() | _watched_too | process.env_files) - reported
+                    new = (loaded_files() | _watched_too.keys() | process.env_files) - reported
+                    # With the time as it is here: the parent may look only after a change.
+                    lines = [f"{_watched_too.get(name) or modified(name)} {name}\n" for name in new]
                     with open(path, "a", encoding="utf-8") as file:
-                        file.writelines(f"{name}\n" for name in new)
+                        file.writelines(lines)
                     reported |= new
                 time.sleep(POLL_INTERVAL)
         os.kill(os.getpid(), signal.SIGTERM)
@@ -169,10 +180,14 @@ class _Watched:
 
         A file that is seen for the first time has not changed.
         """
-        with suppress(OSError), open(self._report, encoding="utf-8") as file:
+        with suppress(OSError), open(self._report, "rb") as file:
             file.seek(self._reported)
-            self._add(file.read().splitlines())
-            self._reported = file.tell()
+            lines = file.read()
+            lines = lines[: lines.rfind(b"\n") + 1]  # the child may be about to write the rest
+            self._reported += len(lines)
+            pairs = [line.split(" ", 1) for line in lines.decode().splitlines()]
+            self._times = {name: int(at) for at, name in pairs} | self._times
+            self._add(name for _, name in pairs)
         self._add_extra()
         changed = self._changed_of(self._own)
         if self._look_at_libraries <= time.monotonic():
@@ -188,11 +203,8 @@ class _Watched:
         changed = None
         times = self._times
         for name in names:
-            try:
-                modified = os.stat(name).st_mtime_ns
-            except OSError:
-                modified = 0
-            if times.setdefault(name, modified) != modified:
-                times[name] = modified
+            now = modified(name)
+            if times.setdefault(name, now) != now:
+                times[name] = now
                 changed = name
         return changed

@@ -92,8 +92,9 @@ class Raw(_Client):
     """HTTP/1.1 by hand. With a small `receive_buffer` (bytes) it is a slow reader."""
 
     def send(self, data: bytes) -> None:
-        """Send bytes, whatever they are."""
-        self.socket.sendall(data)
+        """Send bytes, whatever they are, unless the server closes: then `answer` tells it."""
+        with contextlib.suppress(ConnectionError):
+            self.socket.sendall(data)
 
     def request(
         self, path: str = "/", method: str = "GET", headers: Headers = (), body: bytes | None = b""
