@@ -174,6 +174,21 @@ def test_readme_commands() -> None:
     ] == commands
 
 
+def test_examples_have_their_place_in_the_gallery() -> None:
+    """Each example has a README, a row with its command, and a picture."""
+    gallery = (ROOT / "examples/README.md").read_text()
+    names = {path.name for path in (ROOT / "examples").iterdir() if path.is_dir()}
+    names.discard("__pycache__")
+    shown = re.findall(r"^\| \[(\w+)\]\(\1\) \|.*\| `.+` \|$", gallery, re.MULTILINE)
+    pictures = re.findall(r"\]\(\.\./(docs/_static/screenshots/(\w+)\.png)\)", gallery)
+
+    assert names == set(shown) == {name for _, name in pictures}
+    for name in names:
+        assert (ROOT / "examples" / name / "README.md").exists(), name
+    for path, _ in pictures:
+        assert 0 < (ROOT / path).stat().st_size < 100_000, path
+
+
 def test_ci_runs_the_readme() -> None:
     """CI is a script that bash can read, and takes its command from the README."""
     script = ROOT / ".ci/run"
