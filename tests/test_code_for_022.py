@@ -7,6 +7,7 @@ import asyncio
 import sys
 import threading
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 from unittest import mock
 
@@ -562,3 +563,24 @@ async def test_push_and_pop_of_a_subclass_of_a_context(app: Quart) -> None:
         await get(app, path)
         assert ["push", "pushed", *middle, f"pop {path}", "teardown", "popped"] == log
         assert not has_app_context()
+
+
+async def test_a_view_or_hook_that_cannot_be_hashed(app: Quart) -> None:
+    """Objects that can be called and, because they can be compared, not be hashed."""
+
+    @dataclass
+    class Called:
+        value: Any
+
+        def __call__(self, *responses: Response) -> Any:
+            for response in responses:
+                response.headers["X-Hook"] = self.value
+            return responses[0] if responses else self.value
+
+    app.before_request(Called(None))
+    app.after_request(Called("after"))
+    app.add_url_rule("/", "view", Called("view"))
+
+    response = await get(app, "/")
+
+    assert ("view", "after") == (response.text, response.headers["X-Hook"])

@@ -117,8 +117,9 @@ class Dispatch(App):
     _preserved_context: AppContext | None = None
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
-        # PERF: of the views and hooks that are registered, those known to need no thread.
-        self._async_functions: set[Callable[..., Any]] = set()
+        # PERF: of the views and hooks that are registered, those known to need no thread, by their
+        # ids: some cannot be hashed.
+        self._async_functions: dict[int, Callable[..., Any]] = {}
         self._matches_plainly = type(self)._matches_plainly
         super().__init__(*args, **kwargs)
 
@@ -286,7 +287,7 @@ class Dispatch(App):
             return self.make_default_options_response(ctx)
         assert rule is not None
         view: Any = self.view_functions[rule.endpoint]
-        if view not in self._async_functions and not self._is_async(view):
+        if id(view) not in self._async_functions and not self._is_async(view):
             view = self.ensure_async(view)
         arguments = connection.view_args
         value: Awaitable[Any] = view(**arguments) if arguments else view()
@@ -766,7 +767,7 @@ class Dispatch(App):
     def _is_async(self, func: Callable[..., Any]) -> bool:
         """Whether a view or hook needs no thread; asked once for each that is registered."""
         if is_coroutine_callable(func):
-            self._async_functions.add(func)
+            self._async_functions[id(func)] = func
             return True
         return False
 
@@ -789,7 +790,7 @@ class Dispatch(App):
         """Call hooks in order until one gives a value; sync neighbours share one thread hop."""
         remaining = iter(hooks)
         for hook in remaining:
-            if hook not in self._async_functions and not self._is_async(hook):
+            if id(hook) not in self._async_functions and not self._is_async(hook):
                 if on_loop_form(hook) is None:
                     result, hook = await self.ensure_async(_values_of_sync)(hook, remaining)
                     if inspect.isawaitable(result):
@@ -821,7 +822,7 @@ class Dispatch(App):
         is_async = self._is_async if registered else is_coroutine_callable
         required = ctx.kind is REQUEST
         for hook in remaining:
-            if hook not in self._async_functions and not is_async(hook):
+            if id(hook) not in self._async_functions and not is_async(hook):
                 if on_loop_form(hook) is None:
                     in_thread = self.ensure_async(_through_sync)
                     last, hook, value = await in_thread(hook, remaining, value, required)
