@@ -72,6 +72,23 @@ async def test_other_clients_get_html(accept: str) -> None:
     assert "Accept" in response.headers["vary"]
 
 
+async def test_an_accept_header_that_nobody_parses_gets_html() -> None:
+    """It is too long for that. The view's error stays, and so does what reading the header says."""
+    app = make_app()
+
+    @app.get("/accept")
+    async def accept() -> str:
+        return str(request.accept_mimetypes)
+
+    for path, status in (("/missing", 404), ("/broken", 500), ("/accept", 431)):
+        response = await ask(app, path, "a/b," * 10_000)
+
+        assert (status, "text/html; charset=utf-8") == (
+            response.status,
+            response.headers["content-type"],
+        )
+
+
 async def test_html_is_the_default() -> None:
     app = make_app()
     app.config["ERROR_FORMAT"] = Quart.default_config["ERROR_FORMAT"]

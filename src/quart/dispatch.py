@@ -32,6 +32,7 @@ from werkzeug.exceptions import (
     BadRequestKeyError,
     HTTPException,
     InternalServerError,
+    RequestHeaderFieldsTooLarge,
     SecurityError,
 )
 from werkzeug.routing import BuildError, RequestRedirect
@@ -919,7 +920,10 @@ class Dispatch(App):
         ctx = _cv_quart.get(None)
         if ctx is None or ctx.kind is None or not error.code:
             return None
-        accepted = ctx.request_websocket.accept_mimetypes
+        try:
+            accepted = ctx.request_websocket.accept_mimetypes
+        except RequestHeaderFieldsTooLarge:  # as the error may say, which is to be answered here
+            return None
         wanted = max(accepted.quality("application/json"), accepted.quality(PROBLEM))
         if error.code < 400 or wanted <= accepted.quality("text/html"):
             return None
