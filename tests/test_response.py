@@ -274,6 +274,38 @@ async def test_a_broken_header_is_a_500(name: str) -> None:
     assert name.lower() not in response.headers
 
 
+@pytest.mark.parametrize("value", ["%00", "%D0%96"])
+@pytest.mark.parametrize("streams", [False, True])
+async def test_a_broken_header_of_every_response_is_a_500(
+    streams: bool, value: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """What answers the error would have it, too. Each response is closed."""
+    closed: list[int] = []
+
+    async def stream() -> Any:
+        raise KeyError("before the first piece")
+        yield
+
+    async def view() -> Any:
+        return stream() if streams else ""
+
+    async def after(response: Any) -> Any:
+        if response.status_code == 500 or not streams:
+            response.headers["X-A"] = current.args["x"]
+        response.call_on_close(lambda: closed.append(response.status_code))
+        return response
+
+    app = make_app(view)
+    app.after_request(after)
+
+    response = await get(app, f"/?x={value}")
+
+    assert 500 == response.status
+    assert "x-a" not in response.headers
+    assert [200, 500] == sorted(closed)
+    assert "The value of the header 'X-A' holds" in caplog.text
+
+
 async def test_trailers() -> None:
     """They may be set until the body has been sent, and are sent where the server can."""
 

@@ -642,10 +642,16 @@ class Dispatch(App):
                 response = await ctx.stages.handle_exception(ctx, unhandled)
             else:
                 response = await ctx.stages.finalize_request(ctx, value, from_error_handler=True)
+        try:
+            response.header_items()
+        except ValueError as failed:  # an `after_request` function, say, breaks each response
+            made.call_on_close(response.close)
+            self._late_error(connection, failed)
+            response = self.response_class.from_exception(InternalServerError())
         return response
 
     def _late_error(self, connection: Request | Websocket, error: Exception) -> None:
-        """An error that came when the response had been sent: it is logged.
+        """An error that came when there was nothing more to answer it with: it is logged.
 
         It is raised where errors are propagated.
         """
