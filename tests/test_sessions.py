@@ -741,6 +741,32 @@ async def test_an_interface_without_a_session_gives_a_null_session() -> None:
     assert "NullSession" == (await ask(app)).text
 
 
+@pytest.mark.parametrize("store_class", [Store, SyncStore])
+async def test_a_cookie_that_an_interface_cannot_read_is_answered(
+    store_class: type[Store], caplog: pytest.LogCaptureFixture
+) -> None:
+    """The hooks see a null session, the view is not called, and what was stored stays."""
+    store = store_class()
+    app = make_app(lambda: "view")
+    app.session_interface = store
+    seen: list[str] = []
+
+    @app.before_request
+    async def before() -> None:
+        seen.append(type(session._get_current_object()).__name__)  # type: ignore[attr-defined]
+
+    @app.errorhandler(431)
+    async def too_large(error: Exception) -> Any:
+        return "too large", 431
+
+    response = await get(app, headers={"cookie": "a=b;" * 10_000})
+
+    assert (431, "too large") == (response.status, response.text)
+    assert ["NullSession"] == seen
+    assert {} == store.sessions
+    assert "" == caplog.text
+
+
 async def test_is_null_session_takes_both_names() -> None:
     interface = SessionInterface()
     null = await interface.make_null_session(Quart(__name__))

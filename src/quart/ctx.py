@@ -163,11 +163,18 @@ class AppContext:
         self._session = value
 
     async def open_session(self) -> None:
-        """Open the session now, for a session interface that has to be awaited."""
+        """Open the session now, for a session interface that has to be awaited.
+
+        An HTTPException that it raises is left on the connection, as one of matching is.
+        """
         if self._session is None:
             app, interface = self.app, self.app.session_interface
             ensure_async: Any = app.ensure_async  # an interface may be sync or async
-            opened = await ensure_async(interface.open_session)(app, self.request_websocket)
+            opened: SessionMixin | None = None
+            try:
+                opened = await ensure_async(interface.open_session)(app, self.request_websocket)
+            except HTTPException as error:  # of a cookie that is too long to be parsed, say
+                self.request_websocket.routing_exception = error
             if opened is None:
                 opened = await ensure_async(interface.make_null_session)(app)
             self._session = opened
