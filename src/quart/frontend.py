@@ -16,7 +16,14 @@ if TYPE_CHECKING:
 
 _YEAR = 31_536_000
 #: A name with a hash in it, as bundlers make it: eight characters or more, letters and digits.
-_HASHED = re.compile(r"[.-](?=[\w-]*\d)(?=[\w-]*[A-Za-z])[\w-]{8,}\.[\w.]+$", re.ASCII)
+#: Words with a number, such as "version2", and measures, such as "1024x1024", are none; nor are
+#: several words, "icons-v1", but eight characters of each kind may have a dash or two among them.
+_HASHED = re.compile(
+    r"""(?x) [.-] (?! (?: [A-Za-z]+ \d{1,3} | \d+ x \d+ ) \. )
+    (?= [\w-]* \d ) (?= [\w-]* [A-Za-z] )
+    (?: \w{8,} | (?= [\w-]* [a-z] ) (?= [\w-]* [A-Z] ) [\w-]{8} ) \. [\w.]+ $""",
+    re.ASCII,
+)
 #: What a page loads, and nobody navigates to.
 _ASSETS = re.compile(r"(?:audio|font|image|video)/|.*(?:css|javascript|json|wasm|manifest)")
 

@@ -106,6 +106,9 @@ class SameSite:
         exempt: Iterable[str] = (),
         same_site: bool = False,
     ) -> None:
+        if isinstance(trusted_origins, str) or isinstance(exempt, str):
+            # The characters of one would be taken for several: a "/" exempts all paths.
+            raise TypeError("trusted_origins and exempt take lists, not a str.")
         self.app = app
         self.trusted_origins = {origin.rstrip("/").lower() for origin in trusted_origins}
         self.exempt = frozenset(exempt)
