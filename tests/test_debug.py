@@ -226,6 +226,47 @@ async def test_objects_that_misbehave_are_shown_somehow() -> None:
     assert 100_000 > len(html)
 
 
+async def test_classes_and_names_that_misbehave_are_shown_somehow() -> None:
+    """Classes that answer no question, and class bodies whose names are no text."""
+
+    class Meta(type):
+        def __getattribute__(cls, name: str) -> Any:
+            raise RuntimeError("no")
+
+        @classmethod
+        def __prepare__(metacls, name: str, bases: Any, **options: Any) -> Any:
+            return {Failing(): 1} if options else {}
+
+    class Failing:
+        def __str__(self) -> str:
+            raise RuntimeError("no")
+
+    class Silent(metaclass=Meta):
+        pass
+
+    def fail() -> None:
+        silent = object.__new__(Silent)
+
+        class Body(metaclass=Meta, raises=True):
+            raise ValueError(silent)
+
+    page = await page_of(raised(fail))
+    assert "<Silent, whose repr raises RuntimeError>" in page.text
+
+
+async def test_plain_text_commands_no_terminal() -> None:
+    """Control characters in an error, which may be a client's, are escaped."""
+    app = Quart(__name__)
+    app.debug = True
+
+    @app.get("/")
+    async def index() -> str:
+        raise ValueError("\x1b]0;title\x07\x9b31m\ttab")
+
+    body = (await get(app, "/", headers={"accept": "*/*"})).body.decode()
+    assert "ValueError: \\x1b]0;title\\x07\\x9b31m\ttab\n" in body
+
+
 @pytest.mark.parametrize("raises", [KeyboardInterrupt, SystemExit, GeneratorExit, RecursionError])
 async def test_a_repr_may_raise_anything(raises: type[BaseException]) -> None:
     class Failing:

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from types import CodeType, FrameType, TracebackType
 
-from .masking import Masking, cut
+from .masking import Masking, cut, type_name
 
 #: How many lines of source are shown before and after the one that was running.
 CONTEXT_LINES = 5
@@ -122,7 +122,7 @@ def message_of(error: BaseException) -> str:
     try:
         text = "".join(traceback.format_exception_only(error)).rstrip()
     except BaseException as failure:
-        text = f"{type(error).__name__}: <its text raises {type(failure).__name__}>"
+        text = f"{type_name(error)}: <its text raises {type_name(failure)}>"
     return cut(text, MOST_MESSAGE)
 
 
@@ -161,8 +161,9 @@ def _frame(
     code = frame.f_code
     file = code.co_filename
     try:
-        values = list(frame.f_locals.items())
-    except BaseException:  # a class body may have a mapping of any kind
+        found = list(frame.f_locals.items())[:MOST_LOCALS]
+        values = [(str(name), value) for name, value in found]
+    except BaseException:  # a class body may have a mapping of any kind, with any keys
         values = []
     return Frame(
         frame=frame,
@@ -171,7 +172,7 @@ def _frame(
         function=code.co_qualname,
         line=line,
         source=_source(frame, line, instruction),
-        locals=[(str(name), masking.show(value, name)) for name, value in values[:MOST_LOCALS]],
+        locals=[(name, masking.show(value, name)) for name, value in values],
         library=library_of(file, root),
     )
 

@@ -91,6 +91,11 @@ def cut(text: str, most: int) -> str:
     return f"{text[:most]} ... ({len(text) - most:,} more characters)"
 
 
+def type_name(value: object) -> str:
+    """The name of a value's type, whatever the class of that type makes of the question."""
+    return type.__dict__["__name__"].__get__(type(value))  # type: ignore[no-any-return]
+
+
 class Masking(reprlib.Repr):
     """Shows values: never an error, never much text, and no secret that a name gives away.
 
@@ -136,7 +141,7 @@ class Masking(reprlib.Repr):
                 return super().repr1(x, level)
             return self._of_other(x)
         except BaseException as error:
-            return f"<{cls.__name__}, whose repr raises {type(error).__name__}>"
+            return f"<{type_name(x)}, whose repr raises {type_name(error)}>"
 
     def _of_dict(self, x: dict[Any, Any], level: int) -> str:
         items: list[str] = []

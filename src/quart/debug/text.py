@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import re
 import traceback
 from collections.abc import Iterator
 
 from .frames import MOST_LINE, Error, Frame
-from .masking import cut
+from .masking import cut, type_name
 
 #: How many characters of a traceback are kept.
 MOST_TRACEBACK = 200_000
+
+# By which a text in an error, which a client may have sent, would command the terminal.
+_CONTROLS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 
 def plain_text(error: BaseException, errors: list[Error]) -> str:
@@ -20,14 +24,18 @@ def plain_text(error: BaseException, errors: list[Error]) -> str:
     try:
         whole = "".join(traceback.format_exception(error)).rstrip()
     except BaseException as failure:
-        whole = f"<the traceback cannot be shown: {type(failure).__name__}>"
+        whole = f"<the traceback cannot be shown: {type_name(failure)}>"
     lines = [cut(line, MOST_LINE) for line in whole.splitlines()]
     parts = [cut("\n".join(lines), MOST_TRACEBACK)]
     own = [frame for frame in errors[0].frames if frame.own]
     if own and own != errors[0].frames:
         parts.append(f"The application's own calls:\n{''.join(map(_lines_of, own))}")
         parts[-1] += errors[0].message
-    return "\n\n".join(parts) + "\n"
+    return _CONTROLS.sub(_escaped, "\n\n".join(parts)) + "\n"
+
+
+def _escaped(match: re.Match[str]) -> str:
+    return f"\\x{ord(match[0]):02x}"
 
 
 def _lines_of(frame: Frame) -> str:
