@@ -1211,8 +1211,14 @@ def test_half_a_quart_project_keeps_its_async_functions(tmp_path: Path) -> None:
     assert ("test_it.py", 0, "half") in rules(migration)
 
 
+@pytest.mark.parametrize(
+    ("failure", "raised"), [(OSError, sources.SourceError), (KeyboardInterrupt, KeyboardInterrupt)]
+)
 def test_if_one_file_fails_all_stay_as_they_were(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    failure: type[BaseException],
+    raised: type[BaseException],
 ) -> None:
     files = {f"{name}.py": "import flask\n" for name in "abc"}
     laid_out(tmp_path, files)
@@ -1223,15 +1229,26 @@ def test_if_one_file_fails_all_stay_as_they_were(
     def fail_at_the_third(source: str, target: str) -> None:
         done.append(target)
         if len(done) == 3:
-            raise OSError("the disk is full")
+            raise failure("the disk is full")
         replace(source, target)
 
     monkeypatch.setattr(os, "replace", fail_at_the_third)
-    with pytest.raises(sources.SourceError, match="the disk is full"):
+    with pytest.raises(raised, match="the disk is full"):
         migration.write()
 
     assert files == texts(tmp_path, files)
     assert set(files) == {path.name for path in tmp_path.iterdir()}
+
+
+def test_a_link_that_is_named_stays_one(tmp_path: Path) -> None:
+    laid_out(tmp_path, {"a.py": "import flask\n"})
+    (tmp_path / "b").mkdir()
+    link = tmp_path / "b" / "link.py"
+    link.symlink_to(tmp_path / "a.py")
+    migrate(link).write()
+
+    assert link.is_symlink()
+    assert "import quart\n" == (tmp_path / "a.py").read_text()
 
 
 def test_a_file_that_changed_meanwhile_is_not_overwritten(tmp_path: Path) -> None:

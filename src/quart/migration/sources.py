@@ -169,7 +169,7 @@ def write(changes: Iterable[Change], encoded: dict[Path, bytes]) -> None:
     done: list[tuple[Path, bytes | None]] = []
     try:
         for change in changes:
-            path = change.path
+            path = change.path.resolve()  # a link that was named stays one
             before = path.read_bytes() if path.exists() else None
             if before is not None and change.before is not None:
                 expected = change.before.encode()
@@ -178,18 +178,20 @@ def write(changes: Iterable[Change], encoded: dict[Path, bytes]) -> None:
             number, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
             prepared.append((Path(name), path, before))
             with os.fdopen(number, "wb") as file:
-                file.write(encoded.get(path, change.after.encode()))
+                file.write(encoded.get(change.path, change.after.encode()))
             os.chmod(name, path.stat().st_mode & 0o7777 if before is not None else 0o644)
         for temporary, path, before in prepared:
             os.replace(temporary, path)
             done.append((path, before))
-    except OSError as error:
+    except BaseException as error:  # Ctrl-C, too
         for path, before in done:
             if before is None:
                 path.unlink()
             else:
                 path.write_bytes(before)
-        raise SourceError(f"nothing was changed: {error}") from error
+        if isinstance(error, OSError):
+            raise SourceError(f"nothing was changed: {error}") from error
+        raise
     finally:
         for temporary, _, _ in prepared:
             temporary.unlink(missing_ok=True)
