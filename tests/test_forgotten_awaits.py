@@ -266,6 +266,16 @@ async def test_what_is_awaited_is_what_it_was() -> None:
         ]
 
 
+async def test_a_task_of_what_is_awaited_can_be_described() -> None:
+    """asyncio itself asks for the truth of a coroutine, in the repr of its task."""
+    client = Quart(__name__).test_client()
+    task = asyncio.create_task(client.get("/"))
+
+    assert "<Task pending name=" in repr(task)
+    assert 404 == (await task).status_code
+    assert "<Task finished name=" in repr(task)
+
+
 async def test_a_warning_from_a_request_is_logged_with_it(caplog: pytest.LogCaptureFixture) -> None:
     app = Quart(__name__)
     app.secret_key = "a key"

@@ -6,6 +6,7 @@ to be awaited is a coroutine, which costs less.
 
 from __future__ import annotations
 
+import sys
 import warnings
 from collections.abc import Callable, Coroutine, Generator
 from typing import Any, NoReturn, TypeVar
@@ -49,7 +50,13 @@ class Reminder(Coroutine[Any, Any, T]):
     def _remind(self, *args: object) -> NoReturn:
         raise TypeError(self._text())
 
-    __bool__ = __str__ = __len__ = __iter__ = __getitem__ = __setitem__ = __contains__ = _remind
+    def __bool__(self) -> bool:
+        # asyncio asks whether a task has a coroutine, to describe the task.
+        if sys._getframe(1).f_globals.get("__name__", "").startswith("asyncio."):
+            return True
+        self._remind()
+
+    __str__ = __len__ = __iter__ = __getitem__ = __setitem__ = __contains__ = _remind
     __lt__ = __le__ = __gt__ = __ge__ = __add__ = __radd__ = __enter__ = _remind
     __format__ = __call__ = __int__ = __float__ = _remind
 
