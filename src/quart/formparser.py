@@ -84,6 +84,7 @@ class _Events:
         self._delimiter = b"--" + boundary
         self._delimited = False  # whether the first delimiter has come
         self._tail = b""  # of what came before
+        self._within = False  # whether what comes is a part's content
         self._start: bytes | None = None  # of a part's content, if it may be a delimiter
         try:
             self._parser = _Parser(boundary, max_segment_count=inf if limit is None else limit)
@@ -108,24 +109,31 @@ class _Events:
                     return None
                 self._empty = False
                 if not self._parser.closed:
-                    self._check_delimiters(chunk)
-                    events.extend(self._checked(self._parser.parse(chunk)))
+                    if self._is_content(chunk):
+                        events.append(chunk)  # PERF: the parser would find no more in it
+                    else:
+                        events.extend(self._checked(self._parser.parse(chunk)))
             except MultipartError as error:
                 self._refuse(error)
         return events.popleft()
 
     # What parsers disagree on is refused: a filter in front may have seen another form.
 
-    def _check_delimiters(self, chunk: bytes) -> None:
-        """Refuse a delimiter after half a line end, which other parsers take for a whole one."""
+    def _is_content(self, chunk: bytes) -> bool:
+        """Whether a chunk is content of a part and nothing else; its delimiters are checked."""
         delimiter, tail = self._delimiter, self._tail
         size = len(delimiter)
         self._tail = (tail + chunk[-size - 1 :])[-size - 1 :]
         # PERF: a chunk without one, as most of a file are, is looked through once and not copied.
         if delimiter in chunk or delimiter in tail + chunk[: size - 1]:
-            self._check_each_delimiter(tail + chunk, begun=bool(tail))
+            self._check_delimiters(tail + chunk, begun=bool(tail))
+            return False
+        # The parser waits for what follows a line end, with which a delimiter may begin.
+        waits = b"\r" in tail or b"\r" in self._tail
+        return self._within and self._start is None and not waits
 
-    def _check_each_delimiter(self, data: bytes, begun: bool) -> None:
+    def _check_delimiters(self, data: bytes, begun: bool) -> None:
+        """Refuse a delimiter after half a line end, which other parsers take for a whole one."""
         delimiter = self._delimiter
         at = data.find(delimiter)
         if self._delimited and data.count(delimiter) == data.count(b"\r\n" + delimiter):
@@ -148,9 +156,9 @@ class _Events:
         """Refuse a part that begins with a delimiter, which others take for an empty part."""
         for event in events:
             if isinstance(event, MultipartSegment):
-                self._start = b""
+                self._within, self._start = True, b""
             elif event is None:
-                self._start = None
+                self._within, self._start = False, None
             elif self._start is not None:
                 start = self._start = self._start + event[: len(self._delimiter)]
                 if start.startswith(self._delimiter):

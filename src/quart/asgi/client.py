@@ -8,7 +8,6 @@ and what follows from that is `Work`.
 from __future__ import annotations
 
 import asyncio
-from collections import deque
 from contextvars import Context
 from enum import Enum
 from time import monotonic
@@ -126,7 +125,8 @@ class Client:
         #: None once the connection is over.
         self.owner: Owner | None = owner
         #: What was read ahead, or went wrong meanwhile.
-        self.ahead: deque[Message | Exception] = deque()
+        # PERF: a list, for it is short, and mostly empty.
+        self.ahead: list[Message | Exception] = []
         #: What readers and senders get once the client has gone.
         self.error: ClientDisconnectedError | None = None
         #: The watcher, or a reader whose time may be limited.
@@ -172,7 +172,7 @@ class Client:
         self._wake()
 
     def _take(self) -> Message:
-        message = self.ahead.popleft()
+        message = self.ahead.pop(0)
         if self.state is FULL:
             self.stop_limit()
             self.state = QUIET
