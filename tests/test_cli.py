@@ -6,6 +6,7 @@ import contextvars
 import http.client
 import os
 import re
+import socket
 import sqlite3
 import subprocess
 import sys
@@ -973,6 +974,11 @@ DEFAULTS = {
         (["--host", "unix:x"], {"host": "unix:x"}),
         (["--debug", "--no-reload"], {"debug": True, "use_debugger": True}),
         (["--debug", "--no-reload", "--no-debugger"], {"debug": True}),
+        (["--passthrough-errors"], {"passthrough_errors": True}),
+        (
+            ["--debug", "--no-reload", "--passthrough-errors"],
+            {"debug": True, "passthrough_errors": True},
+        ),
         (["-b", "5001"], {"bind": ["127.0.0.1:5001"]}),
         (["-h", "::", "-b", "1"], {"host": "::", "bind": ["[::]:1"]}),
         (["--cert", "a", "--key", "b"], {"certfile": "a", "keyfile": "b"}),
@@ -1044,6 +1050,32 @@ def test_run_serves() -> None:
             wait_for(process, f" * Running on http://127.0.0.1:{port} (CTRL + C to quit)")
         assert 5 > process.interrupt()
         assert 0 == process.popen.returncode
+
+
+def test_run_passes_errors_through() -> None:
+    """The command ends with the error itself, whose traceback goes to where it was raised.
+
+    It does not wait for other requests.
+    """
+    source = "@app.get('/fails')\nasync def fails():\n    raise ValueError('on purpose')\n"
+    source += "@app.get('/lasts')\nasync def lasts():\n    print('lasts', flush=True)\n"
+    source += "    import asyncio\n    await asyncio.sleep(60)\n"
+    Path("app.py").write_text(APP.format("file") + source)
+    port = free_port()
+    args = ["run", "--passthrough-errors", "-p", str(port)]
+    with running(port, "-m", "quart", *args, cwd=Path.cwd()) as process:
+        assert 404 == ask(port, "/")[0]
+        with socket.create_connection(("127.0.0.1", port)) as client:
+            client.sendall(b"GET /lasts HTTP/1.1\r\nHost: a\r\n\r\n")
+            wait_for(process, "lasts\n")
+            assert 500 == ask(port, "/fails")[0]
+            began = time.monotonic()
+            status = process.popen.wait(TIMEOUT)
+        assert 10 > time.monotonic() - began
+        assert 1 == status
+        said = process.said()
+    assert said.rstrip().endswith("ValueError: on purpose")
+    assert "in fails" in said.rpartition("Traceback (most recent call last)")[2]
 
 
 def test_run_with_the_reloader() -> None:

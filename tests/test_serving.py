@@ -24,7 +24,7 @@ import pytest
 import websockets
 from asgi import LifespanFailed, connect, get, lifespan, stream
 from connections import Connection
-from servers.processes import Process, free_port, make_certificate, running
+from servers.processes import Process, free_port, make_certificate, port_is_free, running
 
 import quart
 from quart import (
@@ -1140,6 +1140,81 @@ async def test_run_task(app: Quart) -> None:
 
     assert "hello" == answer
     assert app.shutdown_event.is_set()
+
+
+@contextlib.asynccontextmanager
+async def passing_errors(app: Quart, message: str) -> AsyncIterator[int]:
+    """Serve on a port until an error passes through, which has this message."""
+    port = free_port()
+    app.config["ACCESS_LOG"] = None
+    task = asyncio.create_task(app.run_task(port=port, passthrough_errors=True))
+    async with asyncio.timeout(TIMEOUT):
+        while port_is_free(port):
+            await asyncio.sleep(0.02)
+        yield port
+        with pytest.raises(ValueError, match=message) as raised:
+            await task
+    assert "fails" in [entry.name for entry in raised.traceback]
+    assert app.shutdown_event.is_set()
+
+
+@pytest.mark.parametrize("debug", [False, True])
+@pytest.mark.parametrize("path", ["/request", "/stream", "/background", "/with-handler"])
+async def test_errors_that_pass_through(app: Quart, path: str, debug: bool) -> None:
+    """One that nothing handles ends the server and is raised.
+
+    The client has its answer all the same. Errors that are handled are not concerned.
+    """
+
+    def fails() -> None:
+        raise ValueError(path)
+
+    @app.get("/request")
+    async def request_fails() -> None:
+        fails()
+
+    @app.get("/stream")
+    async def stream() -> AsyncIterator[str]:
+        yield "begun"
+        fails()
+
+    @app.get("/background")
+    async def background() -> str:
+        app.add_background_task(fails)
+        return "begun"
+
+    @app.get("/with-handler")
+    async def with_handler() -> None:
+        fails()
+
+    if path == "/with-handler":
+        app.register_error_handler(500, lambda error: ("own page", 500))
+
+    @app.get("/handled")
+    async def handled() -> None:
+        raise KeyError
+
+    app.debug = debug
+    app.register_error_handler(KeyError, lambda error: "handled")
+    async with passing_errors(app, path) as port:
+        assert "handled" == await asyncio.to_thread(ask, port, "/handled")
+        assert await asyncio.to_thread(ask, port, path)
+
+
+async def test_an_error_of_a_websocket_passes_through(app: Quart) -> None:
+    """After the websocket was accepted, too."""
+
+    @app.websocket("/")
+    async def fails() -> None:
+        await websocket.accept()
+        raise ValueError("in a websocket")
+
+    async with (
+        passing_errors(app, "in a websocket") as port,
+        websockets.connect(f"ws://127.0.0.1:{port}/") as client,
+    ):
+        with pytest.raises(websockets.ConnectionClosed):
+            await client.recv()
 
 
 @pytest.mark.filterwarnings("ignore:.*socket.socket")  # Hypercorn leaves it to be collected

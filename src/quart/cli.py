@@ -713,6 +713,11 @@ def _address(host: str, bind: str) -> str:
     " it is active if debug is enabled.",
 )
 @click.option(
+    "--passthrough-errors",
+    is_flag=True,
+    help="End at an error that nothing handles, and raise it: a debugger stops there.",
+)
+@click.option(
     "--with-threads/--without-threads",
     default=True,
     help="Accepted for Flask's sake: sync code always runs in threads.",
@@ -740,6 +745,7 @@ def run_command(
     ca_certs: str | None,
     reload: bool | None,
     debugger: bool | None,
+    passthrough_errors: bool,
     with_threads: bool,
     extra_files: list[str],
     exclude_patterns: list[str],
@@ -765,7 +771,9 @@ def run_command(
     options: dict[str, Any] = {
         name: [_address(host, each) for each in value] for name, value in binds.items() if value
     }
-    if app.debug and debugger is not False:
+    if passthrough_errors:
+        options["passthrough_errors"] = True
+    elif app.debug and debugger is not False:
         options["use_debugger"] = True
     if isinstance(certfile, ssl.SSLContext):
         options["ssl_context"], certfile = certfile, None

@@ -16,8 +16,8 @@ import ssl
 import sys
 import tempfile
 import warnings
-from collections.abc import Awaitable, Callable, Mapping
-from contextlib import nullcontext, suppress
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -37,6 +37,7 @@ from hypercorn.typing import (
 )
 from hypercorn.utils import LifespanFailureError, LifespanTimeoutError
 
+from . import signals
 from .logging import create_access_logger
 from .process import CANCEL_TIMEOUT, end_tasks, on_stop_signal, until_empty
 from .utils import printable
@@ -91,6 +92,7 @@ class ServerConfig(Config):
 
     logger_class = _ConsoleLogger
     ssl_context: ssl.SSLContext | None = None
+    passthrough_errors = False
     _sockets: Sockets | None = None
 
     @property
@@ -150,10 +152,12 @@ def configure(
     options: dict[str, Any],
 ) -> ServerConfig:
     """The configuration for `app.run`: `options` are further settings of Hypercorn's by their
-    names there, and Flask's `ssl_context`. What neither knows is warned about.
+    names there, and Flask's `ssl_context` and `passthrough_errors`. What neither knows is warned
+    about.
     """
     context = options.pop("ssl_context", None)
     config = ServerConfig()
+    config.passthrough_errors = bool(options.pop("passthrough_errors", False))
     config.bind = _bind(host, port)
     config.accesslog = _access_log(app)
     config.access_log_format = app.config.get("ACCESS_LOG_FORMAT", ACCESS_LOG_FORMAT)
@@ -270,33 +274,63 @@ async def serve(
     Then streams and websockets are ended, requests finish in `SHUTDOWN_TIMEOUT` seconds or are
     cancelled, and the lifespan ends. Hypercorn by itself waits for its connections before it
     ends the lifespan, from Python 3.12 on without a limit: any one could keep the process.
+
+    Under `passthrough_errors` an error that nothing handles ends the server, and is raised here.
     """
     config.open()
     config.graceful_timeout = 24 * 60 * 60  # the limits are set below
     loop = asyncio.get_running_loop()
     stopping, signalled = asyncio.Event(), asyncio.Event()
+    failed: asyncio.Future[BaseException] = loop.create_future()
     served = _Served(app)
 
     def stop() -> None:
         loop.call_soon_threadsafe(signalled.set)
 
-    with on_stop_signal(stop) if shutdown_trigger is None else nullcontext():
+    def fail(error: BaseException) -> None:
+        if not failed.done():
+            failed.set_result(error)
+
+    with (
+        on_stop_signal(stop) if shutdown_trigger is None else nullcontext(),
+        _passing_errors(served, fail) if config.passthrough_errors else nullcontext(),
+    ):
         server = asyncio.create_task(
             hypercorn_serve(served, config, shutdown_trigger=stopping.wait)
         )
         trigger = asyncio.ensure_future((shutdown_trigger or signalled.wait)())
         try:
-            await asyncio.wait({server, trigger}, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait({server, trigger, failed}, return_when=asyncio.FIRST_COMPLETED)
         finally:
             trigger.cancel()
             app.begin_shutdown()
             stopping.set()
-            await served.end(app.config["SHUTDOWN_TIMEOUT"], config.shutdown_timeout)
+            # Whoever waits for an error, in a debugger, does not wait for other requests.
+            seconds = CLOSE_TIMEOUT if failed.done() else app.config["SHUTDOWN_TIMEOUT"]
+            await served.end(seconds, config.shutdown_timeout)
             await end_tasks({server}, CLOSE_TIMEOUT)
             config.close()
+    if failed.done():
+        raise failed.result()
     for task in (server, trigger):
         if not task.cancelled():
             task.result()
+
+
+@contextmanager
+def _passing_errors(served: _Served, fail: Callable[[BaseException], None]) -> Iterator[None]:
+    """Hand each error that nothing handles to `fail`, in a `with` block."""
+
+    async def receive(sender: object, exception: BaseException, **extra: object) -> None:
+        fail(exception)
+
+    served.on_error = fail
+    with (
+        signals.got_request_exception.connected_to(receive),
+        signals.got_websocket_exception.connected_to(receive),
+        signals.got_background_exception.connected_to(receive),
+    ):
+        yield
 
 
 class _Served:
@@ -308,6 +342,8 @@ class _Served:
         self._lifespans: set[asyncio.Task[Any]] = set()
         self._started = False
         self._requests_ended = asyncio.Event()
+        #: Called with an error that ended a connection, most often after its response had begun.
+        self.on_error: Callable[[BaseException], None] = lambda error: None
 
     async def __call__(
         self, scope: Scope, receive: ASGIReceiveCallable, send: ASGISendCallable
@@ -323,6 +359,8 @@ class _Served:
         try:
             await self._app(scope, receive, send)
         except Exception as error:
+            if scope["type"] != "lifespan":
+                self.on_error(error)
             if scope["type"] == "http":
                 described = f"request {scope['method']} {printable(scope['path'])}"
                 self._app._log_cut_off(described, error)

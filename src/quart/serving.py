@@ -468,6 +468,8 @@ class Serving(Dispatch, Generic[StateT]):
         :param kwargs: `load_dotenv` (default True) reads `.env`, `.quartenv` and `.flaskenv`;
             `extra_files` and `exclude_patterns` are the reloader's; `ssl_context` is Flask's;
             `use_debugger` (default False) adds a console to the debug page, see `quart run`;
+            `passthrough_errors` (default False) ends the server at an error that nothing handles,
+            and raises it here, for a debugger;
             others are settings of Hypercorn's: `bind` (a list), `quic_bind` (HTTP/3), ...
         """
         if process.imports_application.get():
