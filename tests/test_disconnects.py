@@ -1491,3 +1491,38 @@ async def test_real_servers_tell_half_an_answer_from_a_whole_one(
         assert announced.endswith(b"\r\n\r\n" + b"word" * 5)
         assert never.startswith(b"HTTP/1.1 500")
         assert 3 == process.said().count("took longer than its timeout of 0.3 s and was cut off")
+
+
+@pytest.mark.parametrize("ends", ["client", "timeout", "default timeout"])
+@pytest.mark.parametrize("streams", [False, True])
+async def test_nothing_interrupts_what_is_called_on_close(streams: bool, ends: str) -> None:
+    """The client, who has its response, and the time to send it are done with then."""
+    closed: list[Any] = []
+    app = Quart(__name__)
+    if ends == "default timeout":
+        app.config["RESPONSE_TIMEOUT"] = 0.1
+
+    @app.get("/")
+    async def view() -> Response:
+        async def pieces() -> AsyncIterator[bytes]:
+            yield b"a"
+
+        body = stream_with_context(pieces()) if streams else "a"
+        response = await make_response(body)
+        if ends == "timeout":
+            response.timeout = 0.1
+
+        @response.call_on_close
+        async def close() -> None:
+            # Longer than the last message may take, once the client has gone.
+            await asyncio.sleep(0.7 if ends == "client" else 0.3)
+            closed.append(True)
+
+        return response
+
+    async with stream(app) as http:
+        await http.response()
+        if ends == "client":
+            http.disconnect()
+
+    assert [True] == closed

@@ -419,13 +419,13 @@ class Dispatch(App):
     async def _await_teardown(self, ctx: AppContext, closing: Awaitable[None]) -> None:
         """See a context closed; a client that goes now keeps no teardown function from running."""
         connection = ctx.request_websocket
-        connection._tearing_down = True
+        before, connection._tearing_down = connection._tearing_down, True
         try:
             await closing
         except BaseExceptionGroup as errors:
             self._teardown_failed(ctx, errors)
         finally:
-            connection._tearing_down = False
+            connection._tearing_down = before
 
     def do_teardown_request(
         self,

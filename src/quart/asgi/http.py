@@ -102,6 +102,10 @@ class ASGIHTTPConnection(ASGIConnection[Request]):
                 await self._close_response(response)
 
     async def _close_response(self, response: Response) -> None:
+        """Call what `call_on_close` was given; the client, and the time to send, are done with."""
+        self.connection._tearing_down = True
+        if self._limit is not None:
+            self._limit.cancel()
         try:
             await response.close()
         except Exception as error:
@@ -171,7 +175,12 @@ class ASGIHTTPConnection(ASGIConnection[Request]):
                 self._limit_reading(client)
         elif client.state is QUIET:
             client.watch()
-        if self._limit is None and self.answer is not UNANSWERED and self.answer.timeout is ...:
+        if (
+            self._limit is None
+            and self.answer is not UNANSWERED
+            and self.answer.timeout is ...
+            and not self.connection._tearing_down
+        ):
             self._limit_sending(self.app.config["RESPONSE_TIMEOUT"])
 
     # Reading
@@ -273,7 +282,7 @@ class ASGIHTTPConnection(ASGIConnection[Request]):
 
     def _end_for_client(self, work: Work) -> None:
         if self.answer.sent is ALL:
-            work.cancel_in(_LAST_SEND, Reason.CLIENT)
+            work.cancel_in(_LAST_SEND, Reason.CLIENT, self._cancels)
         else:
             work.cancel(Reason.CLIENT)
 

@@ -226,7 +226,8 @@ class ASGIWebsocketConnection(ASGIConnection[Websocket]):
             return  # what the view does after its close is not for the client
         if self.connection._iterating:
             # The iteration ends, and what follows it may finish.
-            work.cancel_in(self.app.config["WEBSOCKET_CLOSE_TIMEOUT"], Reason.CLIENT)
+            seconds = self.app.config["WEBSOCKET_CLOSE_TIMEOUT"]
+            work.cancel_in(seconds, Reason.CLIENT, self._cancels)
         else:
             work.cancel(Reason.CLIENT)
 

@@ -64,10 +64,14 @@ class Work:
             self._cancelled_before = self._task.cancelling()
             self._task.cancel()
 
-    def cancel_in(self, seconds: float, reason: Reason) -> None:
-        """Let the handler finish, for so many seconds."""
+    def cancel_in(self, seconds: float, reason: Reason, applies: Callable[[], bool]) -> None:
+        """Let the handler finish, for so many seconds; cancel it then if that still applies."""
         if self.state is AT_WORK and self._timer is None:
-            self._call_in(seconds, self.cancel, reason)
+            self._call_in(seconds, self._cancel_late, reason, applies)
+
+    def _cancel_late(self, reason: Reason, applies: Callable[[], bool]) -> None:
+        if applies():
+            self.cancel(reason)
 
     def shut_down(self, seconds: float | None, at_once: bool, ignored: Callable[[], None]) -> None:
         """Cancel the handler, at once or in so many seconds (None: any time).

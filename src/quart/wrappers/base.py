@@ -126,7 +126,8 @@ class BaseRequestWebsocket(SansIORequest):
     cancel_on_disconnect: bool | None = None
     #: What `headers` is, once it was asked for or set.
     _headers: Headers | None = None
-    #: Teardown functions are running: neither a disconnect nor a shutdown interrupts them.
+    #: Teardown functions, or those of `call_on_close`, are running: neither a disconnect nor a
+    #: shutdown interrupts them.
     _tearing_down = False
 
     if not TYPE_CHECKING:
