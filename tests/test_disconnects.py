@@ -1526,3 +1526,33 @@ async def test_nothing_interrupts_what_is_called_on_close(streams: bool, ends: s
             http.disconnect()
 
     assert [True] == closed
+
+
+@pytest.mark.parametrize("ends", ["cancellation", "error"])
+async def test_a_response_that_is_given_up_in_the_teardown_is_closed(ends: str) -> None:
+    closed: list[Any] = []
+    app = Quart(__name__)
+    app.config["PROPAGATE_EXCEPTIONS"] = True
+    tearing_down = asyncio.Event()
+
+    @app.get("/")
+    async def view() -> Response:
+        response = Response("a")
+        response.call_on_close(lambda: closed.append(True))
+        return response
+
+    @app.teardown_request
+    async def teardown(error: BaseException | None) -> None:
+        tearing_down.set()
+        if ends == "error":
+            raise ValueError("teardown")
+        await asyncio.sleep(20)
+
+    raises = asyncio.CancelledError if ends == "cancellation" else ExceptionGroup
+    async with stream(app, raises=raises) as http:
+        http.body(b"")
+        await tearing_down.wait()
+        if ends == "cancellation":
+            await http.cancel()
+
+    assert [True] == closed

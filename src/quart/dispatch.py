@@ -187,6 +187,9 @@ class Dispatch(App):
                     closing = self.close_context(ctx, raised)
                 if closing is not NOTHING_TO_DO:
                     await self._await_teardown(ctx, closing)
+            except BaseException:
+                await _give_up(response)
+                raise
             finally:
                 raised = None  # whose traceback holds this frame
                 _leave(token)
@@ -329,8 +332,7 @@ class Dispatch(App):
                 await self._send_signal(kind.finished, response=response)
         except BaseException as error:
             if not (from_error_handler and isinstance(error, Exception)):
-                if getattr(response, "_on_close", None):
-                    await cast(Response, response).close()  # it is given up
+                await _give_up(response)
                 raise
             self.logger.exception(f"{kind.word.capitalize()} finalizing failed with an error")
         return response
@@ -1090,6 +1092,12 @@ def _one_that_counts(group: BaseExceptionGroup[Any]) -> BaseException:
     if len(errors) > 1:
         errors = [error for error in errors if isinstance(error, HTTPException)]
     return errors[0] if len(errors) == 1 else group
+
+
+async def _give_up(response: object) -> None:
+    """Close a response that will not be sent."""
+    if isinstance(response, Response) and response._on_close:
+        await response.close()
 
 
 def _forget_frames(error: BaseException | None) -> None:
