@@ -123,6 +123,39 @@ async def test_a_message_over_the_limit() -> None:
         assert ["four"] == await read(messages, 1)
 
 
+async def test_what_is_no_message_limit_or_policy() -> None:
+    """Each is refused where it is said, not when the first reader is slow."""
+    wrong: list[dict[str, Any]] = [{"limit": 0}, {"limit": -1}, {"slow": "dorp"}]
+    for options in wrong:
+        with pytest.raises(ValueError, match=r"limit is to be|'drop', 'close' or"):
+            Rooms(**options)
+        with pytest.raises(ValueError, match=r"limit is to be|'drop', 'close' or"):
+            Rooms().join("lobby", **options)
+    with pytest.raises(TypeError, match="a str or bytes, not a dict"):
+        await Rooms().send("lobby", {"a": 1})  # type: ignore[arg-type]
+
+
+async def test_two_tasks_that_read_the_same_messages() -> None:
+    """The second is told, where it would wait for ever."""
+    async with Rooms().join("lobby") as messages:
+        first = asyncio.create_task(messages.get())
+        await asyncio.sleep(0)
+        with pytest.raises(RuntimeError, match="each is to join itself"):
+            await asyncio.wait_for(messages.get(), 5)
+        first.cancel()
+
+
+async def test_a_reader_that_is_closed_with_the_rooms_was_not_slow() -> None:
+    """It is not counted."""
+    app = Quart(__name__)
+    rooms = Rooms(app, slow="close")
+    await app.startup()
+    async with rooms.join("lobby") as messages:
+        await app.shutdown()
+        assert messages.closed
+    assert 0 == rooms.closed
+
+
 def chat(rooms: Rooms, app: Quart) -> Quart:
     @app.websocket("/ws/<room>")
     async def ws(room: str) -> None:

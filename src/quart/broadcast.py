@@ -15,7 +15,7 @@ from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import suppress
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from .globals import _cv_quart
 
@@ -36,6 +36,13 @@ _CLOSE_TIMEOUT = 1.0
 log = logging.getLogger(__name__)
 
 
+def _check(limit: int, slow: str) -> None:
+    if limit < 1:
+        raise ValueError(f"The limit is to be 1 or more, not {limit}.")
+    if slow not in get_args(Slow):
+        raise ValueError(f"What slow says is 'drop', 'close' or 'wait', not {slow!r}.")
+
+
 class Messages(AsyncIterator[str | bytes]):
     """One who is in a room, and what was not read yet: ``async for message in messages``.
 
@@ -48,6 +55,7 @@ class Messages(AsyncIterator[str | bytes]):
     closed = False
 
     def __init__(self, limit: int, slow: Slow) -> None:
+        _check(limit, slow)
         self._limit = limit
         self._slow = slow
         self._queue: deque[str | bytes] = deque()
@@ -59,6 +67,8 @@ class Messages(AsyncIterator[str | bytes]):
         while not self._queue:
             if self.closed:
                 raise StopAsyncIteration
+            if self._arrival is not None:
+                raise RuntimeError("Another task waits for these messages: each is to join itself.")
             self._arrival = asyncio.get_running_loop().create_future()
             try:
                 await self._arrival
@@ -70,7 +80,7 @@ class Messages(AsyncIterator[str | bytes]):
         return message
 
     async def get(self) -> str | bytes:
-        """The next message. Raises StopAsyncIteration's like, EOFError, where there is none."""
+        """The next message. Raises EOFError when there will be none any more."""
         try:
             return await self.__anext__()
         except StopAsyncIteration:
@@ -179,6 +189,7 @@ class Rooms:
         max_size: int = 65_536,
         prefix: str = "quart",
     ) -> None:
+        _check(limit, slow)
         self.url = url
         self.limit = limit
         self.slow: Slow = slow
@@ -218,13 +229,16 @@ class Rooms:
 
         From its first line on no message is missed. `limit` and `slow` are as those of the class.
         """
-        return _Membership(self, room, limit or self.limit, slow or self.slow)
+        limit = self.limit if limit is None else limit
+        return _Membership(self, room, limit, slow or self.slow)
 
     async def send(self, room: str, message: str | bytes) -> None:
         """Send a message to all who are in a room.
 
-        Raises ValueError for one that is larger than `max_size`.
+        Raises ValueError for one that is larger than `max_size`, TypeError for what is none.
         """
+        if not isinstance(message, (str, bytes)):
+            raise TypeError(f"A message is a str or bytes, not a {type(message).__name__}.")
         data = message.encode() if isinstance(message, str) else message
         if len(data) > self.max_size:
             raise ValueError(f"A message of {len(data)} bytes is over the limit, {self.max_size}.")
@@ -261,8 +275,8 @@ class Rooms:
         readers = self._rooms.get(room, set())
         readers.discard(messages)
         self.dropped += messages.dropped
-        if messages._patience is not None and messages.closed:
-            self.closed += 1
+        if messages._patience is not None and messages._patience.when() is not None:
+            self.closed += 1  # and not with the rooms
         if messages.dropped:
             log.info("A slow reader of %r missed %d messages", room, messages.dropped)
         messages._close()
