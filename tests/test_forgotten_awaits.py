@@ -76,6 +76,10 @@ async def item_of_json() -> Any:
     return request.get_json()["a"]
 
 
+async def merged_json() -> Any:
+    return request.json | {"b": 2}  # type: ignore[operator]
+
+
 async def decode_data() -> Any:
     return request.data.decode()
 
@@ -144,21 +148,22 @@ PLACES = {
     in_form: "write (await request.form)",
     loop_over_form: "write (await request.form)",
     item_of_files: "write (await request.files)",
-    item_of_json: "request.get_json gives its value only when awaited",
+    item_of_json: "write (await request.get_json())",
+    merged_json: "write (await request.json)",
     decode_data: "write (await request.data).decode",
-    decode_get_data: "request.get_data gives its value only when awaited",
-    upper_of_template: "render_template_string gives its value only when awaited",
-    template_and_more: "render_template_string gives its value only when awaited",
-    f_string: "render_template_string gives its value only when awaited",
-    str_of: "request.get_data gives its value only when awaited",
+    decode_get_data: "write (await request.get_data()).decode",
+    upper_of_template: "write (await render_template_string(...)).upper",
+    template_and_more: "write (await render_template_string(...))",
+    f_string: "write (await render_template_string(...))",
+    str_of: "write (await request.get_data())",
     in_a_condition_of_a_template: "write (await request.form)",
-    headers_of_made_response: "make_response gives its value only when awaited",
-    headers_of_file: "send_file gives its value only when awaited",
+    headers_of_made_response: "write (await make_response(...)).headers",
+    headers_of_file: "write (await send_file(...)).headers",
     stream_of_template: "Perhaps an 'await' is missing",
-    in_a_template: "render_template_string gives its value only when awaited",
+    in_a_template: "write (await render_template_string(...))",
     equal_json_of_response: "write (await response.json)",
     item_of_json_of_response: "write (await response.json)",
-    text_of_response: "response.get_data gives its value only when awaited",
+    text_of_response: "write (await response.get_data(...)).upper",
 }
 
 

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import sys
 import warnings
-from collections.abc import Callable, Coroutine, Generator
+from collections.abc import Callable, Coroutine, Generator, Mapping, Sequence
+from inspect import getattr_static
 from typing import Any, NoReturn, TypeVar
 
 from .globals import _cv_quart
@@ -58,7 +59,7 @@ class Reminder(Coroutine[Any, Any, T]):
 
     __str__ = __len__ = __iter__ = __getitem__ = __setitem__ = __contains__ = _remind
     __lt__ = __le__ = __gt__ = __ge__ = __add__ = __radd__ = __enter__ = _remind
-    __format__ = __call__ = __int__ = __float__ = _remind
+    __format__ = __call__ = __int__ = __float__ = __or__ = __ror__ = _remind
 
     def __exit__(self, *args: object) -> None: ...
 
@@ -73,12 +74,18 @@ class Reminder(Coroutine[Any, Any, T]):
         raise AttributeError(f"{self._text()}.{name}")
 
 
-def name_of(func: Callable[..., Any]) -> str:
-    """What a function of ours is called by those who use it: "Request.form" is "request.form"."""
-    full = getattr(func, "__qualname__", None) or type(func).__name__  # a macro of a template
+def written(func: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any]) -> str:
+    """What those who call a function of ours have written: "request.form", "request.get_json()"."""
+    # A macro of a template has no name.
+    full = getattr(func, "__qualname__", None) or type(func).__name__
     owner, dot, name = full.rpartition(".")
-    owner = owner.rpartition(".")[2]
-    return f"{owner[:1].lower()}{owner[1:]}{dot}{name.lstrip('_')}"
+    owner, name = owner.rpartition(".")[2], name.lstrip("_")
+    text = f"{owner[:1].lower()}{owner[1:]}{dot}{name}"
+    if dot and args:
+        if isinstance(getattr_static(type(args[0]), name, None), property):
+            return text
+        args = args[1:]
+    return f"{text}(...)" if args or kwargs else f"{text}()"
 
 
 def reminder_of(coroutine: Coroutine[Any, Any, T], value: str) -> Coroutine[Any, Any, T]:

@@ -20,7 +20,7 @@ from time import monotonic
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeGuard, TypeVar
 
 from .bridge import flask_request, lend_request, lend_request_here
-from .forgotten import name_of, reminder_of
+from .forgotten import reminder_of, written
 from .globals import _cv_quart
 from .threads import Call, Job, Pool, certainly, wait_shielded
 
@@ -217,14 +217,13 @@ def remind_of_awaits() -> None:
 
 def awaited_or_blocking(func: Callable[P, Coro[T]]) -> Callable[P, Coro[T]]:
     """Let an async function give its result to sync code that calls it, and not an awaitable."""
-    name = name_of(func)
 
     @wraps(func)
     def wrapper(*args: P.args, **kwargs: P.kwargs) -> Any:
         coroutine = func(*args, **kwargs)
         if _this_thread.runs is not None:
             return wait_in_thread(coroutine)
-        return reminder_of(coroutine, name) if _reminding else coroutine
+        return reminder_of(coroutine, written(func, args, kwargs)) if _reminding else coroutine
 
     marked: Any = _marked_async(wrapper)
     marked._quart_marked = marked
