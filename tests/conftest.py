@@ -52,7 +52,7 @@ MARKERS = (
 
 # What a test starts a process with: names that it calls, and fixtures.
 _PROCESSES = {"running", "serving", "Popen", "subprocess", "program", "target", "targets"}
-_PROCESSES |= {"http2_target", "server", "command", "browser"}
+_PROCESSES |= {"http2_target", "server", "command", "browser", "shop"}
 _SERVERS = ("servers", "attacks")
 # Files whose tests take long without one.
 _SLOW = ("test_docs", "test_typing", "test_migrate")

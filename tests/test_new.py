@@ -116,6 +116,7 @@ def test_it_runs_for_development(shop: Path) -> None:
         assert "Hello, world!" in ask(port, "/")[1]
 
 
+@pytest.mark.server
 @pytest.mark.parametrize("options", [[], ["--api"]])
 def test_what_is_made(tmp_path: Path, options: list[str]) -> None:
     """Nothing stands in it for a name any more; all files parse; the README knows what is there."""
