@@ -46,12 +46,12 @@ class WSGIBridge:
     A thread is taken when the body of the request has come; it waits in memory or, from 64 KiB
     on, in a temporary file. Each piece of the response is sent before the next one is asked for.
 
-    `limits` is a mapping, as `app.config` is: more than `MAX_CONTENT_LENGTH` bytes are a 413,
-    `BODY_TIMEOUT` seconds of silence a 408. When the server has had to wait for the client for
-    `RESPONSE_TIMEOUT` seconds in all while the response was sent, the response is cut off and
-    `ResponseTimeoutError` is raised to the server. A thread that goes on for `SHUTDOWN_TIMEOUT`
-    seconds after the server gave up the request is left behind. None is no limit. Websockets are
-    refused. An error of the application is raised to the server.
+    `limits` is a mapping, as `app.config` is; what it lacks has its default. More than
+    `MAX_CONTENT_LENGTH` bytes are a 413, `BODY_TIMEOUT` seconds of silence a 408. When the server
+    has had to wait for the client for `RESPONSE_TIMEOUT` seconds in all while the response was
+    sent, the response is cut off and `ResponseTimeoutError` is raised to the server. A thread that
+    goes on for `SHUTDOWN_TIMEOUT` seconds after the server gave up the request is left behind. None
+    is no limit. Websockets are refused. An error of the application is raised to the server.
     """
 
     def __init__(self, app: WSGIApplication, limits: Mapping[str, Any] = DEFAULT_CONFIG) -> None:
@@ -80,11 +80,11 @@ class WSGIBridge:
                 await _Exchange(self.app, environ, receive, send, timeout, patience).run()
 
     def _limit(self, name: str) -> float | None:
-        seconds: float | None = self.limits.get(name, DEFAULT_CONFIG[name])
-        return seconds
+        limit: float | None = self.limits.get(name, DEFAULT_CONFIG[name])
+        return limit
 
     async def _receive_body(self, scope: Any, receive: Receive, body: IO[bytes]) -> int:
-        limit = self.limits["MAX_CONTENT_LENGTH"]
+        limit = self._limit("MAX_CONTENT_LENGTH")
         size, more = 0, True
         length = dict(scope["headers"]).get(b"content-length", b"0").decode("latin-1")
         # A length that is no number announces nothing: the bytes are counted in any case.
@@ -105,7 +105,7 @@ class WSGIBridge:
         return size
 
     async def _receive_one(self, receive: Receive) -> Message:
-        timer = asyncio.timeout(self.limits["BODY_TIMEOUT"])
+        timer = asyncio.timeout(self._limit("BODY_TIMEOUT"))
         try:
             async with timer:
                 message = await receive()
