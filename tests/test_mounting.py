@@ -747,6 +747,18 @@ async def test_wsgi_limits() -> None:
     assert 200 == (await post(unlimited, "/", body=b"x" * 100)).status
 
 
+async def test_limits_that_are_not_given_have_their_defaults() -> None:
+    def app(environ: Any, start_response: Any) -> list[bytes]:
+        start_response("200 OK", [])
+        return [environ["wsgi.input"].read()]
+
+    bridge = WSGIBridge(app, {"MAX_CONTENT_LENGTH": 3})
+
+    assert "abc" == (await post(bridge, "/", body=b"abc")).text
+    assert 413 == (await post(bridge, "/", body=b"abcd")).status
+    assert "a" == (await post(WSGIBridge(app, {}), "/", body=b"a")).text
+
+
 async def test_a_client_that_goes_before_its_body_has_come() -> None:
     calls: list[Any] = []
     async with stream(wsgi(lambda *args: calls.append(args)), "POST", "/w") as http:
@@ -1018,6 +1030,21 @@ async def test_trusted_hosts_hold_below_a_mount(kind: str, hosts: list[str]) -> 
     with pytest.raises(Rejected):
         async with connect(app, "/below/", headers=headers):
             pass
+
+
+async def test_trusted_hosts_hold_where_the_server_names_no_scheme() -> None:
+    """It may leave that out: then it is "http"."""
+    app = Quart(__name__)
+    app.config["TRUSTED_HOSTS"] = ["example.com"]
+    inner = Quart("inner")
+    inner.get("/")(lambda: "in")
+    app.mount("/below", inner)
+
+    async def without_scheme(scope: Any, receive: Any, send: Any) -> None:
+        await app({key: scope[key] for key in scope if key != "scheme"}, receive, send)
+
+    for host, status in (("example.com:80", 200), ("evil.org", 400)):
+        assert status == (await get(without_scheme, "/below/", headers={"host": host})).status
 
 
 async def test_a_wsgi_thread_that_hangs_is_left_behind_when_the_server_gives_up() -> None:

@@ -252,7 +252,8 @@ def _check_hosts(scope: Any, trusted_hosts: Collection[str] | None) -> None:
         text = None if host is None else host.decode("latin-1")
         check_host_length(text)
         if trusted_hosts is not None:
-            host_name = get_host(scope["scheme"], text, scope.get("server"), trusted_hosts)
+            scheme = scope.get("scheme", "http")
+            host_name = get_host(scheme, text, scope.get("server"), trusted_hosts)
             if "@" in host_name:  # after the port, where Werkzeug 3.1.0 does not look
                 raise SecurityError(f"Host {host_name!r} is not trusted.")
 
