@@ -253,6 +253,18 @@ async def process(port: int, **options: Any) -> AsyncIterator[Rooms]:
         await app.shutdown()
 
 
+async def back(rooms: Rooms, *names: str) -> None:
+    """Wait until Redis is back, and has said that it sends the messages of rooms."""
+    async with asyncio.timeout(20):
+        while True:
+            redis = rooms._redis
+            assert redis is not None
+            confirmed = [redis.confirmed.get(name) for name in names]
+            if not redis.away and all(each is not None and each.is_set() for each in confirmed):
+                return
+            await asyncio.sleep(0.02)
+
+
 async def test_several_processes(tmp_path: Path) -> None:
     """Each message reaches each reader once, as text or bytes, wherever it was sent."""
     port = free_port()
@@ -311,10 +323,8 @@ async def test_redis_goes_and_comes_back(tmp_path: Path, caplog: pytest.LogCaptu
                     assert ["within"] == await read(new, 1)
                     assert ["during 0", "during 1", "during 2"] == await read(here, 3)
                     stack.enter_context(redis_server(tmp_path, port))
-                    async with asyncio.timeout(20):
-                        while one._redis.away or two._redis.away:  # type: ignore[union-attr]
-                            await asyncio.sleep(0.05)
-                    await asyncio.sleep(0.2)
+                    await back(one, "lobby", "new")
+                    await back(two, "lobby")
                     await two.send("new", "after")
                     assert ["after"] == await read(new, 1)
                 await one.send("lobby", "after")
@@ -335,10 +345,8 @@ async def test_an_outage_that_only_a_sender_notices(tmp_path: Path) -> None:
             await client.execute_command("ACL", "SETUSER", "default", "-publish")
             await one.send("lobby", "refused")
             await client.execute_command("ACL", "SETUSER", "default", "+publish")
-            async with one.join("new") as new, asyncio.timeout(10):
-                while one._redis.away:  # type: ignore[union-attr]
-                    await asyncio.sleep(0.05)
-                await asyncio.sleep(0.2)
+            async with one.join("new") as new:
+                await back(one, "new")
                 await two.send("new", "after")
                 assert ["after"] == await read(new, 1)
 

@@ -3,6 +3,7 @@ and which part each function plays. What names hold is in `values`."""
 
 from __future__ import annotations
 
+import sys
 import warnings
 from collections import defaultdict
 from collections.abc import Iterator
@@ -298,7 +299,9 @@ class Project:
                 check(source.text, source.name)
             except (cst.ParserSyntaxError, SyntaxError, ValueError) as error:
                 line = getattr(error, "raw_line", None) or getattr(error, "lineno", None) or 0
-                report.note(source.name, line, "syntax", "it is not Python 3; it is left alone")
+                python = f"Python {sys.version_info.major}.{sys.version_info.minor}"
+                text = f"{python}, which runs this, does not take it; it is left alone"
+                report.note(source.name, line, "syntax", text)
                 continue
             except RecursionError:
                 report.note(source.name, 0, "generated", "it is nested too deep; it is left alone")
