@@ -42,7 +42,7 @@ PAGES = [
     *(page for page in sorted(ROOT.glob("docs/**/*.md")) if "_build" not in page.parts),
 ]
 BLOCK = re.compile(
-    r"^(?:<!-- (?P<marker>[^\n]*) -->\n+)?```(?P<language>[\w{}-]*)\n(?P<code>.*?)^```$"
+    r"^(?:<!-- (?P<marker>[^\n]*) -->\n+)?```(?P<language>[\w{}+-]*)\n(?P<code>.*?)^```$"
     r"|^<!-- test\n(?P<check>.*?)^-->$",
     re.MULTILINE | re.DOTALL,
 )
