@@ -1100,7 +1100,9 @@ def test_async_tests_run_and_are_supervised(pytester: pytest.Pytester) -> None:
             assert 2 == number
         """
     )
-    result = pytester.runpytest_subprocess("-p", "no:cacheprovider", "-W", "error")
+    result = pytester.runpytest_subprocess(
+        "-p", "no:cacheprovider", "-p", "no:asyncio", "-W", "error"
+    )
 
     result.assert_outcomes(passed=3, failed=4)
     result.stdout.fnmatch_lines_random(

@@ -36,7 +36,7 @@ def run(*command: str, cwd: Path, **environment: str) -> str:
 
 def passed(directory: Path, tests: str) -> int:
     """How many tests there are in a file, all of which have to pass."""
-    pytest_ = ("-m", "pytest", "-q", "-p", "no:cacheprovider", "-W", "error")
+    pytest_ = ("-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:asyncio", "-W", "error")
     output = run(
         sys.executable, *pytest_, "--rootdir", ".", "-c", "/dev/null", tests, cwd=directory
     )

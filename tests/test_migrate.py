@@ -1423,7 +1423,19 @@ def test_the_blog_is_migrated_and_passes_its_tests(tmp_path: Path) -> None:
             (tmp_path / name).write_bytes(path.read_bytes())
     migration = migrate(tmp_path)
     migration.write()
-    options = ("-q", "-p", "no:cacheprovider", "-W", "error", "--rootdir", ".", "-c", os.devnull)
+    options = (
+        "-q",
+        "-p",
+        "no:cacheprovider",
+        "-p",
+        "no:asyncio",
+        "-W",
+        "error",
+        "--rootdir",
+        ".",
+        "-c",
+        os.devnull,
+    )
     done = subprocess.run(
         [sys.executable, "-m", "pytest", *options, "test_flask_blog.py"],
         cwd=tmp_path,

@@ -11,6 +11,7 @@ import os
 import re
 import subprocess
 import sys
+import tempfile
 import tomllib
 import urllib.error
 import urllib.request
@@ -28,7 +29,10 @@ TIMEOUT = 60  # seconds for one command
 @pytest.fixture
 def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The working directory. Where it has an `app.py`, a command looks for modules in it, too."""
-    monkeypatch.setattr(sys, "path", [*sys.path])
+    # Without the directories that other tests have put there, one of which has a `shop`.
+    installed = [path for path in sys.path if not path.startswith(tempfile.gettempdir())]
+    monkeypatch.setattr(sys, "path", installed)
+    monkeypatch.delitem(sys.modules, "shop", raising=False)
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
