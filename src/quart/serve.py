@@ -34,6 +34,8 @@ if TYPE_CHECKING:
     from .typing import ASGIApp
 
 #: How the parent tells the workers what to do, as JSON.
+# The file, beside the report of a failure, that says that a worker has started.
+_STARTED = "started"
 _ENVIRONMENT = "_QUART_SERVE"
 #: Where the workers get their application.
 _TARGET = "quart.serve:load"
@@ -317,21 +319,26 @@ def _run(server: Server, settings: Settings, report: Path) -> int:
     if server.name != "hypercorn":
         return server.run(server.command(settings))
     # Hypercorn ends when one of its workers dies, with the exit status of another one.
+    started = report.with_name(_STARTED)
     told, tells = socket.socketpair()
     told.setblocking(False)
     tells.setblocking(False)
     with told, tells:
         while True:
             began = time.monotonic()
+            started.unlink(missing_ok=True)
             before = signal.set_wakeup_fd(tells.fileno())  # which gets the number of each signal
             try:
                 status = server.run(server.command(settings))
+                dies_again = report.exists() or not started.exists()
+                if not dies_again:
+                    time.sleep(max(0.0, began + 1 - time.monotonic()))  # once a second is enough
             finally:
                 signal.set_wakeup_fd(before)
             with suppress(BlockingIOError):
                 if {signal.SIGINT, signal.SIGTERM} & {*told.recv(4096)}:
-                    return status
-            if report.exists() or time.monotonic() - began < 1:  # it would die again
+                    return 0  # it was asked to end
+            if dies_again:
                 return status or 1
             click.echo(" * A worker has died: starting anew", err=True)
 
@@ -456,6 +463,8 @@ class _Watched:
             return await self.app(scope, receive, send)
 
         async def watched(message: Any) -> None:
+            if message["type"] == "lifespan.startup.complete":
+                Path(self.told["report"]).with_name(_STARTED).touch()
             if message["type"] == "lifespan.startup.failed":
                 _fail(self.told, message.get("message") or "no reason was given")
             await send(message)
