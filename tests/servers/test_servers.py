@@ -246,6 +246,8 @@ STARTS = {
 async def test_http3(start: str, tmp_path: Path) -> None:
     """Requests, uploads and streams over QUIC, beside HTTP/2 and HTTP/1.1 on another port."""
     pytest.importorskip("aioquic", reason="aioquic is not installed")
+    if metadata.version("hypercorn") < "0.18":
+        pytest.skip("with Hypercorn 0.17 comes an aioquic before 1.0, and requests get no answer")
     cert = make_certificate(tmp_path)
     (tmp_path / "program.py").write_text(PROGRAM)
     port, quic_port = free_port(), free_udp_port()
