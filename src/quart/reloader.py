@@ -101,11 +101,11 @@ def reload_on_change(
 ) -> int:
     """Run this command again in a child process, anew whenever a watched file changes.
 
-    Watched are the files of all loaded modules, those that environment variables are read from, and
-    `extra_files` (files, or directories with all
-    that is in them), but for those that match one of `exclude_patterns` (as fnmatch does). A child
-    that fails after a change is waited with until the next one. Gives the exit status for this
-    process, when it is asked to end or the child ends by itself.
+    It watches the files of all loaded modules, those that environment variables are read from, and
+    `extra_files` (files, or directories with all that is in them), but not those that match one of
+    `exclude_patterns` (as fnmatch does). If a child fails after a change, the parent waits for the
+    next change. Gives the exit status for this process, when it is asked to end or the child ends
+    by itself.
     """
     stopping = False
 
