@@ -47,10 +47,13 @@ class _Readable:
 
     def __init__(self, reserved: str) -> None:
         kept = "|".join(f"{char:02X}" for char in [*_UNREADABLE, *map(ord, reserved)])
-        self._runs = re.compile(f"(?:%(?!{kept})[0-9A-F]{{2}})+", re.IGNORECASE)
+        self._kept = re.compile(f"%(?={kept})", re.IGNORECASE)
 
     def __call__(self, quoted: str) -> str:
-        return self._runs.sub(lambda run: decode(unquote_to_bytes(run[0])), quoted)
+        if "%" not in quoted:
+            return quoted
+        # What is kept is percent-encoded once more, so that one call can decode all of it.
+        return decode(unquote_to_bytes(self._kept.sub("%25", quoted)))
 
 
 _readable_path = _Readable("/?#")
