@@ -24,8 +24,9 @@ T = TypeVar("T")
 #: A few threads keep any disk busy.
 FILE_THREADS = 8
 
-#: One thread at a time runs Python; a second lets a short document pass a long one.
-PARSER_THREADS = 2
+#: Parsers hold the interpreter's lock: with a second, the event loop waits for it twice as long,
+#: and all of the documents together take longer.
+PARSER_THREADS = 1
 
 # Seconds for which `certainly` asks a system that gives no threads, and those in between.
 _PATIENCE = 10.0
