@@ -1,6 +1,7 @@
 """How Sphinx builds these pages: `tox -e docs`."""
 
 import sys
+import tomllib
 from importlib.metadata import version as installed_version
 from pathlib import Path
 from typing import Any
@@ -58,6 +59,14 @@ html_theme_options = {
     "sidebar_hide_name": True,
 }
 html_show_sourcelink = False
+# Each page has a link to its source as soon as pyproject.toml says where the repository is.
+_project = tomllib.loads((HERE.parent / "pyproject.toml").read_text("utf-8"))["project"]
+if _source := _project.get("urls", {}).get("Source"):
+    html_theme_options |= {
+        "source_repository": _source,
+        "source_branch": "main",
+        "source_directory": "docs/",
+    }
 
 
 def name_inherited(

@@ -62,7 +62,7 @@ async def hello(browser: Browser, directory: Path) -> None:
     with served("hello") as url:
         page = await browser.open(url)
         await page.until("said.textContent.includes('2 times')")
-        await picture(page, "hello", 440)
+        await picture(page, "hello", 480)
 
 
 async def blog(browser: Browser, directory: Path) -> None:
@@ -107,7 +107,27 @@ async def files(browser: Browser, directory: Path) -> None:
         await picture(await browser.open(url), "files", 330)
 
 
-EACH: list[Callable[[Browser, Path], Awaitable[None]]] = [hello, blog, chat, files]
+async def api(browser: Browser, directory: Path) -> None:
+    with served("api") as url:
+        page = await browser.open(url)
+        await page.until("document.querySelectorAll('#operations li').length === 5")
+        for number, (title, due) in enumerate(
+            [("Order tea", "2026-12-01"), ("Sweep the yard", ""), ("Paint the door", "2026-12-24")],
+            1,
+        ):
+            await page.evaluate(
+                f"form.elements.title.value = {title!r}; form.elements.due.value = {due!r};"
+                "form.requestSubmit()"
+            )
+            await page.until(f"document.querySelectorAll('#tasks li').length === {number}")
+        await page.evaluate("document.querySelector('#tasks input').click()")
+        await page.until("document.querySelector('#tasks .done') !== null")
+        await page.evaluate("form.requestSubmit()")
+        await page.until("said.textContent.includes('title:')")
+        await picture(page, "api", 560)
+
+
+EACH: list[Callable[[Browser, Path], Awaitable[None]]] = [hello, blog, chat, files, api]
 
 
 async def main() -> None:

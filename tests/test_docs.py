@@ -174,6 +174,21 @@ def test_readme_commands() -> None:
     ] == commands
 
 
+def test_readme_is_short() -> None:
+    """It is a front door. A word has a letter or a digit, and is none of the checks' own."""
+    text = re.sub(r"<!--.*?-->", "", (ROOT / "README.md").read_text(), flags=re.DOTALL)
+
+    assert len([word for word in text.split() if re.search(r"\w", word)]) <= 900
+
+
+@pytest.mark.parametrize("page", [*ROOT.glob("*.md"), *ROOT.glob("examples/**/*.md")], ids=name_of)
+def test_links_in_the_repository_lead_to_files(page: Path) -> None:
+    """Sphinx checks those of docs/; these are the links of the other pages."""
+    links = re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", page.read_text())
+
+    assert [] == [link for link in links if not (page.parent / link).exists()]
+
+
 def test_examples_have_their_place_in_the_gallery() -> None:
     """Each example has a README, a row with its command, and a picture."""
     gallery = (ROOT / "examples/README.md").read_text()

@@ -33,8 +33,8 @@ PAGE = """\
   <dt>Websocket</dt><dd id="alive"><span class="dot"></span> <span id="said">connecting</span></dd>
 </dl>
 <p>Change <code>app.py</code>, and see it at once with <code>quart run --debug</code>. Then read the
-  quickstart, <code>docs/tutorials/quickstart.md</code>, and the rest of the
-  <a href="https://quart.palletsprojects.com/">documentation</a>.</p>
+  quickstart, <code>docs/tutorials/quickstart.md</code>. The rest of the documentation is in
+  <code>docs/</code> too.</p>
 <script>
   const said = document.getElementById("said"), alive = document.getElementById("alive");
   let count = 0;
