@@ -186,7 +186,8 @@ class _Watched:
             lines = lines[: lines.rfind(b"\n") + 1]  # the child may be about to write the rest
             self._reported += len(lines)
             pairs = [line.split(" ", 1) for line in lines.decode().splitlines()]
-            self._times = {name: int(at) for at, name in pairs} | self._times
+            for at, name in pairs:
+                self._times.setdefault(name, int(at))
             self._add(name for _, name in pairs)
         self._add_extra()
         changed = self._changed_of(self._own)
@@ -203,7 +204,11 @@ class _Watched:
         changed = None
         times = self._times
         for name in names:
-            now = modified(name)
+            # As `modified` does: several times a second, for each file of the program.
+            try:
+                now = os.stat(name).st_mtime_ns
+            except OSError:
+                now = 0
             if times.setdefault(name, now) != now:
                 times[name] = now
                 changed = name
