@@ -115,8 +115,8 @@ GROUPS = [
             "opentelemetry-instrumentation-asgi==0.66b2",
             "prometheus-client==0.26.0",
         ],
-        ["httpx", "opentelemetry-sdk", "starlette"],
-        ["gzip-and-cors"],
+        ["granian", "httpx", "opentelemetry-sdk", "starlette", "websockets"],
+        ["gzip-and-cors", "each-middleware"],
     ),
     Group(
         "for-flask",

@@ -133,6 +133,11 @@ def served(app: Any) -> Iterator[Client]:
         server.join()
 
 
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        return int(listener.getsockname()[1])
+
+
 @pytest.fixture
 def client(request: pytest.FixtureRequest) -> Iterator[Client]:
     """A client of the module's `app`."""
