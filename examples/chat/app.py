@@ -10,24 +10,13 @@ import asyncio
 import json
 import os
 
-from broadcast import LocalBroadcaster, Subscriber
-
-from quart import Quart, abort, render_template, websocket
+from quart import Quart, render_template, websocket
+from quart.broadcast import Rooms
 
 NAME_SIZE, TEXT_SIZE = 40, 2000  # characters
 
 app = Quart(__name__)
-broadcaster = LocalBroadcaster()
-if redis_url := os.environ.get("REDIS_URL"):
-    from broadcast_redis import RedisBroadcaster
-
-    broadcaster = RedisBroadcaster(redis_url)
-
-
-@app.while_serving
-async def broadcast():
-    async with broadcaster.running():
-        yield
+rooms = Rooms(app, os.environ.get("REDIS_URL"), slow="close")
 
 
 @app.get("/")
@@ -37,24 +26,18 @@ async def page():
 
 @app.websocket("/ws")
 async def chat():
-    if not broadcaster.connected:
-        abort(503)
-    with broadcaster.subscribe() as subscriber:
-        try:
-            async with subscriber.patience:
-                # After the subscription: from the handshake on, a client misses nothing.
-                await websocket.accept()
-                async with asyncio.TaskGroup() as group:
-                    sending = group.create_task(send_all(subscriber))
-                    await receive_all()
-                    sending.cancel()
-        except TimeoutError:
-            await websocket.close(1013, "Connect again, please")
+    async with rooms.join("chat") as messages:
+        # After joining: from the handshake on, a client misses nothing.
+        await websocket.accept()
+        async with asyncio.TaskGroup() as group:
+            sending = group.create_task(send_all(messages))
+            await receive_all()
+            sending.cancel()
 
 
-async def send_all(subscriber: Subscriber):
-    while True:
-        await websocket.send(await subscriber.messages.get())
+async def send_all(messages):
+    async for message in messages:
+        await websocket.send(message)
 
 
 async def receive_all():
@@ -63,7 +46,7 @@ async def receive_all():
         if message is None:
             await websocket.close(1008, "That was no message")
             return
-        await broadcaster.publish(message)
+        await rooms.send("chat", message)
 
 
 def checked(data):
