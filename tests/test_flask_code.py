@@ -2,6 +2,9 @@
 
 import asyncio
 import inspect
+import subprocess
+import sys
+from contextvars import Context
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +12,7 @@ import click
 import flask
 import pytest
 from asgi import Closed, connect, get, post, request
+from blinker import Namespace
 
 import quart
 from quart import Quart
@@ -105,19 +109,154 @@ async def test_sync_generators(app: Quart) -> None:
     assert "/streamed" == (await get(app, "/streamed")).text
 
 
-async def test_flasks_request_stays_in_its_thread(app: Quart) -> None:
-    """What a thread was lent is not left to the code that follows it on the loop."""
+async def test_the_request_on_the_event_loop(app: Quart) -> None:
+    """Async hooks and views, receivers of signals, and sync functions they call find it, too."""
+    seen = []
+
+    def note(*args: object, **kwargs: object) -> None:
+        seen.append(flask.request.args["of"])
+
+    changed = Namespace().signal("changed")
+    changed.connect(note)
 
     @app.before_request
-    def sync() -> None:
-        assert flask.has_request_context()
+    async def before() -> None:
+        flask.session["user"] = "ada"
+        note()
 
     @app.get("/")
     async def view() -> str:
-        return str(flask.has_request_context())
+        @flask.after_this_request
+        def after(response: flask.Response) -> flask.Response:
+            response.headers["X-User"] = flask.session["user"]
+            return response
 
-    assert "False" == (await get(app, "/")).text
+        changed.send(app)
+        await run_sync(note)()
+        assert flask.has_request_context()
+        return f"{flask.session['user']} {flask.url_for('view')} {flask.request.is_json}"
+
+    @app.after_request
+    async def after(response: quart.Response) -> quart.Response:
+        note()
+        return response
+
+    @app.teardown_request
+    async def teardown(error: BaseException | None) -> None:
+        note()
+
+    response = await get(app, "/?of=this")
+
+    assert ("ada / False", "ada") == (response.text, response.headers["X-User"])
+    assert ["this"] * 5 == seen
+    assert not flask.has_request_context()
     assert not await run_sync(flask.has_request_context)()
+
+
+async def test_requests_at_the_same_time(app: Quart) -> None:
+    """Each finds its own."""
+    both = asyncio.Barrier(2)
+
+    @app.get("/<name>")
+    async def view(name: str) -> str:
+        await both.wait()
+        return flask.request.path
+
+    answers = await asyncio.gather(get(app, "/ada"), get(app, "/bob"))
+
+    assert ["/ada", "/bob"] == [answer.text for answer in answers]
+
+
+async def test_tasks_find_the_request_of_who_started_them(app: Quart) -> None:
+    """A background task has it, and a task that the view makes."""
+    seen = []
+
+    async def note() -> None:
+        seen.append(flask.request.path)
+
+    @app.get("/path")
+    async def view() -> str:
+        app.add_background_task(note)
+        await asyncio.create_task(note())
+        return ""
+
+    async with app.test_app():
+        await get(app, "/path")
+
+    assert ["/path"] * 2 == seen
+
+
+async def test_flasks_copy_of_the_context(app: Quart) -> None:
+    """`flask.copy_current_request_context` works in callbacks of the loop, and in threads."""
+    seen = []
+
+    @app.get("/path")
+    async def view() -> str:
+        @flask.copy_current_request_context
+        def note() -> None:
+            seen.append((flask.request.path, quart.request.path))
+
+        loop = asyncio.get_running_loop()
+        await loop.run_in_executor(None, note)
+        loop.call_soon(note, context=Context())
+        await asyncio.sleep(0)
+        note()
+        assert flask.has_request_context()
+        return ""
+
+    await get(app, "/path")
+
+    assert [("/path", "/path")] * 3 == seen
+
+
+async def test_contexts_that_are_entered(app: Quart) -> None:
+    """Inside `async with app.test_request_context()` there is a request, and after it none."""
+    async with app.test_request_context("/path"):
+        assert "/path" == flask.request.path
+        with quart.globals.app_ctx.copy():
+            assert "/path" == flask.request.path
+    async with app.app_context():
+        assert not flask.has_request_context()
+    assert not flask.has_request_context()
+
+
+def test_contexts_that_are_entered_without_a_loop(app: Quart) -> None:
+    """The same inside `with`, as tests for Flask have it."""
+    with app.test_request_context("/path"):
+        flask.session["user"] = "ada"
+        assert ("/path", "ada") == (flask.request.path, quart.session["user"])
+        assert flask.has_request_context()
+    assert not flask.has_request_context()
+
+
+@pytest.mark.parametrize("imports", ["import flask", "from flask import url_for", "import json"])
+def test_who_asks_for_flasks_names(tmp_path: Path, imports: str) -> None:
+    """On the event loop they are set if a module has imported one of them, else not."""
+    (tmp_path / "extension.py").write_text(imports)
+    program = """
+import asyncio, sys
+from quart import Quart
+import extension
+app = Quart(__name__)
+
+@app.get("/")
+async def view():
+    return str(sys.modules["flask"].has_request_context())
+
+async def main():
+    print((await app.test_client().get("/")).text)
+
+asyncio.run(main())
+"""
+
+    ran = subprocess.run(
+        [sys.executable, "-c", program],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+    )
+
+    assert f"{imports != 'import json'}\n" == ran.stdout, ran.stderr
 
 
 async def test_websockets_have_no_request(app: Quart) -> None:

@@ -18,13 +18,13 @@ from flask.sansio.scaffold import setupmethod
 from werkzeug.datastructures import Headers, ImmutableDict
 from werkzeug.utils import cached_property
 
+from . import flask_names
 from .asgi import (
     ASGIHTTPConnection,
     ASGILifespan,
     ASGIWebsocketConnection,
     in_origin_form,
 )
-from .bridge import share_with_patched_flask
 from .cli import AppGroup
 from .config import DEFAULT_CONFIG, Config
 from .ctx import RequestContext
@@ -154,7 +154,6 @@ class Quart(QuartScaffold, Serving[StateT], Generic[StateT]):  # pyright: ignore
         self.cli = AppGroup()
         self.cli.name = self.name
         self._mounts = Mounts()
-        share_with_patched_flask()
         if self.has_static_folder:
             if bool(static_host) != host_matching:
                 raise AssertionError(
@@ -190,6 +189,7 @@ class Quart(QuartScaffold, Serving[StateT], Generic[StateT]):  # pyright: ignore
         kind = scope["type"]
         if not self._got_first_request and kind != "lifespan":
             self._got_first_request = True
+            self._has_flask_code = flask_names.are_imported()
         if kind == "http":
             # PERF: under its name `__call__` is called without a detour.
             await self.asgi_http_class(self, scope).__call__(receive, send)
@@ -261,6 +261,7 @@ class Quart(QuartScaffold, Serving[StateT], Generic[StateT]):  # pyright: ignore
     def _check_setup_finished(self, f_name: str) -> None:
         # Where Flask refuses: extensions register late, and here it works.
         if self._got_first_request:
+            self._has_flask_code = flask_names.are_imported()
             level, frame = 3, sys._getframe(2)
             while frame.f_back and frame.f_globals.get("__package__") in _SETUP_PACKAGES:
                 level, frame = level + 1, frame.f_back

@@ -10,8 +10,7 @@ import asyncio
 import inspect
 import sys
 from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager, suppress
-from contextvars import Token
+from contextlib import contextmanager
 from functools import wraps
 from types import EllipsisType, TracebackType
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeGuard, TypeVar, cast
@@ -20,7 +19,8 @@ from flask.ctx import _AppCtxGlobals
 from werkzeug.exceptions import HTTPException
 
 from . import routing
-from .globals import _cv_app, _cv_quart, _cv_request, _cv_websocket
+from .flask_names import Entered, enter, leave
+from .globals import _cv_quart, _cv_request, _cv_websocket
 from .kinds import REQUEST, WEBSOCKET, Kind, WebsocketStages
 from .sessions import SecureCookieSessionInterface
 from .workers import wait_in_thread
@@ -75,11 +75,14 @@ class AppContext:
     _flashes: list[tuple[str, str]] | None = None
     _after_functions: list[Callable[..., Any]] | None = None
     _url_adapter: MapAdapter | None = None
-    _tokens: list[Token[AppContext]] | None = None
+    #: How it was entered, to be left in the reverse order.
+    _tokens: list[Entered] | None = None
     #: Kept open when the response is ready: its body still needs this context.
     held = False
     #: Its teardown functions have run, or begun to.
     closed = False
+    #: Made by `copy`, as Flask's functions do that enter it by `with` on the event loop, too.
+    _copied = False
     #: What this is a copy of, until it is entered elsewhere.
     _original: AppContext | None = None
     #: Kept open by the test client, which closes it itself.
@@ -271,7 +274,7 @@ class AppContext:
         teardown functions when it is left.
         """
         copied = self.detached()
-        copied._original = self
+        copied._copied, copied._original = True, self
         return copied
 
     def detached(self: C) -> C:
@@ -295,11 +298,11 @@ class AppContext:
     @contextmanager
     def entered(self) -> Iterator[None]:
         """Make this the current context for a stretch of code, without opening or closing it."""
-        token = _cv_app.set(self)
+        entered = enter(self)
         try:
             yield
         finally:
-            _reset(token)
+            leave(entered)
 
     async def push(self) -> None:
         """Make this the current context, as `async with` does.
@@ -310,15 +313,15 @@ class AppContext:
             self._tokens = []
         if self._original is not None and not self._tokens:
             if self._original is _cv_quart.get(None) and not self._original.closed:
-                self._tokens.append(_cv_app.set(self._original))
+                self._tokens.append(enter(self._original))
                 return
             self._original = None
-        self._tokens.append(_cv_app.set(self))
+        self._tokens.append(enter(self))
         if len(self._tokens) == 1:
             try:
                 await self.app.open_context(self)
             except BaseException:
-                _reset(self._tokens.pop())
+                leave(self._tokens.pop())
                 raise
 
     async def pop(self, exc: BaseException | EllipsisType | None = ...) -> None:
@@ -331,14 +334,14 @@ class AppContext:
         """
         if not self._tokens:
             raise RuntimeError(f"{self!r} is not pushed, so it cannot be popped.")
-        token = self._tokens.pop()
+        entered = self._tokens.pop()
         if exc is ...:
             exc = sys.exception()
         try:
             if not self._tokens and self._original is None:
                 await self.app.close_context(self, exc)
         finally:
-            _reset(token)
+            leave(entered)
 
     async def auto_pop(self, exc: BaseException | None) -> None:
         """Leave this context unless the test client keeps it."""
@@ -358,10 +361,14 @@ class AppContext:
         await self.auto_pop(exc_value)
 
     def __enter__(self: C) -> C:
+        if self._copied and _in_loop():
+            # Nothing can be awaited here, so it is not opened.
+            self._tokens = [*(self._tokens or ()), enter(self)]
+            return self
         _run_outside_loop(self.push)
         # The loop ran in a copy of this thread's variables, so the context is set here again.
         assert self._tokens is not None
-        self._tokens[-1] = _cv_app.set(self._original or self)
+        self._tokens[-1] = enter(self._original or self)
         return self
 
     def __exit__(
@@ -371,12 +378,15 @@ class AppContext:
         tb: TracebackType | None,
     ) -> None:
         assert self._tokens is not None
-        token = self._tokens[-1]
+        if self._copied and _in_loop():
+            leave(self._tokens.pop())
+            return
+        entered = self._tokens[-1]
         try:
             _run_outside_loop(self.auto_pop, exc_value)
         finally:
             if not self.preserved:
-                _cv_app.reset(token)
+                leave(entered)
 
 
 class RequestContext(AppContext):
@@ -427,12 +437,6 @@ def opens_on_touch(interface: SessionInterface) -> TypeGuard[SecureCookieSession
 
 
 OPEN_FROM_COOKIE = SecureCookieSessionInterface.open_session
-
-
-def _reset(token: Token[AppContext]) -> None:
-    # Pushed in another task, it is set in a copy of the variables that ends with that task.
-    with suppress(ValueError):
-        _cv_app.reset(token)
 
 
 def _in_loop() -> bool:

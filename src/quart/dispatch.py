@@ -42,6 +42,7 @@ from werkzeug.sansio.response import Response as SansIOResponse
 from . import signals
 from .config import settings_of_wrong_types
 from .ctx import OPEN_FROM_COOKIE, AppContext, RequestContext, WebsocketContext, opens_on_touch
+from .flask_names import lend_request, take_back
 from .generations import STAGES, context_first, in_order
 from .globals import _cv_app, _cv_quart
 from .json.values import is_model
@@ -122,6 +123,8 @@ class Dispatch(App):
         # ids: some cannot be hashed.
         self._async_functions: dict[int, Callable[..., Any]] = {}
         self._matches_plainly = type(self)._matches_plainly
+        #: Whether Flask's names may be looked for on the event loop.
+        self._has_flask_code = False
         super().__init__(*args, **kwargs)
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
@@ -154,6 +157,7 @@ class Dispatch(App):
         else:
             ctx = self.request_context(request)
         token = _enter(ctx)
+        lent = lend_request(ctx) if self._has_flask_code else None
         raised: BaseException | None = None
         response: Response | None = None
         try:
@@ -193,6 +197,8 @@ class Dispatch(App):
             finally:
                 raised = None  # whose traceback holds this frame
                 _leave(token)
+                if lent is not None:
+                    take_back(lent)
         return response
 
     handle_websocket = handle_request

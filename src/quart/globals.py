@@ -53,8 +53,8 @@ This typically means that you attempted to use functionality that needed
 the session of an active request or websocket.\
 """
 
-# Flask's own, so that `flask.current_app` and `flask.g` are those of Quart: see bridge.py. It may
-# hold the context of a Flask application, so the package reads it through `_cv_quart`.
+# Flask's own, so that `flask.current_app` and `flask.g` are those of Quart: see flask_names.py. It
+# may hold the context of a Flask application, so the package reads it through `_cv_quart`.
 _cv_app: ContextVar[AppContext] = cast(Any, flask.globals._cv_app)
 
 

@@ -19,7 +19,7 @@ from functools import partial, wraps
 from time import monotonic
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeGuard, TypeVar
 
-from .bridge import flask_request, lend_request, lend_request_here
+from .flask_names import flask_request, lend_request_here, lend_request_to_thread
 from .forgotten import reminder_of, written
 from .globals import _cv_quart
 from .threads import Call, Job, Pool, certainly, wait_shielded
@@ -74,7 +74,7 @@ class _SyncJob(Job[T], _SyncCode):
 
     def __init__(self, context: Context, func: Callable[[], T]) -> None:
         super().__init__(func)
-        lend_request(context)
+        lend_request_to_thread(context)
         self._context = context
 
     def _run(self) -> T:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Generic, NoReturn, Self, TypeVar
 
 from werkzeug.datastructures import Headers
 
-from ..globals import _cv_app
+from ..flask_names import enter
 from ..headers import decode_headers
 from ..json import dumps, loads
 from ..process import CANCEL_TIMEOUT
@@ -299,7 +299,7 @@ class TestHTTPConnection(_TestConnection[bytes]):
         finally:
             ctx = self.app._preserved_context if self._preserve_context else None
             if ctx is not None:
-                ctx._tokens = [_cv_app.set(ctx)]  # as if it was pushed here, so that pop ends it
+                ctx._tokens = [enter(ctx)]  # as if it was pushed here, so that pop ends it
 
     async def send(self, data: bytes) -> None:
         """Send a piece of the request's body."""
