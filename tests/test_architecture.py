@@ -34,7 +34,7 @@ FLOORS = [
     {"debug", "generations", "templating"},
     {"asgi", "dispatch"},
     {"middleware", "migration", "server", "wsgi"},
-    {"mounting", "serving"},
+    {"from_flask", "mounting", "serving"},
     {"cli"},
     {"blueprints", "new", "serve", "testing"},
     {"app"},

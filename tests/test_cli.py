@@ -286,19 +286,50 @@ def test_a_factory_may_be_async(where: str) -> None:
     [
         ("def create_app(): Quart('x')", "returned None: it ends without a 'return app'."),
         ("def create_app(): return 3", "returned a int, not a Quart application."),
-        ("def create_app(): return Flask('x')", "is an application of Flask, which 'flask run'"),
         ("async def create_app(): return None", "returned None: it ends without a 'return app'."),
-        ("create_app = Flask('x')", "import Quart from quart instead of Flask from flask."),
     ],
 )
 def test_what_is_no_application_is_named(where: str, source: str, message: str) -> None:
-    Path("wrong.py").write_text(f"from flask import Flask\nfrom quart import Quart\n{source}\n")
+    Path("wrong.py").write_text(f"from quart import Quart\n{source}\n")
     result = invoke("--app", where, "routes")
 
     assert 1 == result.exit_code
     assert message in result.output
     assert "'wrong:create_app'" in result.output
     sys.modules.pop("wrong", None)
+
+
+@pytest.mark.parametrize(
+    ("where", "source"),
+    [
+        ("site", "app = Flask('site')"),
+        ("site", "only_one = Flask('site')"),
+        ("site", "def create_app(): return Flask('site')"),
+        ("site:create_app", "create_app = Flask('site')"),
+        ("site:create_app()", "def create_app(): return Flask('site')"),
+    ],
+)
+def test_an_application_of_flask_is_carried_over(where: str, source: str) -> None:
+    """The command says so on stderr, and goes on with it."""
+    where = where.replace("site", "flask_site")
+    Path("flask_site.py").write_text(f"from flask import Flask\n{source}\n")
+    result = invoke("--app", where, "routes")
+
+    assert 0 == result.exit_code, result.output
+    assert "/static/<path:filename>" in result.stdout
+    assert "is an application of Flask, carried over by 'Quart.from_flask()'" in result.stderr
+    sys.modules.pop("flask_site", None)
+
+
+def test_an_application_of_flask_that_cannot_be_carried_over() -> None:
+    Path("flask_site.py").write_text(
+        "from flask import Flask\napp = Flask('site')\napp.wsgi_app = print\n"
+    )
+    result = invoke("--app", "flask_site", "routes")
+
+    assert 1 == result.exit_code
+    assert "'flask_site:app' is an application of Flask. The 'wsgi_app' of 'site'" in result.output
+    sys.modules.pop("flask_site", None)
 
 
 def test_a_file_with_the_name_of_the_framework() -> None:

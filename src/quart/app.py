@@ -10,7 +10,7 @@ import warnings
 from collections.abc import Callable, Coroutine
 from contextlib import AbstractAsyncContextManager
 from types import MethodType
-from typing import TYPE_CHECKING, Any, Generic, cast, overload
+from typing import TYPE_CHECKING, Any, Generic, Self, cast, overload
 
 from flask.blueprints import Blueprint as FlaskBlueprint
 from flask.ctx import _AppCtxGlobals
@@ -43,6 +43,7 @@ from .wrappers import Request, Response, Websocket
 
 if TYPE_CHECKING:
     from aiofiles.base import AiofilesContextManager
+    from flask import Flask
 
     from .testing import QuartCliRunner
     from .typing import (
@@ -166,6 +167,27 @@ class Quart(QuartScaffold, Serving[StateT], Generic[StateT]):  # pyright: ignore
                 self.send_static_file,
                 host=static_host,
             )
+
+    @classmethod
+    def from_flask(cls, app: Flask) -> Self:
+        """Make an application of Flask's, which code for Flask has set up, one of Quart in place::
+
+            app = Quart.from_flask(create_app())
+
+        It is the same object, so that extensions, views and hooks that hold it go on. Its rules,
+        blueprints, hooks, error handlers, settings, templates, commands, session interface and JSON
+        provider come along; of its settings those that Flask does not have get Quart's defaults.
+        What a class derived from `flask.Flask` overrides stays overridden, and its `super()` is
+        Quart. Of the WSGI middleware around `wsgi_app`, Werkzeug's `ProxyFix` becomes ours, and
+        what a `DispatcherMiddleware` dispatches to is mounted.
+
+        An application that was adopted before is given back as it is. Raises TypeError for what is
+        not Flask's, or overrides `wsgi_app` or `__call__` in its class; ValueError for other WSGI
+        middleware; RuntimeError for an application that has handled a request already.
+        """
+        from .from_flask import adopt  # which no other application needs
+
+        return adopt(app, cls)
 
     # The ASGI face
 

@@ -110,7 +110,8 @@ def _leave_out_the_import(exception: traceback.TracebackException | None) -> Non
 
 def find_best_app(module: ModuleType) -> Quart:
     """The application in a module: `app` or `application`, else the only one there is, else what
-    `create_app()` or `make_app()` makes.
+    `create_app()` or `make_app()` makes. One of Flask's is carried over where there is none of
+    Quart's.
 
     Raises NoAppException.
     """
@@ -124,6 +125,9 @@ def find_best_app(module: ModuleType) -> Quart:
         return cast("Quart", apps[0])
     if apps:
         raise NoAppException(f"There are several Quart applications in {module.__name__!r}. {hint}")
+    flasks = {name: value for name, value in vars(module).items() if isinstance(value, flask.Flask)}
+    for name in flasks.keys() & {"app", "application"}:
+        return _adopted(flasks[name], f"{module.__name__}:{name}")
     for name in ("create_app", "make_app"):
         factory = getattr(module, name, None)
         if inspect.isfunction(factory):
@@ -134,19 +138,31 @@ def find_best_app(module: ModuleType) -> Quart:
             "'quart' is the name of the framework, and a file 'quart.py' of your own hides it or is"
             " hidden by it: give the file another name."
         )
-    for name, value in vars(module).items():
-        if isinstance(value, flask.Flask):
-            raise NoAppException(_of_flask(f"{module.__name__}:{name}"))
+    if len(flasks) == 1:
+        ((name, app),) = flasks.items()
+        return _adopted(app, f"{module.__name__}:{name}")
     raise NoAppException(
         f"There is no Quart application or factory in the module {module.__name__!r}. {hint}"
     )
 
 
-def _of_flask(where: str) -> str:
-    return (
-        f"{where!r} is an application of Flask, which 'flask run' serves. To make it one of Quart,"
-        " import Quart from quart instead of Flask from flask."
-    )
+def _adopted(app: flask.Flask, where: str) -> Quart:
+    """An application of Flask's as one of Quart, and a word about that.
+
+    Raises NoAppException if it cannot be carried over.
+    """
+    quart = import_module("quart")  # the face, which is above this floor
+    try:
+        adopted: Quart = quart.Quart.from_flask(app)
+    except (RuntimeError, TypeError, ValueError) as error:
+        raise NoAppException(f"{where!r} is an application of Flask. {error}") from error
+    if not process.is_child():
+        click.echo(
+            f" * {where!r} is an application of Flask, carried over by 'Quart.from_flask()': its"
+            " 'def' views run in threads, and async views and websockets can be added.",
+            err=True,
+        )
+    return adopted
 
 
 def _made_by(factory: Callable[..., Any], where: str, *args: Any, **kwargs: Any) -> Quart:
@@ -161,7 +177,7 @@ def _made_by(factory: Callable[..., Any], where: str, *args: Any, **kwargs: Any)
             f"The factory {where!r} returned None: it ends without a 'return app'."
         )
     if isinstance(app, flask.Flask):
-        raise NoAppException(_of_flask(where))
+        return _adopted(app, where)
     raise NoAppException(
         f"The factory {where!r} returned a {type(app).__name__}, not a Quart application."
     )
@@ -201,7 +217,7 @@ def find_app_by_string(module: ModuleType, app_name: str) -> Quart:
     if isinstance(app, Serving):
         return cast("Quart", app)
     if isinstance(app, flask.Flask):
-        raise NoAppException(_of_flask(where))
+        return _adopted(app, where)
     raise NoAppException(f"{where!r} is not a Quart application, nor a function that makes one.")
 
 

@@ -1,0 +1,282 @@
+"""`Quart.from_flask`: an application of Flask's becomes one of Quart, in place.
+
+In place, because extensions keep the application as a key, and views and hooks close over it. So do
+the parts of it that others may hold: its settings, its URL map, its Jinja environment.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from functools import partial
+from importlib import import_module
+from inspect import getattr_static
+from types import MethodType
+from typing import TYPE_CHECKING, Any, TypeVar, cast
+
+import flask.cli
+import flask.json.provider
+import flask.sessions
+import flask.templating
+from flask.blueprints import Blueprint as FlaskBlueprint
+from werkzeug.middleware.dispatcher import DispatcherMiddleware
+from werkzeug.middleware.proxy_fix import ProxyFix as WSGIProxyFix
+from werkzeug.routing import Map, Rule
+from werkzeug.routing.matcher import State
+
+from .generations import STAGES
+from .middleware import ProxyFix
+from .registration import QuartScaffold
+from .routing import QuartMap, QuartRule
+
+if TYPE_CHECKING:
+    from .app import Quart
+
+Q = TypeVar("Q", bound="Quart[Any]")
+
+#: Settings with another default than Quart's, so that pages answer as on Flask.
+FLASKS_DEFAULTS = {"JSON_REQUIRES_CONTENT_TYPE": True}
+
+# Attributes that are classes, and the class of Flask's that a user's class is derived from.
+_CLASSES = {
+    "jinja_environment": "flask.templating:Environment",
+    "request_class": "flask.wrappers:Request",
+    "response_class": "flask.wrappers:Response",
+    "test_cli_runner_class": "flask.testing:FlaskCliRunner",
+    "test_client_class": "flask.testing:FlaskClient",
+    "url_map_class": "werkzeug.routing:Map",
+    "url_rule_class": "werkzeug.routing:Rule",
+}
+
+# What extensions put a function of their own in the place of, beside the stages.
+_REPLACED = STAGES | {"create_url_adapter", "ensure_sync", "make_response"}
+
+
+def adopt(app: flask.Flask, quart_class: type[Q]) -> Q:
+    """Make an application of Flask's one of Quart: see `Quart.from_flask`."""
+    if isinstance(app, quart_class):
+        return app
+    if not isinstance(app, flask.Flask):
+        raise TypeError(f"from_flask() takes an application of Flask, not a {type(app).__name__}.")
+    if app._got_first_request:
+        raise RuntimeError(
+            f"The application {app.name!r} has handled a request as one of Flask: call from_flask()"
+            " before it serves."
+        )
+    _check_class(type(app))
+    middleware = list(_middleware_of(app))
+    flask_class, theirs = type(app), dict(vars(app))
+    own = _class_for(flask_class, quart_class)
+    adopted = cast(Q, app)
+    try:
+        adopted.__class__ = own
+        quart_class.__init__(
+            adopted,
+            app.import_name,
+            static_folder=None,
+            host_matching=app.url_map.host_matching,
+            subdomain_matching=theirs["subdomain_matching"],
+            root_path=theirs["root_path"],
+        )
+    except BaseException:
+        app.__class__ = flask_class
+        vars(app).clear()
+        vars(app).update(theirs)
+        raise
+    _bring_along(adopted, theirs, quart_class)
+    for wrap in reversed(middleware):
+        wrap(adopted)
+    return adopted
+
+
+# Classes
+
+
+class _Grafted(type):
+    """The class of a class in which one of Quart's stands between a user's and the one of Flask's
+    that this is derived from. So `super()` in the user's methods is Quart."""
+
+    def mro(cls) -> list[type]:
+        *users, ours, flasks = cls.__bases__
+        shared = flasks.__mro__
+        order = [each for base in (*users, ours) for each in base.__mro__ if each not in shared]
+        return [cls, *dict.fromkeys(order), *shared]
+
+
+# Those that were made, by the user's class and ours.
+_grafts: dict[tuple[type, type], type] = {}
+
+
+def graft(users: type, ours: type, flasks: type, **attributes: Any) -> Any:
+    """The class that a user has derived from one of Flask's, derived from ours instead."""
+    if users is flasks and issubclass(ours, flasks):
+        return ours
+    if (users, ours) not in _grafts:
+        bases = (ours, flasks) if users is flasks else (users, ours, flasks)
+        names = {"__module__": users.__module__, "__doc__": users.__doc__, **attributes}
+        _grafts[users, ours] = _Grafted(users.__name__, bases, names)
+    return _grafts[users, ours]
+
+
+def _grafted(name: str, users: Any, quart_class: type[Quart[Any]]) -> type | None:
+    """What a user has for an attribute that is a class, grafted; None if that is Flask's own."""
+    if users is None:
+        return None
+    module, _, flasks_name = _CLASSES[name].partition(":")
+    flasks = getattr(import_module(module), flasks_name)
+    return None if users is flasks else graft(users, getattr(quart_class, name), flasks)
+
+
+def _class_for(flask_class: type[flask.Flask], quart_class: type[Q]) -> type[Q]:
+    attributes: dict[str, Any] = {}
+    for name in _CLASSES:
+        if any(name in vars(each) for each in _users(flask_class)):
+            grafted = _grafted(name, getattr(flask_class, name), quart_class)
+            attributes[name] = grafted or getattr_static(quart_class, name)
+    own: type[Q] = graft(flask_class, quart_class, flask.Flask, **attributes)
+    return own
+
+
+def _users(flask_class: type) -> list[type]:
+    """The classes that users derived from Flask, with their mixins."""
+    return [each for each in flask_class.__mro__ if each not in flask.Flask.__mro__]
+
+
+def _check_class(flask_class: type[flask.Flask]) -> None:
+    for each in _users(flask_class):
+        for name in ("__call__", "wsgi_app"):
+            if name in vars(each):
+                raise TypeError(
+                    f"{each.__name__} has a '{name}' of its own, which is WSGI and has no place in"
+                    " an ASGI application. Serve it as it is, by quart.wsgi.WSGIBridge(app), or"
+                    " wrap 'asgi_app' with ASGI middleware instead."
+                )
+
+
+# WSGI middleware
+
+
+def _middleware_of(app: flask.Flask) -> Iterator[Callable[[Quart[Any]], None]]:
+    """What puts ASGI middleware and mounts in the place of the WSGI ones, from the outermost in."""
+    within: Any = vars(app).get("wsgi_app")
+    while within is not None and not _is_flasks(within, app, "wsgi_app"):
+        if type(within) is WSGIProxyFix:
+            yield partial(_trust_proxies, within)
+        elif type(within) is DispatcherMiddleware:
+            yield partial(_mount, within)
+        else:
+            raise ValueError(
+                f"The 'wsgi_app' of {app.name!r} is {within!r}, WSGI middleware without a"
+                " counterpart here. Take it off (del app.wsgi_app), and wrap 'asgi_app' with ASGI"
+                " middleware instead; or serve the application as it is, by"
+                " quart.wsgi.WSGIBridge(app)."
+            )
+        within = within.app
+
+
+def _trust_proxies(proxy_fix: WSGIProxyFix, app: Quart[Any]) -> None:
+    numbers = {name: value for name, value in vars(proxy_fix).items() if name.startswith("x_")}
+    app.asgi_app = ProxyFix(app.asgi_app, **numbers)  # type: ignore[method-assign]
+
+
+def _mount(dispatcher: DispatcherMiddleware, app: Quart[Any]) -> None:
+    for prefix, mounted in dispatcher.mounts.items():
+        app.mount(prefix, mounted)
+
+
+# The parts of an application
+
+
+def _bring_along(app: Quart[Any], theirs: dict[str, Any], quart_class: type[Quart[Any]]) -> None:
+    """Put the parts of a Flask application into the places of those that Quart has made."""
+    cli, json = app.cli, app.json
+    theirs.pop("wsgi_app", None)
+    for name, value in theirs.items():
+        if name in _CLASSES:
+            if grafted := _grafted(name, value, quart_class):
+                setattr(app, name, grafted)
+        elif name in _REPLACED:
+            setattr(app, name, _with_our_stages(value, app))
+        else:
+            vars(app)[name] = value
+    for setting, default in {**quart_class.default_config, **FLASKS_DEFAULTS}.items():
+        app.config.setdefault(setting, default)
+    if type(app.cli) is flask.cli.AppGroup:
+        cast(Any, app).cli.__class__ = type(cli)
+    if type(app.json) is flask.json.provider.DefaultJSONProvider:
+        for name, value in vars(app.json).items():
+            vars(json).setdefault(name, value)
+        app.json = json
+    interface: Any = app.session_interface
+    if type(interface) is flask.sessions.SecureCookieSessionInterface:
+        app.session_interface = quart_class.session_interface
+    _take_rules(app.url_map)
+    for endpoint, view in app.view_functions.items():
+        if getattr(view, "__func__", None) is FlaskBlueprint.send_static_file:
+            view = MethodType(QuartScaffold.send_static_file, cast(Any, view).__self__)
+        elif endpoint == "static" and view.__module__ == "flask.app":
+            view = app.send_static_file
+        app.view_functions[endpoint] = view
+    if "jinja_env" in theirs:
+        _take_environment(theirs["jinja_env"], app, quart_class)
+
+
+def _with_our_stages(value: Any, app: Quart[Any]) -> Any:
+    """What an extension has put in the place of a stage, calling ours in the end instead of
+    Flask's, which it was given as an argument of a partial."""
+    if isinstance(value, partial):
+        arguments = (_ours(each, app) for each in value.args)
+        return partial(value.func, *arguments, **value.keywords)
+    return _ours(value, app)
+
+
+def _ours(value: Any, app: Quart[Any]) -> Any:
+    """The method of Quart's in the place of one of Flask's, of this application; others as is."""
+    if getattr(value, "__self__", None) is app and value.__func__ in vars(flask.Flask).values():
+        return MethodType(getattr(type(app), value.__name__), app)
+    return value
+
+
+def _take_rules(url_map: Map) -> None:
+    rules = list(_in_order(url_map._matcher._root))
+    rules += [rule for rule in url_map.iter_rules() if rule.build_only]
+    url_map.__class__ = graft(type(url_map), QuartMap, Map)
+    assert isinstance(url_map, QuartMap)
+    url_map.find = url_map._build_and_find
+    for rule in rules:
+        rule.__class__ = graft(type(rule), QuartRule, Rule)
+        assert isinstance(rule, QuartRule)
+        rule.request_options = {}
+        rule.path = rule.path_format = rule.rule
+        vars(rule)["map"] = None
+        rule.bind(url_map)
+
+
+def _in_order(state: State) -> Iterator[Rule]:
+    """The rules of a map; those that fit the same URL in the order in which they were added."""
+    yield from state.rules
+    for below in state.static.values():
+        yield from _in_order(below)
+    for _, below in state.dynamic:
+        yield from _in_order(below)
+
+
+def _take_environment(environment: Any, app: Quart[Any], quart_class: type[Quart[Any]]) -> None:
+    """Make a Jinja environment of Flask's one of ours, with what was added to it."""
+    flasks = flask.templating.Environment
+    environment.__class__ = graft(type(environment), quart_class.jinja_environment, flasks)
+    environment.is_async = True
+    if environment.cache is not None:
+        environment.cache.clear()  # of templates that were compiled for sync code
+    ours = quart_class.create_jinja_environment(app)
+    for name, value in ours.globals.items():
+        there = environment.globals.get(name)
+        if there is getattr(flask, name, None) or _is_flasks(there, app, name):
+            environment.globals[name] = value
+    environment.policies["json.dumps_function"] = app.json.dumps
+
+
+def _is_flasks(value: Any, app: object, name: str) -> bool:
+    """Whether something is the method of that name that Flask gives this application."""
+    return getattr(value, "__self__", None) is app and getattr(value, "__func__", None) is getattr(
+        flask.Flask, name, None
+    )
