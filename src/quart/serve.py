@@ -287,6 +287,8 @@ def serve_command(ctx: click.Context, /, **options: Any) -> None:
         _check_socket(settings.uds)
     for bind in () if settings.uds else settings.bind:
         _check_free(*_split(bind))
+    for bind in settings.quic_bind:
+        _check_free(*_split(bind), socket.SOCK_DGRAM)
     where = settings.uds or ", ".join(settings.bind)
     click.echo(f" * Serving on {where} by {server.name} {_version(server.name)} ({why})", err=True)
     with tempfile.TemporaryDirectory(prefix="quart-serve-") as directory:
@@ -376,13 +378,15 @@ def _check_certificate(settings: Settings) -> None:
         ) from error
 
 
-def _check_free(host: str, port: int) -> None:
+def _check_free(host: str, port: int, kind: int = socket.SOCK_STREAM) -> None:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
-        with socket.socket(family) as listener:
-            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        with socket.socket(family, kind) as listener:
+            if kind == socket.SOCK_STREAM:
+                listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             listener.bind((host, port))
-            listener.listen()
+            if kind == socket.SOCK_STREAM:
+                listener.listen()
     except OSError as error:
         raise click.ClickException(f"Cannot listen on {host}:{port}: {error.strerror}.") from error
 

@@ -160,6 +160,14 @@ def test_what_is_found_before_the_start(shop: Path) -> None:
         assert f"Error: Cannot listen on {bind}: Address already in use." == failing(
             shop, "--bind", bind
         )
+    cert = make_certificate(shop)
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as taken:
+        taken.bind(("127.0.0.1", 0))
+        bind = f"127.0.0.1:{taken.getsockname()[1]}"
+        tls = ["--certfile", str(cert), "--keyfile", str(cert.with_suffix(".key"))]
+        assert f"Error: Cannot listen on {bind}: Address already in use." == failing(
+            shop, "--bind", f"127.0.0.1:{free_port()}", "--quic-bind", bind, *tls
+        )
     (shop / "bad.pem").write_text("no certificate")
     cases: list[tuple[list[str], dict[str, str], str]] = [
         ([], {"QUART_DEBUG": "1"}, "Debug is on"),
@@ -257,6 +265,29 @@ def test_tls_and_the_environment(shop: Path, tmp_path: Path, name: str) -> None:
             said = subprocess.run(curl, capture_output=True, text=True, check=False)
             assert '"scheme":"https"' in said.stdout, said.stderr + process.said()
             assert said.stdout.endswith(" 1.1" if name == "uvicorn" else " 2")
+
+
+def test_several_addresses(shop: Path) -> None:
+    """All of them are served, by Hypercorn, the one that can."""
+    ports = free_port(), free_port()
+    binds = [option for port in ports for option in ("--bind", f"127.0.0.1:{port}")]
+    command = ["-m", "quart", "--app", "shop", "serve", *binds]
+    with running(ports[0], *command, cwd=shop) as process:
+        first, second = (ask(port)["pid"] for port in ports)
+        assert first == second
+        assert "by hypercorn" in process.said()
+
+
+@pytest.mark.parametrize("name", ["hypercorn", "uvicorn"])
+def test_a_worker_ends_after_so_many_requests(shop: Path, name: str) -> None:
+    """Another one takes its place, and nobody goes without an answer for long."""
+    pytest.importorskip(name)
+    port = free_port()
+    options = ["--server", name, "--bind", f"127.0.0.1:{port}", "--workers", "2"]
+    command = ["-m", "quart", "--app", "shop", "serve", *options, "--max-requests", "5"]
+    with running(port, *command, cwd=shop) as process:
+        pids = {ask(port)["pid"] for _ in range(30)}
+        assert len(pids) > 2, process.said()
 
 
 @each_server

@@ -239,6 +239,9 @@ STARTS = {
     "app.run": "program.py {port} 127.0.0.1:{quic_port} {cert} {key}",
     "quart run": "-m quart --app program run --port {port} --quic-bind 127.0.0.1:{quic_port}"
     " --cert {cert} --key {key}",
+    "quart serve": "-m quart --app program serve --bind 127.0.0.1:{port}"
+    " --quic-bind 127.0.0.1:{quic_port} --certfile {cert} --keyfile {key}"
+    " --graceful-timeout 1",  # which Hypercorn waits for whatever there is to wait for
 }
 
 
