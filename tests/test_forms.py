@@ -202,12 +202,12 @@ async def test_an_empty_form(app: Quart, body: bytes) -> None:
         ('; filename="é.txt"', "é.txt"),
         ('; filename="a%22b.txt"', 'a"b.txt'),
         ("; filename*=UTF-8''%C3%A9.txt", "é.txt"),
-        ('; filename="C:\\dir\\x.txt"', "x.txt"),
+        ('; filename="C:\\dir\\x.txt"', "C:dirx.txt"),
         ('; filename="../../x.txt"', "../../x.txt"),
     ],
 )
 async def test_file_names(app: Quart, extra: str, filename: str) -> None:
-    """File names come as the client wrote them, whichever way."""
+    """File names come as Flask reads them, whichever way a client writes them."""
     body = part("f", b"1", extra) + b"--b--\r\n"
 
     assert [("f", filename, None, "1")] == await files(app, body)

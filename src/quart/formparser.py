@@ -199,9 +199,9 @@ class Part:
         self.headers = Headers.__new__(Headers)
         self.headers._list = segment.headerlist
         disposition = segment.header("Content-Disposition") or ""
-        if "\\" not in disposition and not _PLAIN_DISPOSITION.fullmatch(disposition):
+        if not _PLAIN_DISPOSITION.fullmatch(disposition):
             # It is what Flask makes of it, RFC 5987 names too, which some clients send in spite of
-            # RFC 7578 section 4.2. (Of a path on Windows the parser leaves the name.)
+            # RFC 7578 section 4.2.
             options = parse_options_header(disposition)[1]
             self.name = options.get("name", "")
             self.filename = options.get("filename")
