@@ -269,7 +269,11 @@ async def test_what_refers_to_itself_raises() -> None:
         json.dumps(circular)
 
 
-@pytest.mark.parametrize("value", [Data, Model, 1, DAY, ID, Color.RED, {1}, object()], ids=repr)
+@pytest.mark.parametrize(
+    "value",
+    [Data, Model, 1, DAY, ID, Color.RED, {1}, object()],
+    ids=lambda value: type(value).__name__,
+)
 async def test_what_is_no_model_raises_as_before(value: Any) -> None:
     """A class, a number, a date alone: mistakes, as in Flask."""
     app = returning(value)

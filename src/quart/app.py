@@ -7,7 +7,7 @@ import logging
 import os
 import sys
 import warnings
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import AbstractAsyncContextManager
 from types import MethodType
 from typing import TYPE_CHECKING, Any, Generic, Self, cast, overload
@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from aiofiles.base import AiofilesContextManager
     from flask import Flask
 
+    from .asgi import Receive, Scope, Send
     from .testing import QuartCliRunner
     from .typing import (
         ASGIApp,
@@ -191,11 +192,11 @@ class Quart(QuartScaffold, Serving[StateT], Generic[StateT]):  # pyright: ignore
 
     # The ASGI face
 
-    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """The ASGI application, version 3: one connection, or the lifespan of the process."""
         await self.asgi_app(scope, receive, send)
 
-    async def asgi_app(self, scope: Any, receive: Any, send: Any) -> None:
+    async def asgi_app(self, scope: Scope, receive: Receive, send: Send) -> None:
         """The application within: replace it to wrap it with middleware.
 
         Raises RuntimeError for a scope type that is not known.
@@ -272,7 +273,7 @@ class Quart(QuartScaffold, Serving[StateT], Generic[StateT]):  # pyright: ignore
             view_func = MethodType(QuartScaffold.send_static_file, view_func.__self__)
         super().add_url_rule(rule, endpoint, view_func, provide_automatic_options, **options)
 
-    def asgi2(self, scope: Any) -> Callable[[Any, Any], Any]:
+    def asgi2(self, scope: Scope) -> Callable[[Receive, Send], Awaitable[None]]:
         """The ASGI application, version 2: called with the scope, then with receive and send."""
 
         async def instance(receive: Any, send: Any) -> None:
@@ -303,7 +304,7 @@ class Quart(QuartScaffold, Serving[StateT], Generic[StateT]):  # pyright: ignore
         encoding: str | None = "utf-8",
         *,
         resource: FilePath | None = None,
-    ) -> Coroutine[Any, Any, AiofilesContextManager[Any]]:
+    ) -> Coroutine[object, None, AiofilesContextManager[Any]]:
         """Open a file of the instance folder as `open_resource` does, for writing too."""
         return open_file(self.instance_path, path or resource, mode, encoding)
 
@@ -352,12 +353,12 @@ class Quart(QuartScaffold, Serving[StateT], Generic[StateT]):  # pyright: ignore
 
     # Testing
 
-    def test_client(self, use_cookies: bool = True, **kwargs: Any) -> TestClientProtocol:
+    def test_client(self, use_cookies: bool = True, **kwargs: object) -> TestClientProtocol:
         """A client that calls the application without a server."""
         remind_of_awaits()
         return self.test_client_class(self, use_cookies=use_cookies, **kwargs)
 
-    def test_cli_runner(self, **kwargs: Any) -> QuartCliRunner:
+    def test_cli_runner(self, **kwargs: object) -> QuartCliRunner:
         """A runner for the application's commands."""
         return self.test_cli_runner_class(self, **kwargs)
 
@@ -394,7 +395,7 @@ class Quart(QuartScaffold, Serving[StateT], Generic[StateT]):  # pyright: ignore
     def template_filter(self, name: str | None = None) -> Callable[[F], F]: ...
 
     @setupmethod
-    def template_filter(self, name: Any = None) -> Any:
+    def template_filter(self, name: object = None) -> Any:
         """Register a Jinja filter under `name`, by default the function's."""
         return with_or_without_name(self.add_template_filter, name)
 
@@ -405,7 +406,7 @@ class Quart(QuartScaffold, Serving[StateT], Generic[StateT]):  # pyright: ignore
     def template_test(self, name: str | None = None) -> Callable[[F], F]: ...
 
     @setupmethod
-    def template_test(self, name: Any = None) -> Any:
+    def template_test(self, name: object = None) -> Any:
         """Register a Jinja test under `name`, by default the function's."""
         return with_or_without_name(self.add_template_test, name)
 
@@ -416,6 +417,6 @@ class Quart(QuartScaffold, Serving[StateT], Generic[StateT]):  # pyright: ignore
     def template_global(self, name: str | None = None) -> Callable[[F], F]: ...
 
     @setupmethod
-    def template_global(self, name: Any = None) -> Any:
+    def template_global(self, name: object = None) -> Any:
         """Register a Jinja global under `name`, by default the function's."""
         return with_or_without_name(self.add_template_global, name)

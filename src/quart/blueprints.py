@@ -39,7 +39,7 @@ class Blueprint(QuartScaffold, SansIOBlueprint):  # type: ignore[misc]  # pyrigh
     The arguments are those of `flask.Blueprint`.
     """
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
+    def __init__(self, *args: object, **kwargs: object) -> None:
         super().__init__(*args, **kwargs)
         #: The commands of this blueprint: `quart <name of the blueprint> <command>`.
         self.cli = AppGroup()
@@ -97,16 +97,16 @@ class Blueprint(QuartScaffold, SansIOBlueprint):  # type: ignore[misc]  # pyrigh
         return func
 
     @setupmethod
-    def app_template_filter(self, name: Any = None) -> Any:
+    def app_template_filter(self, name: object = None) -> Any:
         """`Quart.template_filter`, from a blueprint."""
         return with_or_without_name(self.add_app_template_filter, name)
 
     @setupmethod
-    def app_template_test(self, name: Any = None) -> Any:
+    def app_template_test(self, name: object = None) -> Any:
         """`Quart.template_test`, from a blueprint."""
         return with_or_without_name(self.add_app_template_test, name)
 
     @setupmethod
-    def app_template_global(self, name: Any = None) -> Any:
+    def app_template_global(self, name: object = None) -> Any:
         """`Quart.template_global`, from a blueprint."""
         return with_or_without_name(self.add_app_template_global, name)

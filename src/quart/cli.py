@@ -165,7 +165,7 @@ def _adopted(app: flask.Flask, where: str) -> Quart:
     return adopted
 
 
-def _made_by(factory: Callable[..., Any], where: str, *args: Any, **kwargs: Any) -> Quart:
+def _made_by(factory: Callable[..., object], where: str, *args: object, **kwargs: object) -> Quart:
     """The application that a factory makes, which may be async. Raises NoAppException."""
     app = factory(*args, **kwargs)
     if inspect.iscoroutine(app):
@@ -221,7 +221,9 @@ def find_app_by_string(module: ModuleType, app_name: str) -> Quart:
     raise NoAppException(f"{where!r} is not a Quart application, nor a function that makes one.")
 
 
-def _check_arguments(factory: Callable[..., Any], where: str, *args: Any, **kwargs: Any) -> None:
+def _check_arguments(
+    factory: Callable[..., object], where: str, *args: object, **kwargs: object
+) -> None:
     try:
         inspect.signature(factory).bind(*args, **kwargs)
     except TypeError as error:
@@ -347,13 +349,13 @@ def _push_app_context(ctx: click.Context) -> None:
         ctx.call_on_close(partial(ctx.meta.pop, _RUNNER, None))
 
 
-def _run(coroutine: Coroutine[Any, Any, Any]) -> Any:
+def _run(coroutine: Coroutine[object, None, Any]) -> Any:
     runner = click.get_current_context().meta.get(_RUNNER)
     return asyncio.run(coroutine) if runner is None else runner.run(coroutine)
 
 
 def with_appcontext(
-    fn: Callable[..., Any] | None = None, *, f: Callable[..., Any] | None = None
+    fn: Callable[..., object] | None = None, *, f: Callable[..., object] | None = None
 ) -> Callable[..., Any]:
     """Decorate a command's function, sync or async, to run within the application's context."""
     fn = fn or f
@@ -361,7 +363,7 @@ def with_appcontext(
         return with_appcontext
 
     @click.pass_context
-    def decorator(ctx: click.Context, /, *args: Any, **kwargs: Any) -> Any:
+    def decorator(ctx: click.Context, /, *args: object, **kwargs: object) -> Any:
         if _cv_quart.get(None) is None:
             _push_app_context(ctx)
         app = _cv_quart.get().app
@@ -379,14 +381,14 @@ class AppGroup(click.Group):
     """A group whose commands, sync or async, run within the application's context."""
 
     @overload
-    def command(self, __func: Callable[..., Any]) -> click.Command: ...
+    def command(self, __func: Callable[..., object]) -> click.Command: ...
 
     @overload
     def command(
-        self, *args: Any, **kwargs: Any
+        self, *args: object, **kwargs: object
     ) -> Callable[[Callable[..., Any]], click.Command]: ...
 
-    def command(self, *args: Any, **kwargs: Any) -> Any:
+    def command(self, *args: object, **kwargs: object) -> Any:
         """As click's, with an app context around the function; `with_appcontext=False` leaves
         it out."""
         if args and callable(args[0]):
@@ -394,18 +396,20 @@ class AppGroup(click.Group):
         wrap = kwargs.pop("with_appcontext", True)
         super_command = super().command
 
-        def decorator(func: Callable[..., Any]) -> Any:
+        def decorator(func: Callable[..., object]) -> Any:
             return super_command(*args, **kwargs)(with_appcontext(func) if wrap else func)
 
         return decorator
 
     @overload
-    def group(self, __func: Callable[..., Any]) -> click.Group: ...
+    def group(self, __func: Callable[..., object]) -> click.Group: ...
 
     @overload
-    def group(self, *args: Any, **kwargs: Any) -> Callable[[Callable[..., Any]], click.Group]: ...
+    def group(
+        self, *args: object, **kwargs: object
+    ) -> Callable[[Callable[..., Any]], click.Group]: ...
 
-    def group(self, *args: Any, **kwargs: Any) -> Any:
+    def group(self, *args: object, **kwargs: object) -> Any:
         """As click's, with groups of this class."""
         if args and callable(args[0]):
             return self.group(*args[1:], **kwargs)(args[0])
@@ -419,8 +423,8 @@ class AppGroup(click.Group):
         super().add_command(cmd, name)
 
 
-def _in_loop(func: Callable[..., Coroutine[Any, Any, Any]]) -> Callable[..., Any]:
-    def run(*args: Any, **kwargs: Any) -> Any:
+def _in_loop(func: Callable[..., Coroutine[object, None, Any]]) -> Callable[..., Any]:
+    def run(*args: object, **kwargs: object) -> Any:
         return _run(func(*args, **kwargs))
 
     return update_wrapper(run, func)
@@ -606,7 +610,7 @@ class QuartGroup(AppGroup):
         info_name: str | None,
         args: list[str],
         parent: click.Context | None = None,
-        **extra: Any,
+        **extra: object,
     ) -> click.Context:
         """As click's, with a `ScriptInfo`."""
         if "obj" not in extra and "obj" not in self.context_settings:

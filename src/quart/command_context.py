@@ -36,7 +36,7 @@ def command_context(app: Quart) -> Iterator[asyncio.Runner]:
         runner.run(ctx.push())
         handled = sys.exc_info()[1]  # by who calls the command
 
-        def wait(coroutine: Coroutine[Any, Any, Any]) -> Any:
+        def wait(coroutine: Coroutine[object, None, Any]) -> Any:
             loop = runner.get_loop()
             if loop.is_running():  # in another thread, which closes the context
                 return asyncio.run_coroutine_threadsafe(coroutine, loop).result()
@@ -71,7 +71,7 @@ class _Closing:
         #: Whether this thread waits for something to do. The loop's thread alone takes it.
         self._idle = True
 
-    def run(self, coroutine: Coroutine[Any, Any, None]) -> None:
+    def run(self, coroutine: Coroutine[object, None, None]) -> None:
         """Run it to its end. Raises what it raises."""
         errors: list[BaseException] = []
 
@@ -104,7 +104,9 @@ class _Closing:
         for error in errors:
             raise error
 
-    def _sync_to_async(self, func: Callable[..., Any]) -> Callable[..., Coroutine[Any, Any, Any]]:
+    def _sync_to_async(
+        self, func: Callable[..., object]
+    ) -> Callable[..., Coroutine[object, None, Any]]:
         in_worker = run_sync(func)
 
         @wraps(func)

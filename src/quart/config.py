@@ -85,7 +85,7 @@ _TYPES: list[tuple[set[str], tuple[type, ...]]] = [
 ]
 
 
-def settings_of_wrong_types(config: Mapping[str, Any]) -> list[str]:
+def settings_of_wrong_types(config: Mapping[str, object]) -> list[str]:
     """Names of settings, with the type they have: text instead of a number, or another mistake.
 
     Their values are not told, because some are secret.
@@ -102,7 +102,7 @@ class Config(FlaskConfig):
     """A dictionary that fills itself from objects, files and the environment, as Flask's does."""
 
     def from_prefixed_env(
-        self, prefix: str = "QUART", *, loads: Callable[[str], Any] = json.loads
+        self, prefix: str = "QUART", *, loads: Callable[[str], object] = json.loads
     ) -> bool:
         """Set each variable of the environment that starts with ``prefix`` and an underscore.
 

@@ -13,15 +13,15 @@ from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from functools import wraps
 from types import EllipsisType, TracebackType
-from typing import TYPE_CHECKING, Any, ParamSpec, TypeGuard, TypeVar, cast
+from typing import TYPE_CHECKING, ParamSpec, TypeGuard, TypeVar, cast
 
 from flask.ctx import _AppCtxGlobals
 from werkzeug.exceptions import HTTPException
 
 from . import routing
 from .flask_names import Entered, enter, leave
-from .globals import _cv_quart, _cv_request, _cv_websocket
-from .kinds import REQUEST, WEBSOCKET, Kind, WebsocketStages
+from .globals import _ContextView, _cv_quart, _cv_request, _cv_websocket
+from .kinds import REQUEST, WEBSOCKET, Kind, Stages, WebsocketStages
 from .sessions import SecureCookieSessionInterface
 from .workers import wait_in_thread
 from .wrappers.base import clean_path
@@ -46,7 +46,7 @@ class _Lacking:
     def __init__(self, word: str) -> None:
         self.word = word
 
-    def __get__(self, ctx: object, owner: type | None = None) -> Any:
+    def __get__(self, ctx: object, owner: type | None = None) -> _Lacking:
         if ctx is None:
             return self
         raise RuntimeError(f"There is no {self.word} in this context.")
@@ -73,7 +73,7 @@ class AppContext:
     _g: _AppCtxGlobals | None = None
     _session: SessionMixin | None = None
     _flashes: list[tuple[str, str]] | None = None
-    _after_functions: list[Callable[..., Any]] | None = None
+    _after_functions: list[Callable[..., object]] | None = None
     _url_adapter: MapAdapter | None = None
     #: How it was entered, to be left in the reverse order.
     _tokens: list[Entered] | None = None
@@ -104,18 +104,18 @@ class AppContext:
     ) -> None:
         self.app = app
         #: Where the stages and the hooks of this kind of connection are found.
-        self.stages: Any = app
+        self.stages: Stages = app
         if request is not None:
             self.kind = REQUEST
             self.request = self.request_websocket = request
         if websocket is not None:
             self.kind = WEBSOCKET
             self.websocket = self.request_websocket = websocket
-            self.stages = WebsocketStages(app)
+            self.stages = WebsocketStages(app)  # pyright: ignore[reportAttributeAccessIssue]
         if session is not None:
             self._session = session
 
-    def __init_subclass__(cls, **kwargs: Any) -> None:
+    def __init_subclass__(cls, **kwargs: object) -> None:
         super().__init_subclass__(**kwargs)
         cls.opens_itself = cls.push is not AppContext.push or cls.pop is not AppContext.pop
 
@@ -172,14 +172,14 @@ class AppContext:
         """
         if self._session is None:
             app, interface = self.app, self.app.session_interface
-            ensure_async: Any = app.ensure_async  # an interface may be sync or async
+            # An interface may be sync or async.
             opened: SessionMixin | None = None
             try:
-                opened = await ensure_async(interface.open_session)(app, self.request_websocket)
+                opened = await app.ensure_async(interface.open_session)(app, self.request_websocket)
             except HTTPException as error:  # of a cookie that is too long to be parsed, say
                 self.request_websocket.routing_exception = error
             if opened is None:
-                opened = await ensure_async(interface.make_null_session)(app)
+                opened = await app.ensure_async(interface.make_null_session)(app)
             self._session = opened
 
     @property
@@ -208,7 +208,7 @@ class AppContext:
         self._flashes = value
 
     @property
-    def _after_request_functions(self) -> list[Callable[..., Any]]:
+    def _after_request_functions(self) -> list[Callable[..., object]]:
         if self._after_functions is None:
             self._after_functions = []
         return self._after_functions
@@ -279,10 +279,9 @@ class AppContext:
 
     def detached(self: C) -> C:
         """A context for the same connection and session, with a `g` of its own in any case."""
-        cls: Any = type(self)  # whose arguments depend on the kind
+        cls = cast("Callable[..., C]", type(self))  # its arguments depend on the kind
         if self.kind is None:
-            return cast(C, cls(self.app))
-        copied: C
+            return cls(self.app)
         if isinstance(self, (RequestContext, WebsocketContext)):
             copied = cls(self.app, self.request_websocket, self._session)
         else:
@@ -424,7 +423,7 @@ class WebsocketContext(AppContext):
         if websocket is None:
             websocket = _given(request, None)  # as Quart up to 0.22 names it
         self.app = app
-        self.stages = WebsocketStages(app)
+        self.stages = WebsocketStages(app)  # pyright: ignore[reportAttributeAccessIssue]
         self.kind = WEBSOCKET
         self.websocket = self.request_websocket = websocket
         self._session = session
@@ -447,7 +446,7 @@ def _in_loop() -> bool:
     return True
 
 
-def _run_outside_loop(func: Callable[..., Awaitable[T]], *args: Any) -> T:
+def _run_outside_loop(func: Callable[..., Awaitable[T]], *args: object) -> T:
     """Run a coroutine function to its end from code without an event loop.
 
     The loop that waits for this thread runs it, where there is one: what hooks use may belong to
@@ -523,14 +522,16 @@ def after_this_websocket(
     return after
 
 
-def _copying(view: Any, name: str, what: str) -> Callable[[Callable[P, T]], Callable[P, T]]:
+def _copying(
+    view: _ContextView[C], name: str, what: str
+) -> Callable[[Callable[P, T]], Callable[P, T]]:
     """A decorator that runs a function in a copy of the context it is decorated in."""
 
     def copy_current_context(
         func: Callable[P, T] | None = None, *, f: Callable[P, T] | None = None
     ) -> Callable[P, T]:
         func = _given(func, f)
-        ctx: AppContext | None = view.get(None)
+        ctx = view.get(None)
         if ctx is None:
             raise RuntimeError(
                 f"'{name}' can only be used while there is {what} context,"
@@ -539,7 +540,7 @@ def _copying(view: Any, name: str, what: str) -> Callable[[Callable[P, T]], Call
         if inspect.iscoroutinefunction(func):
 
             @wraps(func)
-            async def async_wrapper(*args: P.args, **kwargs: P.kwargs) -> Any:
+            async def async_wrapper(*args: P.args, **kwargs: P.kwargs) -> object:
                 async with ctx.detached():
                     return await func(*args, **kwargs)
 

@@ -19,7 +19,7 @@ P = ParamSpec("P")
 
 def _off_loop_or_here(
     func: Callable[P, Any], *args: P.args, **kwargs: P.kwargs
-) -> Coroutine[Any, Any, None]:
+) -> Coroutine[object, None, None]:
     if asyncio._get_running_loop() is None:
         # A sync view has its thread already, and does not await.
         return func(*args, **kwargs)  # type: ignore[no-any-return]
@@ -40,7 +40,7 @@ class FileStorage(WerkzeugFileStorage):
         self,
         destination: str | PathLike[str] | IO[bytes],
         buffer_size: int = 16384,
-    ) -> Coroutine[Any, Any, None]:
+    ) -> Coroutine[object, None, None]:
         """Copy what is left of the file to a path or an open binary file, in a thread.
 
         `buffer_size` is the number of bytes copied at a time. An open file is left open.
@@ -49,7 +49,7 @@ class FileStorage(WerkzeugFileStorage):
 
     def load(
         self, source: str | PathLike[str], buffer_size: int = 16384
-    ) -> Coroutine[Any, Any, None]:
+    ) -> Coroutine[object, None, None]:
         """Append the content of the file at the path `source` to the stream, in a thread."""
         return _off_loop_or_here(self._load, source, buffer_size)
 
@@ -84,7 +84,7 @@ class State:
         except KeyError:
             raise AttributeError(f"The state has no {name!r}: no lifespan has left it.") from None
 
-    def __setattr__(self, name: str, value: Any) -> None:
+    def __setattr__(self, name: str, value: object) -> None:
         self._values[name] = value
 
     def __delattr__(self, name: str) -> None:
@@ -93,7 +93,7 @@ class State:
     def __getitem__(self, name: str) -> Any:
         return self._values[name]
 
-    def __setitem__(self, name: str, value: Any) -> None:
+    def __setitem__(self, name: str, value: object) -> None:
         self._values[name] = value
 
     def __contains__(self, name: object) -> bool:
@@ -106,7 +106,7 @@ class State:
         return f"State({dict(self._values)!r})"
 
 
-def attributes_of(value: Any) -> dict[str, Any]:
+def attributes_of(value: object) -> dict[str, Any]:
     """The public attributes of an object, with slots or without."""
     names = list(getattr(value, "__dict__", ()))
     for cls in type(value).__mro__:

@@ -22,9 +22,10 @@ from collections.abc import (
 )
 from contextlib import AbstractContextManager
 from functools import partial
-from typing import TYPE_CHECKING, Any, NoReturn, TypeVar, cast
+from typing import TYPE_CHECKING, Any, NoReturn, ParamSpec, TypeVar, cast
 from urllib.parse import quote
 
+from blinker import NamedSignal
 from flask.sansio.app import App
 from jinja2 import TemplateNotFound
 from werkzeug.datastructures import Headers
@@ -71,9 +72,13 @@ if TYPE_CHECKING:
     from itsdangerous import URLSafeTimedSerializer
     from werkzeug.routing import MapAdapter
 
-    from .typing import ResponseReturnValue
+    from .typing import ExcInfo, HeadersValue, ResponseReturnValue, StatusCode
 
+P = ParamSpec("P")
 T = TypeVar("T")
+
+# A view or hook; what it gives, or what its coroutine gives, is its caller's to check.
+UserFunction = Callable[..., object]
 
 #: The media type of RFC 9457.
 PROBLEM = "application/problem+json"
@@ -92,11 +97,16 @@ _SAVE_IF_TOUCHED = SecureCookieSessionInterface.save_session
 class _NothingToDo:
     """What a stage gives if it had nothing to do: awaited, it is None."""
 
-    def __await__(self) -> Generator[Any, Any, None]:
+    def __await__(self) -> Generator[object, None, None]:
         yield from ()
 
 
 NOTHING_TO_DO: Awaitable[None] = _NothingToDo()
+
+
+def _or_none(stage: Callable[P, Awaitable[T]]) -> Callable[P, Awaitable[T | None]]:
+    """A stage as websockets have it, which may end without a response."""
+    return stage
 
 
 class Dispatch(App):
@@ -114,20 +124,20 @@ class Dispatch(App):
     #: Whether rules with a subdomain are to be left out: `subdomain_matching=False` was said.
     _ignores_subdomains = False
     #: What signs sessions, and all that it was made of; the session interface keeps it here.
-    _session_serializer: tuple[tuple[Any, ...], URLSafeTimedSerializer] | None = None
+    _session_serializer: tuple[tuple[object, ...], URLSafeTimedSerializer] | None = None
     #: The contexts kept for a test client, newest last.
     _preserved_context: AppContext | None = None
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         # PERF: of the views and hooks that are registered, those known to need no thread, by their
         # ids: some cannot be hashed.
-        self._async_functions: dict[int, Callable[..., Any]] = {}
+        self._async_functions: dict[int, UserFunction] = {}
         self._matches_plainly = type(self)._matches_plainly
         #: Whether Flask's names may be looked for on the event loop.
         self._has_flask_code = False
         super().__init__(*args, **kwargs)
 
-    def __init_subclass__(cls, **kwargs: Any) -> None:
+    def __init_subclass__(cls, **kwargs: object) -> None:
         super().__init_subclass__(**kwargs)
         for name in STAGES:
             owner = next((each for each in cls.__mro__ if name in each.__dict__), Dispatch)
@@ -135,7 +145,7 @@ class Dispatch(App):
                 setattr(cls, name, context_first(name, owner.__dict__[name]))
         cls._matches_plainly = cls.create_url_adapter is Dispatch.create_url_adapter
 
-    def __setattr__(self, name: str, value: Any) -> None:
+    def __setattr__(self, name: str, value: object) -> None:
         if name in STAGES:
             value = context_first(name, value, bound=True)
         elif name == "create_url_adapter":
@@ -144,7 +154,7 @@ class Dispatch(App):
 
     # The line
 
-    async def handle_request(self, request: Any) -> Any:
+    async def handle_request(self, request: Request | Websocket) -> Response:
         """Answer a request, or run a websocket: the whole line, from opening its context to
         closing it.
 
@@ -159,7 +169,7 @@ class Dispatch(App):
         token = _enter(ctx)
         lent = lend_request(ctx) if self._has_flask_code else None
         raised: BaseException | None = None
-        response: Response | None = None
+        response: Response = None  # type: ignore[assignment]  # as a websocket may end, too
         try:
             # PERF: `opens_on_touch`, without the call.
             opens = getattr(self.session_interface.open_session, "__func__", None)
@@ -201,7 +211,7 @@ class Dispatch(App):
                     take_back(lent)
         return response
 
-    handle_websocket = handle_request
+    handle_websocket = _or_none(handle_request)
 
     async def open_context(self, ctx: AppContext) -> None:
         """The first stage, for a context that user code pushes: announce it, match its URL."""
@@ -221,7 +231,7 @@ class Dispatch(App):
         ctx: AppContext | None = None,
         request_context: AppContext | None = None,
         websocket_context: AppContext | None = None,
-    ) -> Any:
+    ) -> Response:
         """From the matched connection to its final response, errors handled on the way."""
         if ctx is None:
             ctx = request_context or websocket_context or _cv_quart.get()
@@ -230,8 +240,10 @@ class Dispatch(App):
             assert ctx.kind is not None
             if ctx.kind.started.receivers:
                 await self._send_signal(ctx.kind.started)
-            result = stages.preprocess_request(ctx)
-            result = None if result is NOTHING_TO_DO else await result
+            result: object = None
+            preprocessing = stages.preprocess_request(ctx)
+            if preprocessing is not NOTHING_TO_DO:
+                result = await preprocessing
             if result is None:
                 result = await stages.dispatch_request(ctx)
         except Exception as error:
@@ -242,14 +254,14 @@ class Dispatch(App):
                 _forget_frames(error)
         return await stages.finalize_request(ctx, result)
 
-    full_dispatch_websocket = full_dispatch_request
+    full_dispatch_websocket = _or_none(full_dispatch_request)
 
     def preprocess_request(
         self,
         ctx: AppContext | None = None,
         request_context: AppContext | None = None,
         websocket_context: AppContext | None = None,
-    ) -> Awaitable[Any]:
+    ) -> Awaitable[ResponseReturnValue | None]:
         """Call the `url_value_preprocessor` and `before_*` functions, application first.
 
         The first value other than None ends it, and stands for the view's.
@@ -282,7 +294,7 @@ class Dispatch(App):
         ctx: AppContext | None = None,
         request_context: AppContext | None = None,
         websocket_context: AppContext | None = None,
-    ) -> Awaitable[Any]:
+    ) -> Awaitable[ResponseReturnValue]:
         """Call the view that matched; awaited, it gives the view's value as it is.
 
         Raises the routing exception where none matched.
@@ -296,14 +308,14 @@ class Dispatch(App):
         if connection.method == "OPTIONS" and getattr(rule, "provide_automatic_options", False):
             return self.make_default_options_response(ctx)
         assert rule is not None
-        view: Any = self.view_functions[rule.endpoint]
+        view: Callable[..., Any] = self.view_functions[rule.endpoint]
         if id(view) not in self._async_functions and not self._is_async(view):
             view = self.ensure_async(view)
         arguments = connection.view_args
-        value: Awaitable[Any] = view(**arguments) if arguments else view()
+        value: Awaitable[ResponseReturnValue] = view(**arguments) if arguments else view()
         return value
 
-    dispatch_websocket = dispatch_request
+    dispatch_websocket = _or_none(dispatch_request)
 
     async def finalize_request(
         self,
@@ -312,7 +324,7 @@ class Dispatch(App):
         from_error_handler: bool = False,
         request_context: AppContext | None = None,
         websocket_context: AppContext | None = None,
-    ) -> Any:
+    ) -> Response:
         """Make a response of a view's or error handler's value and run the `after_*` stage on it.
 
         With `from_error_handler` an error in that stage is logged, and the response goes out.
@@ -321,12 +333,12 @@ class Dispatch(App):
             if isinstance(result, bool):  # in Flask's order, the value comes before it
                 from_error_handler, result = result, None
             ctx, result = in_order(ctx, result, request_context or websocket_context)
-        kind: Any = ctx.kind
-        response: Any = None
+        kind = ctx.kind
+        assert kind is not None
+        response: Response = None  # type: ignore[assignment]  # as a websocket may end, too
         if result is not None or kind is REQUEST:
-            response = self.make_response(result)
-            if not isinstance(response, Response):
-                response = await response
+            made = self.make_response(result)
+            response = made if isinstance(made, Response) else await made
         try:
             processed = ctx.stages.process_response(ctx, response)
             if not isinstance(processed, Response):
@@ -343,7 +355,7 @@ class Dispatch(App):
             self.logger.exception(f"{kind.word.capitalize()} finalizing failed with an error")
         return response
 
-    finalize_websocket = finalize_request
+    finalize_websocket = _or_none(finalize_request)
 
     def process_response(
         self,
@@ -351,7 +363,7 @@ class Dispatch(App):
         response: SansIOResponse | None = None,
         request_context: AppContext | None = None,
         websocket_context: AppContext | None = None,
-    ) -> Awaitable[Any]:
+    ) -> Awaitable[Response]:
         """Call the `after_this_*` and `after_*` functions, innermost blueprint first.
 
         Then save the session.
@@ -377,9 +389,9 @@ class Dispatch(App):
             return response
         return self._process_response(ctx, response, saves)
 
-    postprocess_websocket = process_response
+    postprocess_websocket = _or_none(process_response)
 
-    async def _process_response(self, ctx: AppContext, response: Any, saves: bool) -> Any:
+    async def _process_response(self, ctx: AppContext, response: object, saves: bool) -> Any:
         if ctx._after_functions:
             response = await self._passed_through(ctx, ctx._after_functions, response, False)
         hooks = ctx.stages.after_request_funcs
@@ -449,7 +461,8 @@ class Dispatch(App):
         """
         if not isinstance(ctx, AppContext):
             ctx, exc = in_order(ctx, exc, request_context or websocket_context)
-        kind: Any = ctx.kind
+        kind = ctx.kind
+        assert kind is not None
         if (
             ctx.stages.teardown_request_funcs
             or kind.tearing_down.receivers
@@ -516,7 +529,7 @@ class Dispatch(App):
             closing = ctx.pop(error) if ctx._tokens else self.close_context(ctx, error)
             await self._await_teardown(ctx, closing)
 
-    def _teardown_failed(self, ctx: AppContext, errors: BaseExceptionGroup[Any]) -> None:
+    def _teardown_failed(self, ctx: AppContext, errors: BaseExceptionGroup[BaseException]) -> None:
         # A response that is made is not lost to a teardown function that fails.
         if self.testing or self.config["PROPAGATE_EXCEPTIONS"]:
             raise errors
@@ -526,7 +539,7 @@ class Dispatch(App):
 
     async def handle_user_exception(
         self, ctx: AppContext | None = None, error: BaseException | None = None
-    ) -> Any:
+    ) -> ResponseReturnValue | HTTPException:
         """The value of the handler registered for an error raised by user code.
 
         An HTTPException without a handler is its own response; any other error without one
@@ -557,7 +570,7 @@ class Dispatch(App):
 
     async def handle_http_exception(
         self, ctx: AppContext | None = None, error: HTTPException | None = None
-    ) -> Any:
+    ) -> ResponseReturnValue | HTTPException:
         """The value of the handler registered for an HTTPException, else the exception itself.
 
         Redirects made by routing, and exceptions without a code, are not handled.
@@ -578,7 +591,7 @@ class Dispatch(App):
 
     async def handle_exception(
         self, ctx: AppContext | None = None, error: BaseException | None = None
-    ) -> Any:
+    ) -> Response:
         """The response to an error that nothing handled: a logged 500, or the error raised on.
 
         It is raised under `PROPAGATE_EXCEPTIONS`, or where that is None under debug or testing.
@@ -624,7 +637,7 @@ class Dispatch(App):
                 self._log(ctx, failed)
         return await ctx.stages.finalize_request(ctx, server_error, from_error_handler=True)
 
-    handle_websocket_exception = handle_exception
+    handle_websocket_exception = _or_none(handle_exception)
 
     async def _late_response(
         self, connection: Request | Websocket, made: Response, error: Exception
@@ -696,7 +709,7 @@ class Dispatch(App):
     def _log(self, ctx: AppContext, error: BaseException) -> None:
         self.log_exception(ctx, (type(error), error, error.__traceback__))
 
-    def log_exception(self, ctx: AppContext | None = None, exc_info: Any = None) -> None:
+    def log_exception(self, ctx: AppContext | None = None, exc_info: ExcInfo | None = None) -> None:
         """Log an error with its traceback, and the method and path it happened on."""
         if not isinstance(ctx, AppContext):
             if ctx is not None:
@@ -714,12 +727,12 @@ class Dispatch(App):
         exc_info = self._from_own_code_on((type(error), error, error.__traceback__))
         self.logger.error(f"Exception in the response to {described}", exc_info=exc_info)
 
-    def _from_own_code_on(self, exc_info: Any) -> Any:
+    def _from_own_code_on(self, exc_info: ExcInfo | None) -> ExcInfo | None:
         from .debug.frames import from_own_code_on  # which only errors need
 
         if not isinstance(exc_info, tuple) or exc_info[1] is None:
             return exc_info
-        return (*exc_info[:2], from_own_code_on(exc_info[2], self.root_path))
+        return exc_info[0], exc_info[1], from_own_code_on(exc_info[2], self.root_path)
 
     def _described(self, ctx: AppContext) -> str:
         """A request or websocket in the words of the log."""
@@ -746,15 +759,17 @@ class Dispatch(App):
             ) from None
         raise error
 
-    def _handler_for(self, ctx: AppContext, error: BaseException) -> Callable[..., Any] | None:
+    def _handler_for(self, ctx: AppContext, error: BaseException) -> UserFunction | None:
         if not self.error_handler_spec:
             return None
         find: Any = self._find_error_handler  # which takes any error, and any sequence of names
-        handler: Callable[..., Any] | None = find(error, ctx.blueprint_names[:0:-1])
+        handler: UserFunction | None = find(error, ctx.blueprint_names[:0:-1])
         return handler
 
-    async def _call_handler(self, ctx: AppContext, handler: Any, error: BaseException) -> Any:
-        result = await self.ensure_async(handler)(error)
+    async def _call_handler(
+        self, ctx: AppContext, handler: UserFunction, error: BaseException
+    ) -> ResponseReturnValue:
+        result: ResponseReturnValue = await self.ensure_async(handler)(error)
         if isinstance(result, Coroutine):
             raise _unawaited(f"The error handler {_name_of(handler)}", result)
         if result is None and ctx.kind is REQUEST:
@@ -766,7 +781,7 @@ class Dispatch(App):
 
     # Calling user code
 
-    def ensure_async(self, func: Callable[..., Any]) -> Callable[..., Coroutine[Any, Any, Any]]:
+    def ensure_async(self, func: UserFunction) -> Callable[..., Coroutine[object, None, Any]]:
         """The function itself if it is async, else one that runs it in a thread.
 
         One that is marked `non_blocking` is run on the event loop.
@@ -775,25 +790,25 @@ class Dispatch(App):
             return func
         return on_loop_form(func) or self.sync_to_async(func)
 
-    def sync_to_async(self, func: Callable[..., Any]) -> Callable[..., Coroutine[Any, Any, Any]]:
+    def sync_to_async(self, func: UserFunction) -> Callable[..., Coroutine[object, None, Any]]:
         """An async function that runs a sync one in a thread, with the caller's context."""
         return run_sync(func)
 
-    def _is_async(self, func: Callable[..., Any]) -> bool:
+    def _is_async(self, func: UserFunction) -> bool:
         """Whether a view or hook needs no thread; asked once for each that is registered."""
         if is_coroutine_callable(func):
             self._async_functions[id(func)] = func
             return True
         return False
 
-    def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
+    def ensure_sync(self, func: UserFunction) -> Callable[..., Any]:
         """The function itself where it is sync, else `async_to_sync` of it.
 
         It is for decorators written for Flask, which call `current_app.ensure_sync(view)(...)`.
         """
         return self.async_to_sync(func) if is_coroutine_callable(func) else func
 
-    def async_to_sync(self, func: Callable[..., Coroutine[Any, Any, T]]) -> Callable[..., T]:
+    def async_to_sync(self, func: Callable[..., Coroutine[object, None, T]]) -> Callable[..., T]:
         """A sync function that calls an async one and waits for its result.
 
         It can be called in sync views and hooks, which wait while the event loop runs the async
@@ -801,7 +816,7 @@ class Dispatch(App):
         """
         return async_to_sync(func)
 
-    async def _first_value(self, hooks: Iterable[Callable[[], Any]]) -> Any:
+    async def _first_value(self, hooks: Iterable[Callable[..., Any]]) -> Any:
         """Call hooks in order until one gives a value; sync neighbours share one thread hop."""
         remaining = iter(hooks)
         for hook in remaining:
@@ -825,7 +840,7 @@ class Dispatch(App):
     async def _passed_through(
         self,
         ctx: AppContext,
-        hooks: Iterable[Callable[[Any], Any]],
+        hooks: Iterable[Callable[..., Any]],
         value: T,
         registered: bool = True,
     ) -> T:
@@ -857,7 +872,7 @@ class Dispatch(App):
         return value
 
     async def _call_all(
-        self, errors: list[BaseException], funcs: Iterable[Callable[..., Any]], *args: Any
+        self, errors: list[BaseException], funcs: Iterable[UserFunction], *args: object
     ) -> None:
         """Call every function, collecting what they raise.
 
@@ -869,10 +884,10 @@ class Dispatch(App):
             else:
                 await _collect(errors, certainly(self._in_thread, partial(func, *args)))
 
-    def _in_thread(self, func: Callable[[], Any]) -> Awaitable[Any]:
+    def _in_thread(self, func: Callable[[], object]) -> Awaitable[object]:
         return self.ensure_async(func)()
 
-    async def _send_signal(self, signal: Any, **kwargs: Any) -> None:
+    async def _send_signal(self, signal: NamedSignal, **kwargs: object) -> None:
         await signal.send_async(self, _sync_wrapper=self.ensure_async, **kwargs)
 
     # Responses
@@ -949,7 +964,7 @@ class Dispatch(App):
         headers["Content-Type"] = PROBLEM
         return self.response_class(self.json.dumps(problem), error.code, headers)
 
-    def _response_instead(self, result: Any) -> Response:
+    def _response_instead(self, result: object) -> Response:
         """The response for what a hook put in its place."""
         if isinstance(result, SansIOResponse):
             return self.response_class.force_type(result)
@@ -971,15 +986,15 @@ class Dispatch(App):
 
     def app_context(self) -> AppContext:
         """A context for work outside a request: `async with app.app_context():`."""
-        return AppContext(cast(Any, self))
+        return AppContext(self)  # type: ignore[arg-type]  # a Dispatch is a Quart
 
     def request_context(self, request: Request) -> RequestContext:
         """The context of a request, not opened yet."""
-        return RequestContext(self, request)  # type: ignore[arg-type]  # a Dispatch is a Quart
+        return RequestContext(self, request)  # type: ignore[arg-type]  # as above
 
     def websocket_context(self, websocket: Websocket) -> WebsocketContext:
         """The context of a websocket, not opened yet."""
-        return WebsocketContext(cast(Any, self), websocket)
+        return WebsocketContext(self, websocket)  # type: ignore[arg-type]  # as above
 
     def create_url_adapter(self, request: BaseRequestWebsocket | None) -> MapAdapter | None:
         """The adapter that matches and builds URLs for a request, or, given None, for the
@@ -1020,7 +1035,7 @@ class Dispatch(App):
         _method: str | None = None,
         _scheme: str | None = None,
         _external: bool | None = None,
-        **values: Any,
+        **values: object,
     ) -> str:
         """The URL of an endpoint, with the values of its variables; others become its query.
 
@@ -1065,7 +1080,7 @@ class Dispatch(App):
         return url
 
 
-def _listed(invalid: Any) -> Any:
+def _listed(invalid: Any) -> list[dict[str, object]] | str:
     """The errors that a validation found: those that Pydantic lists, else a text."""
     try:
         return [
@@ -1092,7 +1107,7 @@ def _ends_the_task(error: BaseException) -> bool:
     return isinstance(error, gone)
 
 
-def _one_that_counts(group: BaseExceptionGroup[Any]) -> BaseException:
+def _one_that_counts(group: BaseExceptionGroup[BaseException]) -> BaseException:
     """The only error in a group, or its only HTTPException; else the group itself."""
     errors = list(_leaves(group))
     if len(errors) > 1:
@@ -1113,7 +1128,7 @@ def _forget_frames(error: BaseException | None) -> None:
         error = error.__context__
 
 
-def _leaves(group: BaseExceptionGroup[Any]) -> Iterator[BaseException]:
+def _leaves(group: BaseExceptionGroup[BaseException]) -> Iterator[BaseException]:
     for error in group.exceptions:
         if isinstance(error, BaseExceptionGroup):
             yield from _leaves(error)
@@ -1121,7 +1136,7 @@ def _leaves(group: BaseExceptionGroup[Any]) -> Iterator[BaseException]:
             yield error
 
 
-async def _collect(errors: list[BaseException], work: Awaitable[Any]) -> None:
+async def _collect(errors: list[BaseException], work: Awaitable[object]) -> None:
     """Await one of several teardown functions, keeping what it raises for the end."""
     try:
         await work
@@ -1138,7 +1153,7 @@ def _keep_error(errors: list[BaseException], error: BaseException) -> None:
         errors.append(error)
 
 
-def _name_of(func: Any) -> str:
+def _name_of(func: object) -> str:
     return getattr(func, "__qualname__", None) or repr(func)
 
 
@@ -1148,7 +1163,7 @@ def _current_view() -> str:
     return f"The view function for {endpoint!r}" if endpoint else "The view function"
 
 
-def _parts_of(result: tuple[Any, ...]) -> tuple[Any, Any, Any]:
+def _parts_of(result: tuple[object, ...]) -> tuple[object, Any, Any]:
     """The body, status and headers that a view returned; None for what it left out."""
     if len(result) == 3:
         if type(result[1]) is not int and _are_headers(result[1]):
@@ -1168,11 +1183,13 @@ def _parts_of(result: tuple[Any, ...]) -> tuple[Any, Any, Any]:
     return body, None, more
 
 
-def _are_headers(value: Any) -> bool:
+def _are_headers(value: object) -> bool:
     return isinstance(value, (dict, list, tuple, Headers, Mapping))
 
 
-def _completed(response: Response, status: Any, headers: Any) -> Response:
+def _completed(
+    response: Response, status: StatusCode | bytes | None, headers: HeadersValue | None
+) -> Response:
     """A response with the status and the headers that a view returned beside its body."""
     if status is not None:
         response.status = status.decode("latin-1") if isinstance(status, bytes) else status
@@ -1183,11 +1200,15 @@ def _completed(response: Response, status: Any, headers: Any) -> Response:
     return response
 
 
-async def _completed_later(response: Awaitable[Response], status: Any, headers: Any) -> Response:
+async def _completed_later(
+    response: Awaitable[Response], status: StatusCode | bytes | None, headers: HeadersValue | None
+) -> Response:
     return _completed(await response, status, headers)
 
 
-def _values_of_sync(hook: Any, remaining: Iterator[Any]) -> tuple[Any, Any]:
+def _values_of_sync(
+    hook: UserFunction, remaining: Iterator[UserFunction]
+) -> tuple[object, UserFunction | None]:
     """The first value among neighbouring sync hooks, and the hook after them, which needs no
     thread, if there is one.
     """
@@ -1195,14 +1216,15 @@ def _values_of_sync(hook: Any, remaining: Iterator[Any]) -> tuple[Any, Any]:
         result = hook()
         if result is not None:
             return result, None
-        hook = next(remaining, None)
-        if hook is None or needs_no_thread(hook):
-            return None, hook
+        following = next(remaining, None)
+        if following is None or needs_no_thread(following):
+            return None, following
+        hook = following
 
 
 def _through_sync(
-    hook: Any, remaining: Iterator[Any], value: Any, required: bool
-) -> tuple[Any, Any, Any]:
+    hook: UserFunction, remaining: Iterator[UserFunction], value: object, required: bool
+) -> tuple[UserFunction, UserFunction | None, object]:
     """The last of neighbouring sync hooks that was called, the hook after it, which needs no
     thread, and the value.
 
@@ -1219,12 +1241,12 @@ def _through_sync(
         hook = following
 
 
-def _unawaited(who: str, coroutine: Coroutine[Any, Any, Any]) -> TypeError:
+def _unawaited(who: str, coroutine: Coroutine[object, None, object]) -> TypeError:
     coroutine.close()
     return TypeError(f"{who} returned a coroutine: an 'await' is missing before it.")
 
 
-def _lost_response(hook: Any) -> TypeError:
+def _lost_response(hook: object) -> TypeError:
     return TypeError(
         f"{_name_of(hook)} returned None after the request, or ended without a return statement;"
         " it has to return the response."

@@ -17,7 +17,7 @@ from .globals import _cv_quart
 T = TypeVar("T", covariant=True)
 
 
-class Reminder(Coroutine[Any, Any, T]):
+class Reminder(Coroutine[object, None, T]):
     """A coroutine that raises a TypeError, or AttributeError, where it is taken for its value.
 
     :param value: What is to be awaited, as it is written: "request.form".
@@ -25,14 +25,14 @@ class Reminder(Coroutine[Any, Any, T]):
 
     __slots__ = ("_coroutine", "_value")
 
-    def __init__(self, coroutine: Coroutine[Any, Any, T], value: str) -> None:
+    def __init__(self, coroutine: Coroutine[object, None, T], value: str) -> None:
         self._coroutine = coroutine
         self._value = value
 
     def __repr__(self) -> str:
         return f"<{self._value}, to be awaited>"
 
-    def __await__(self) -> Generator[Any, Any, T]:
+    def __await__(self) -> Generator[object, None, T]:
         return self._coroutine.__await__()
 
     def send(self, value: Any) -> Any:
@@ -74,7 +74,9 @@ class Reminder(Coroutine[Any, Any, T]):
         raise AttributeError(f"{self._text()}.{name}")
 
 
-def written(func: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any]) -> str:
+def written(
+    func: Callable[..., object], args: Sequence[object], kwargs: Mapping[str, object]
+) -> str:
     """What those who call a function of ours have written: "request.form", "request.get_json()"."""
     # A macro of a template has no name.
     full = getattr(func, "__qualname__", None) or type(func).__name__
@@ -88,7 +90,7 @@ def written(func: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str, 
     return f"{text}(...)" if args or kwargs else f"{text}()"
 
 
-def reminder_of(coroutine: Coroutine[Any, Any, T], value: str) -> Coroutine[Any, Any, T]:
+def reminder_of(coroutine: Coroutine[object, None, T], value: str) -> Coroutine[object, None, T]:
     """A coroutine as a `Reminder`, which it may be already."""
     return coroutine if isinstance(coroutine, Reminder) else Reminder(coroutine, value)
 

@@ -46,7 +46,7 @@ _CONTEXT_NAMES = frozenset({"ctx", "app_ctx"})
 _OLD_CONTEXT_NAMES = frozenset({"request_context", "websocket_context"})
 
 
-def context_first(stage: str, func: Any, bound: bool = False) -> Any:
+def context_first(stage: str, func: object, bound: bool = False) -> Any:
     """A stage written by others, callable with the context as its first argument.
 
     The signature tells the generation: the context first (Quart 0.23, Flask 3.2), last and
@@ -66,7 +66,7 @@ def context_first(stage: str, func: Any, bound: bool = False) -> Any:
     takes_context = any(p.name in _OLD_CONTEXT_NAMES for p in names)
     takes_value = bool(names) and first not in _OLD_CONTEXT_NAMES
 
-    def in_old_order(*args: Any, **kwargs: Any) -> Any:
+    def in_old_order(*args: object, **kwargs: object) -> Any:
         own, args = ((), args) if bound else (args[:1], args[1:])
         ctx, value, rest = None, args[:1], args[1:]
         if args and isinstance(args[0], AppContext):
@@ -82,16 +82,16 @@ def context_first(stage: str, func: Any, bound: bool = False) -> Any:
     return in_old_order
 
 
-def _awaitable(func: Callable[..., Any]) -> Callable[..., Any]:
+def _awaitable(func: Callable[..., object]) -> Callable[..., Any]:
     @wraps(func)
-    async def wrapper(*args: Any, **kwargs: Any) -> Any:
+    async def wrapper(*args: object, **kwargs: object) -> Any:
         result = func(*args, **kwargs)
         return await result if inspect.isawaitable(result) else result
 
     return wrapper
 
 
-def in_order(first: Any, second: Any, named: AppContext | None) -> tuple[AppContext, Any]:
+def in_order(first: object, second: object, named: AppContext | None) -> tuple[AppContext, Any]:
     """The context and the other argument of a stage that was called in the older order."""
     if isinstance(second, AppContext):
         return second, first

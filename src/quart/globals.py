@@ -122,7 +122,7 @@ _cv_websocket: _ContextView[WebsocketContext] = _ContextView("has_websocket", _n
 _cv_session: _ContextView[AppContext] = _ContextView("has_session", _no_session_msg)
 
 
-def _proxy_of(find: Callable[[AppContext], Any]) -> type[LocalProxy[Any]]:
+def _proxy_of(find: Callable[[AppContext], object]) -> type[LocalProxy[Any]]:
     """Werkzeug's proxy, with a short way to the attributes of what `find` finds in a context."""
 
     class Proxy(LocalProxy[Any]):
@@ -155,7 +155,7 @@ class _SessionProxy(_proxy_of(attrgetter("session"))):  # type: ignore[misc]  # 
     def __getitem__(self, key: str) -> Any:
         return self._get_current_object()[key]
 
-    def __setitem__(self, key: str, value: Any) -> None:
+    def __setitem__(self, key: str, value: object) -> None:
         self._get_current_object()[key] = value
 
 

@@ -103,14 +103,14 @@ class ScopeHeaders(Headers):
                     return ""  # HTTP/1.0 does without; Quart code counts on one
                 raise
 
-        def get(self, key: str, default: Any = None, type: Any = None) -> Any:
+        def get(self, key: str, default: object = None, type: object = None) -> Any:
             """The value of a header, converted by `type`; the default if there is none."""
             if type is not None or not self._undecoded:
                 return super().get(key, default, type)
             value = self._find(key)  # PERF: what is not there need not be an exception first
             return default if value is None else value
 
-        def getlist(self, key: str, type: Any = None) -> list[Any]:
+        def getlist(self, key: str, type: object = None) -> list[Any]:
             """The values of a header, each converted by `type`, in the order in which they came."""
             if type is None and self._undecoded:
                 wanted = _raw_name(key)
@@ -268,7 +268,7 @@ class ResponseHeaders(Headers):
 
     if not TYPE_CHECKING:
 
-        def __setitem__(self, key: Any, value: Any) -> None:
+        def __setitem__(self, key: object, value: object) -> None:
             single = self._single
             if single is not None and type(key) is str and _is_plain(value):
                 sent = _SENT.get(key) or _learn(key)
@@ -277,19 +277,19 @@ class ResponseHeaders(Headers):
                     return
             super().__setitem__(key, value)
 
-        def get(self, key: str, default: Any = None, type: Any = None) -> Any:
+        def get(self, key: str, default: object = None, type: object = None) -> Any:
             """The value of a header, converted by `type`; the default if there is none."""
             if self._single is not None and key not in self:
                 return default  # PERF: without making an exception first
             return super().get(key, default, type)
 
-        def getlist(self, key: str, type: Any = None) -> list[Any]:
+        def getlist(self, key: str, type: object = None) -> list[Any]:
             """The values of a header, each converted by `type`, in the order they stand in."""
             if self._single is not None and key not in self:
                 return []
             return super().getlist(key, type)
 
-        def add(self, key: str, value: Any, /, **kwargs: Any) -> None:
+        def add(self, key: str, value: object, /, **kwargs: object) -> None:
             """Add a header, beside those of its name; keywords are parameters of the value.
 
             Raises ValueError for a line break in a value.
@@ -299,7 +299,7 @@ class ResponseHeaders(Headers):
             else:
                 self[key] = value
 
-        def update(self, arg: Any = None, /, **kwargs: Any) -> None:
+        def update(self, arg: object = None, /, **kwargs: object) -> None:
             """Set headers from a mapping or pairs, and from keywords.
 
             Raises ValueError for a line break in a value.

@@ -88,7 +88,7 @@ def get_load_dotenv(default: bool = True) -> bool:
 
 
 @awaited_or_blocking
-async def make_response(*args: Any) -> wrappers.Response:
+async def make_response(*args: object) -> wrappers.Response:
     """A response of what a view could return; several arguments stand for a tuple of them.
 
     Raises TypeError for what cannot become a response.
@@ -105,7 +105,7 @@ def redirect(location: str, code: int = 302, Response: None = None) -> wrappers.
 def redirect(location: str, code: int = 302, *, Response: type[R]) -> R: ...
 @overload
 def redirect(location: str, code: int, Response: type[R]) -> R: ...
-def redirect(location: str, code: int = 302, Response: Any = None) -> Any:
+def redirect(location: str, code: int = 302, Response: object = None) -> Any:
     """A response, of the app's class unless another is given, that sends the client elsewhere."""
     ctx = _cv_quart.get(None)
     if Response is None and ctx is not None:
@@ -114,7 +114,7 @@ def redirect(location: str, code: int = 302, Response: Any = None) -> Any:
     return werkzeug_redirect(location, code, response_class)
 
 
-def abort(code: int | ResponseTypes, *args: Any, **kwargs: Any) -> NoReturn:
+def abort(code: int | ResponseTypes, *args: object, **kwargs: object) -> NoReturn:
     """Raise the HTTPException for a status code, or one that carries a response.
 
     The other arguments are the exception's. Raises LookupError for a code that has none.
@@ -132,7 +132,7 @@ def url_for(
     _method: str | None = None,
     _scheme: str | None = None,
     _external: bool | None = None,
-    **values: Any,
+    **values: object,
 ) -> str:
     """The URL of an endpoint with these values, as ``current_app.url_for`` builds it.
 
@@ -233,7 +233,7 @@ def stream_with_context(func: Iterable[T]) -> Iterator[T]: ...
 def stream_with_context(func: Callable[P, AsyncIterable[T]]) -> Callable[P, AsyncIterator[T]]: ...
 @overload
 def stream_with_context(func: Callable[P, Iterable[T]]) -> Callable[P, Iterator[T]]: ...
-def stream_with_context(func: Any = None, *, generator_or_function: Any = None) -> Any:
+def stream_with_context(func: object = None, *, generator_or_function: object = None) -> Any:
     """Let what makes a response's body run in the context of the connection, which stays open.
 
     Takes a generator, any other iterator, or a function that returns one; sync or async. ``g``,
@@ -258,7 +258,7 @@ def stream_with_context(func: Any = None, *, generator_or_function: Any = None) 
     if callable(func) and not isinstance(func, (AsyncIterable, Iterable)):
 
         @wraps(func)
-        def wrapper(*args: Any, **kwargs: Any) -> Any:
+        def wrapper(*args: object, **kwargs: object) -> Any:
             return _stream_in(_cv_quart.get(None) or ctx, func(*args, **kwargs))
 
         return wrapper

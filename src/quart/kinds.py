@@ -6,11 +6,23 @@ Every stage in dispatch.py is written once and looks its names up here.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from blinker import NamedSignal
 
 from . import signals
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Mapping, Sequence
+
+    from werkzeug.sansio.response import Response as SansIOResponse
+
+    from .app import Quart
+    from .ctx import AppContext
+    from .wrappers import Response
+
+    #: What is registered for the application (None) and for each blueprint.
+    Hooks = Mapping[str | None, Sequence[Callable[..., object]]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,13 +69,41 @@ _WEBSOCKET_NAMES = {
 }
 
 
+class Stages(Protocol):
+    """The stages and hooks of one kind of connection, under a request's names.
+
+    A websocket may end without a response: where a Response is said here, it may have None.
+    """
+
+    @property
+    def before_request_funcs(self) -> Hooks: ...
+    @property
+    def after_request_funcs(self) -> Hooks: ...
+    @property
+    def teardown_request_funcs(self) -> Hooks: ...
+
+    def full_dispatch_request(self, ctx: AppContext, /) -> Awaitable[Response]: ...
+    def preprocess_request(self, ctx: AppContext, /) -> Awaitable[object]: ...
+    def dispatch_request(self, ctx: AppContext, /) -> Awaitable[object]: ...
+    def finalize_request(
+        self, ctx: AppContext, result: object, /, from_error_handler: bool = False
+    ) -> Awaitable[Response]: ...
+    def process_response(
+        self, ctx: AppContext, response: SansIOResponse | None, /
+    ) -> Awaitable[Response]: ...
+    def do_teardown_request(
+        self, ctx: AppContext, exc: BaseException | None, /
+    ) -> Awaitable[None]: ...
+    def handle_exception(self, ctx: AppContext, error: BaseException, /) -> Awaitable[Response]: ...
+
+
 class WebsocketStages:
     """The application as a websocket passes through it.
 
     What dispatch.py asks for under a request's name is found under the websocket's.
     """
 
-    def __init__(self, app: Any) -> None:
+    def __init__(self, app: Quart) -> None:
         self._app = app
 
     def __getattr__(self, name: str) -> Any:

@@ -16,7 +16,7 @@ else:
 
         # PERF: on the instance it is then found without a call, unlike with Werkzeug's
         # `cached_property`, and there is no lock, unlike in that of Python 3.11.
-        def __init__(self, read: Callable[[Any], Any]) -> None:
+        def __init__(self, read: Callable[[Any], object]) -> None:
             self.read = read
             self.__doc__ = read.__doc__
 

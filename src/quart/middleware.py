@@ -9,6 +9,7 @@ from urllib.parse import unquote
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from .asgi import Receive, Scope, Send
     from .typing import ASGIApp
 
 _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS", "QUERY", "TRACE"})
@@ -50,12 +51,12 @@ class ProxyFix:
         self.x_port = x_port
         self.x_prefix = x_prefix
 
-    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] in _SCHEMES:
             scope = self._fixed(scope)
         await self.app(scope, receive, send)
 
-    def _fixed(self, scope: Any) -> dict[str, Any]:
+    def _fixed(self, scope: Scope) -> dict[str, Any]:
         fixed: dict[str, Any] = dict(scope)
         if client := _trusted(scope, b"x-forwarded-for", self.x_for):
             fixed["client"] = (client, 0)
@@ -114,12 +115,12 @@ class SameSite:
         self.exempt = frozenset(exempt)
         self.same_site = same_site
 
-    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] in _SCHEMES and not self._may_pass(scope):
             return await _refuse(scope, receive, send)
         await self.app(scope, receive, send)
 
-    def _may_pass(self, scope: Any) -> bool:
+    def _may_pass(self, scope: Scope) -> bool:
         if scope["type"] == "http" and scope["method"] in _SAFE_METHODS:
             return True
         fetch_site = [value for name, value in scope["headers"] if name == b"sec-fetch-site"]
@@ -134,14 +135,14 @@ class SameSite:
             return len(fetch_site) == 1 and fetch_site[0] in allowed
         return origin is not None and origin == _own_origin(scope)
 
-    def _is_exempt(self, scope: Any) -> bool:
+    def _is_exempt(self, scope: Scope) -> bool:
         path = scope["path"].removeprefix(scope.get("root_path", "").rstrip("/"))
         return any(
             path == each or (each.endswith("/") and path.startswith(each)) for each in self.exempt
         )
 
 
-def _own_origin(scope: Any) -> str:
+def _own_origin(scope: Scope) -> str:
     """What a browser calls the origin of this very request. A default port is not part of it."""
     secure = scope.get("scheme") in ("https", "wss")
     host = _header(scope, b"host").lower()
@@ -150,7 +151,7 @@ def _own_origin(scope: Any) -> str:
     return f"http://{host.removesuffix(':80')}"
 
 
-async def _refuse(scope: Any, receive: Any, send: Any) -> None:
+async def _refuse(scope: Scope, receive: Receive, send: Send) -> None:
     if scope["type"] == "websocket":
         await receive()
         await send({"type": "websocket.close", "code": 1008})  # before it is accepted: a 403
@@ -165,12 +166,12 @@ async def _refuse(scope: Any, receive: Any, send: Any) -> None:
     await send({"type": "http.response.body", "body": body})
 
 
-def _header(scope: Any, wanted: bytes) -> str:
+def _header(scope: Scope, wanted: bytes) -> str:
     values = [value.decode("latin-1") for name, value in scope["headers"] if name == wanted]
     return ",".join(values)
 
 
-def _trusted(scope: Any, name: bytes, count: int) -> str:
+def _trusted(scope: Scope, name: bytes, count: int) -> str:
     """The value that is this many from the right; empty where there is none."""
     # Not as a list with quoted strings: a quote that a client sends would swallow the commas of
     # those who come after it.

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from werkzeug.exceptions import HTTPException, SecurityError
 from werkzeug.sansio.utils import get_host
 
-from .asgi import Message, Receive, Send, split_root_path
+from .asgi import Message, Receive, Scope, Send, split_root_path
 from .config import DEFAULT_CONFIG
 from .headers import check_host_length
 from .process import end_tasks, give_up
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
 
     from .typing import ASGIApp
+    from .wsgi import WSGIApplication
 
 # Seconds that an application has to return in once it has answered that it is shut down.
 _RETURN_TIMEOUT = 1.0
@@ -77,7 +78,9 @@ class Mounts(list[Mount]):
         #: How many slashes the longest prefix has.
         self._depth = 0
 
-    def add(self, prefix: str, app: Callable[..., Any], limits: Mapping[str, Any]) -> None:
+    def add(
+        self, prefix: str, app: ASGIApp | WSGIApplication, limits: Mapping[str, object]
+    ) -> None:
         """Mount an ASGI application, or a WSGI one with these limits (see `WSGIBridge`).
 
         Raises ValueError for a prefix that is not one, or is taken.
@@ -87,12 +90,12 @@ class Mounts(list[Mount]):
             raise ValueError(f"A mount needs a prefix such as '/admin', not {prefix!r}")
         if prefix in self._by_prefix:
             raise ValueError(f"There is a mount at {prefix!r} already")
-        mount = Mount(prefix, app if _is_asgi(app) else WSGIBridge(app, limits))
+        mount = Mount(prefix, app if _is_asgi(app) else WSGIBridge(app, limits))  # type: ignore[arg-type]
         self.append(mount)
         self._by_prefix[prefix] = mount
         self._depth = max(self._depth, prefix.count("/"))
 
-    def find(self, scope: Any) -> Mount | None:
+    def find(self, scope: Scope) -> Mount | None:
         """The mount with the longest prefix that a request's or websocket's path is below."""
         if scope["type"] not in ("http", "websocket"):
             return None
@@ -187,14 +190,14 @@ class _Life:
     #: Whether it ended before it had answered to its start, so that it is to be left alone.
     absent = False
 
-    def __init__(self, app: ASGIApp, scope: Any, seconds: float | None = None) -> None:
+    def __init__(self, app: ASGIApp, scope: Scope, seconds: float | None = None) -> None:
         self._seconds = seconds
         self._events: asyncio.Queue[Message] = asyncio.Queue()
         self._answers: asyncio.Queue[Message | None] = asyncio.Queue()
         self.error: Exception | None = None
         self._task = asyncio.create_task(self._run(app, scope))
 
-    async def _run(self, app: ASGIApp, scope: Any) -> None:
+    async def _run(self, app: ASGIApp, scope: Scope) -> None:
         try:
             await app(scope, self._events.get, self._answers.put)
         except Exception as error:
@@ -245,7 +248,7 @@ def _outcome(phase: str, failures: list[str]) -> Message:
     return {"type": f"lifespan.{phase}.complete"}
 
 
-def _check_hosts(scope: Any, trusted_hosts: Collection[str] | None) -> None:
+def _check_hosts(scope: Scope, trusted_hosts: Collection[str] | None) -> None:
     """Raise a 400 if any of the hosts that are named must not be answered for."""
     hosts = [value for name, value in scope["headers"] if name == b"host"]
     for host in hosts or [None]:
@@ -258,7 +261,7 @@ def _check_hosts(scope: Any, trusted_hosts: Collection[str] | None) -> None:
                 raise SecurityError(f"Host {host_name!r} is not trusted.")
 
 
-def _is_asgi(app: Callable[..., Any]) -> bool:
+def _is_asgi(app: Callable[..., object]) -> bool:
     """Whether this is an ASGI application rather than a WSGI one.
 
     It is if it is async, or cannot be called with the two arguments of WSGI.

@@ -137,7 +137,7 @@ def follow_stop_signals(notice: Callable[[], None]) -> Callable[[], None]:
     """
     followed: dict[int, tuple[Any, Any]] = {}
 
-    def follow(signum: int, handler: Any) -> None:
+    def follow(signum: int, handler: object) -> None:
         def handle(signum: int, frame: FrameType | None) -> None:
             notice()
             if callable(handler):
@@ -160,7 +160,7 @@ def follow_stop_signals(notice: Callable[[], None]) -> Callable[[], None]:
     return undo
 
 
-def _is_a_servers(handler: Any) -> bool:
+def _is_a_servers(handler: object) -> bool:
     if handler is signal.SIG_IGN:
         # PERF: takes long to load, and a worker of a parent has it loaded.
         from multiprocessing import parent_process
@@ -181,13 +181,15 @@ async def until_empty(things: Sized, seconds: float | None) -> bool:
     return not len(things)
 
 
-async def end_tasks(tasks: set[asyncio.Task[Any]], seconds: float | None) -> set[asyncio.Task[Any]]:
+async def end_tasks(
+    tasks: set[asyncio.Task[object]], seconds: float | None
+) -> set[asyncio.Task[object]]:
     """Wait some seconds (None: any time) for these tasks and those that join the set meanwhile,
     then cancel what is left. Gives the tasks that go on all the same; they are not waited for.
     """
     me = asyncio.current_task()
 
-    def left() -> set[asyncio.Task[Any]]:
+    def left() -> set[asyncio.Task[object]]:
         return {task for task in tasks if not task.done() and task is not me}
 
     with suppress(TimeoutError):
@@ -201,12 +203,12 @@ async def end_tasks(tasks: set[asyncio.Task[Any]], seconds: float | None) -> set
     return left()
 
 
-def give_up(task: asyncio.Task[Any]) -> None:
+def give_up(task: asyncio.Task[object]) -> None:
     """Leave a task that ignores its cancellation behind, where `asyncio.run` would wait for it."""
     asyncio.tasks._unregister_task(task)
 
 
-def abandon(task: asyncio.Task[Any], coroutine: Coroutine[Any, Any, Any]) -> None:
+def abandon(task: asyncio.Task[object], coroutine: Coroutine[object, None, Any]) -> None:
     """End a coroutine that a task awaits, whatever it does about that, and cancel the task.
 
     Its `finally` blocks run, as far as they do not wait. What awaits it in the task then gets
@@ -222,7 +224,7 @@ def abandon(task: asyncio.Task[Any], coroutine: Coroutine[Any, Any, Any]) -> Non
     task.cancel()
 
 
-def context_of(task: asyncio.Task[Any]) -> Context:
+def context_of(task: asyncio.Task[object]) -> Context:
     """The context that a task runs in, for what it has set there to be found and reset."""
     if sys.version_info >= (3, 12):
         return task.get_context()

@@ -64,7 +64,7 @@ class QuartScaffold(Scaffold):
             *,
             endpoint: str | None = ...,
             methods: Iterable[str] | None = ...,
-            defaults: Mapping[str, Any] | None = ...,
+            defaults: Mapping[str, object] | None = ...,
             subdomain: str | None = ...,
             host: str | None = ...,
             strict_slashes: bool | None = ...,
@@ -75,7 +75,7 @@ class QuartScaffold(Scaffold):
             max_content_length: int | None = ...,
             max_form_memory_size: int | None = ...,
             max_form_parts: int | None = ...,
-            **options: Any,
+            **options: object,
         ) -> Callable[[T_route], T_route]:
             """Decorate a view, `async def` or `def`, to be called for requests that match a rule.
 
@@ -104,7 +104,7 @@ class QuartScaffold(Scaffold):
             rule: str,
             *,
             endpoint: str | None = ...,
-            defaults: Mapping[str, Any] | None = ...,
+            defaults: Mapping[str, object] | None = ...,
             subdomain: str | None = ...,
             host: str | None = ...,
             strict_slashes: bool | None = ...,
@@ -115,7 +115,7 @@ class QuartScaffold(Scaffold):
             max_content_length: int | None = ...,
             max_form_memory_size: int | None = ...,
             max_form_parts: int | None = ...,
-            **options: Any,
+            **options: object,
         ) -> Callable[[T_route], T_route]:
             """Decorate a view to be called for GET requests that match a rule: see `route`."""
             ...
@@ -125,7 +125,7 @@ class QuartScaffold(Scaffold):
             rule: str,
             *,
             endpoint: str | None = ...,
-            defaults: Mapping[str, Any] | None = ...,
+            defaults: Mapping[str, object] | None = ...,
             subdomain: str | None = ...,
             host: str | None = ...,
             strict_slashes: bool | None = ...,
@@ -136,7 +136,7 @@ class QuartScaffold(Scaffold):
             max_content_length: int | None = ...,
             max_form_memory_size: int | None = ...,
             max_form_parts: int | None = ...,
-            **options: Any,
+            **options: object,
         ) -> Callable[[T_route], T_route]:
             """Decorate a view to be called for POST requests that match a rule: see `route`."""
             ...
@@ -146,7 +146,7 @@ class QuartScaffold(Scaffold):
             rule: str,
             *,
             endpoint: str | None = ...,
-            defaults: Mapping[str, Any] | None = ...,
+            defaults: Mapping[str, object] | None = ...,
             subdomain: str | None = ...,
             host: str | None = ...,
             strict_slashes: bool | None = ...,
@@ -157,7 +157,7 @@ class QuartScaffold(Scaffold):
             max_content_length: int | None = ...,
             max_form_memory_size: int | None = ...,
             max_form_parts: int | None = ...,
-            **options: Any,
+            **options: object,
         ) -> Callable[[T_route], T_route]:
             """Decorate a view to be called for PUT requests that match a rule: see `route`."""
             ...
@@ -167,7 +167,7 @@ class QuartScaffold(Scaffold):
             rule: str,
             *,
             endpoint: str | None = ...,
-            defaults: Mapping[str, Any] | None = ...,
+            defaults: Mapping[str, object] | None = ...,
             subdomain: str | None = ...,
             host: str | None = ...,
             strict_slashes: bool | None = ...,
@@ -178,7 +178,7 @@ class QuartScaffold(Scaffold):
             max_content_length: int | None = ...,
             max_form_memory_size: int | None = ...,
             max_form_parts: int | None = ...,
-            **options: Any,
+            **options: object,
         ) -> Callable[[T_route], T_route]:
             """Decorate a view to be called for DELETE requests that match a rule: see `route`."""
             ...
@@ -188,7 +188,7 @@ class QuartScaffold(Scaffold):
             rule: str,
             *,
             endpoint: str | None = ...,
-            defaults: Mapping[str, Any] | None = ...,
+            defaults: Mapping[str, object] | None = ...,
             subdomain: str | None = ...,
             host: str | None = ...,
             strict_slashes: bool | None = ...,
@@ -199,7 +199,7 @@ class QuartScaffold(Scaffold):
             max_content_length: int | None = ...,
             max_form_memory_size: int | None = ...,
             max_form_parts: int | None = ...,
-            **options: Any,
+            **options: object,
         ) -> Callable[[T_route], T_route]:
             """Decorate a view to be called for PATCH requests that match a rule: see `route`."""
             ...
@@ -210,7 +210,7 @@ class QuartScaffold(Scaffold):
             endpoint: str | None = None,
             view_func: RouteCallable | None = None,
             provide_automatic_options: bool | None = None,
-            **options: Any,
+            **options: object,
         ) -> None: ...
 
         def before_request(self, f: T_before_request) -> T_before_request: ...  # type: ignore[override]
@@ -226,7 +226,7 @@ class QuartScaffold(Scaffold):
     if not TYPE_CHECKING:
 
         @setupmethod
-        def route(self, rule: str, **options: Any) -> Any:
+        def route(self, rule: str, **options: object) -> Any:
             """Decorate a view, `async def` or `def`, to be called for requests that match a rule.
 
             The options are those of `werkzeug.routing.Rule`, and `body_timeout`,
@@ -237,7 +237,7 @@ class QuartScaffold(Scaffold):
             return super().route(rule, **options)
 
     @setupmethod
-    def query(self, rule: str, **options: Any) -> Callable[[T_route], T_route]:
+    def query(self, rule: str, **options: object) -> Callable[[T_route], T_route]:
         """Decorate a view to be called for QUERY requests that match the rule: `route` with that
         method. It is a GET with a body: safe and idempotent (RFC 10008)."""
         return self._method_route("QUERY", rule, options)  # type: ignore[return-value]
@@ -352,7 +352,7 @@ class QuartScaffold(Scaffold):
         encoding: str | None = None,
         *,
         resource: FilePath | None = None,
-    ) -> Coroutine[Any, Any, AiofilesContextManager[Any]]:
+    ) -> Coroutine[object, None, AiofilesContextManager[Any]]:
         """Open a file of this package for reading: `async with await app.open_resource(path):`.
 
         In sync views and hooks it is an ordinary file: `with app.open_resource(path):`.
@@ -376,7 +376,7 @@ def _check_rule(decorator: str, rule: object) -> None:
 
 def open_file(
     directory: str, path: FilePath | None, mode: str, encoding: str | None
-) -> Coroutine[Any, Any, AiofilesContextManager[Any]]:
+) -> Coroutine[object, None, AiofilesContextManager[Any]]:
     """A file to be awaited and then entered, or, in a worker thread, a file."""
     if path is None:
         raise TypeError("The path of the resource is missing.")
@@ -396,7 +396,7 @@ async def _opening(file: Path, mode: Any, encoding: str | None) -> AiofilesConte
     return aiofiles.open(file, mode, encoding=encoding)
 
 
-def with_or_without_name(add: Callable[..., None], name: Any) -> Any:
+def with_or_without_name(add: Callable[..., None], name: object) -> Any:
     """The decorator that registers a function, which Flask 3.2 takes without parentheses too."""
     if callable(name):
         add(name)

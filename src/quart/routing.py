@@ -133,8 +133,8 @@ class QuartRule(Rule):
         self,
         variable_name: str,
         converter_name: str,
-        args: tuple[Any, ...],
-        kwargs: Mapping[str, Any],
+        args: tuple[object, ...],
+        kwargs: Mapping[str, object],
     ) -> BaseConverter:
         """Called by `compile` for each variable; raises LookupError for a name not known."""
         converter = super().get_converter(variable_name, converter_name, args, kwargs)
@@ -313,7 +313,7 @@ class _Leaf:
         self.final = not converter.part_isolating
         self.match = re.compile(rf"({converter.regex})\Z").match
         #: By method, True for websockets: the plan, and what makes a value of the text.
-        self.plans: dict[str | bool, tuple[_Plan, Callable[[str], Any]]] = {}
+        self.plans: dict[str | bool, tuple[_Plan, Callable[[str], object]]] = {}
 
 
 class _Node:
@@ -362,7 +362,7 @@ class _Finder:
         #: How many slashes the plain rules have that are in neither of the two.
         self.depths: set[int] = set()
         #: Endpoints of which a rule has defaults: Werkzeug may redirect to that one.
-        self.with_defaults: set[Any] = set()
+        self.with_defaults: set[object] = set()
         #: Werkzeug's matcher, and the domain that all rules are for; None where they differ.
         self.matcher: StateMachineMatcher | None = None
         self.domain = url_map.default_subdomain
@@ -489,7 +489,7 @@ class _Finder:
         """Follow the path through the tree, on the branch that is preferred at each node."""
         if path[:1] != "/":
             return None
-        values: list[Any] = []
+        values: list[object] = []
         node = self.root
         for segment in path.split("/")[1:]:
             following = node.static.get(segment)

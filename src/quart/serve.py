@@ -31,6 +31,7 @@ from .workers import _workers
 
 if TYPE_CHECKING:
     from .app import Quart
+    from .asgi import Message, Receive, Scope, Send
     from .typing import ASGIApp
 
 #: How the parent tells the workers what to do, as JSON.
@@ -207,7 +208,7 @@ def _split(bind: str) -> tuple[str, int]:
     return host.removeprefix("[").removesuffix("]"), int(port)
 
 
-def _check_addresses(ctx: Any, param: Any, value: tuple[str, ...]) -> tuple[str, ...]:
+def _check_addresses(ctx: object, param: object, value: tuple[str, ...]) -> tuple[str, ...]:
     for bind in value:
         _split(bind)
     return value
@@ -462,11 +463,11 @@ class _Watched:
         self.app = app
         self.told = told
 
-    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "lifespan":
             return await self.app(scope, receive, send)
 
-        async def watched(message: Any) -> None:
+        async def watched(message: Message) -> None:
             if message["type"] == "lifespan.startup.complete":
                 Path(self.told["report"]).with_name(_STARTED).touch()
             if message["type"] == "lifespan.startup.failed":
@@ -479,17 +480,17 @@ class _Watched:
 class JSONAccessLog:
     """ASGI middleware: one JSON object a line for each request and websocket that has ended."""
 
-    def __init__(self, app: ASGIApp, write: Callable[[str], Any] | None = None) -> None:
+    def __init__(self, app: ASGIApp, write: Callable[[str], object] | None = None) -> None:
         self.app = app
         self.write = write or _to_stdout
 
-    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] not in ("http", "websocket"):
             return await self.app(scope, receive, send)
         started = time.perf_counter()
         status, size = 500 if scope["type"] == "http" else 0, 0
 
-        async def noted(message: Any) -> None:
+        async def noted(message: Message) -> None:
             nonlocal status, size
             if message["type"] == "http.response.start":
                 status = message["status"]

@@ -62,10 +62,10 @@ START_ERRORS = (StartError, LifespanFailureError, LifespanTimeoutError)
 class _ConsoleLogger(Logger):
     """Hypercorn's log, of which what it tells the user goes to the console: where it listens."""
 
-    async def info(self, message: str, *args: Any, **kwargs: Any) -> None:
+    async def info(self, message: str, *args: object, **kwargs: object) -> None:
         click.echo(f" * {message}")
 
-    async def exception(self, message: str, *args: Any, **kwargs: Any) -> None:
+    async def exception(self, message: str, *args: object, **kwargs: object) -> None:
         # What the application has logged, Hypercorn need not call an error of the framework.
         if not getattr(sys.exception(), "_quart_logged", False):
             await super().exception(message, *args, **kwargs)
@@ -338,8 +338,8 @@ class _Served:
 
     def __init__(self, app: Quart) -> None:
         self._app = app
-        self._requests: set[asyncio.Task[Any]] = set()
-        self._lifespans: set[asyncio.Task[Any]] = set()
+        self._requests: set[asyncio.Task[object]] = set()
+        self._lifespans: set[asyncio.Task[object]] = set()
         self._started = False
         self._requests_ended = asyncio.Event()
         #: Called with an error that ended a connection, most often after its response had begun.

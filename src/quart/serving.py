@@ -131,17 +131,17 @@ class Serving(Dispatch, Generic[StateT]):
     #: Set when the shutdown begins. Each start makes a new one.
     shutdown_event: Event
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
+    def __init__(self, *args: object, **kwargs: object) -> None:
         super().__init__(*args, **kwargs)
         self._lifespan: Callable[[Any], AbstractAsyncContextManager[StateT]] | None = None
         self._within: AbstractAsyncContextManager[StateT] | None = None  # the lifespan, entered
         #: Where in the order of registration something stands, by its id.
         self._registered: dict[int, int] = {}
-        self.before_serving_funcs: list[Callable[[], Any]] = []
-        self.after_serving_funcs: list[Callable[[], Any]] = []
+        self.before_serving_funcs: list[Callable[[], object]] = []
+        self.after_serving_funcs: list[Callable[[], object]] = []
         #: One for each `while_serving` function, that starts and ends with `anext`.
         self.while_serving_gens: list[AsyncIterator[None]] = []
-        self.background_tasks: set[asyncio.Task[Any]] = set()
+        self.background_tasks: set[asyncio.Task[object]] = set()
         self.shutdown_event = self.event_class()
         self._in_flight = InFlight(cast("Quart", self))
         self._started: list[AsyncIterator[None]] = []
@@ -336,7 +336,7 @@ class Serving(Dispatch, Generic[StateT]):
     async def _end_serving(self, ctx: AppContext) -> list[BaseException]:
         errors: list[BaseException] = []
         started, self._started = self._started, []
-        ends: list[Callable[[], Any]] = [partial(_finish, each) for each in reversed(started)]
+        ends: list[Callable[[], object]] = [partial(_finish, each) for each in reversed(started)]
         ends += self.after_serving_funcs
         if self._within is not None:
             within, self._within = self._within, None
@@ -347,10 +347,10 @@ class Serving(Dispatch, Generic[StateT]):
             await self._serving_failed(ctx, error)
         return errors
 
-    async def _call_in_time(self, func: Callable[[], Any]) -> None:
+    async def _call_in_time(self, func: Callable[[], object]) -> None:
         seconds = self.config["AFTER_SERVING_TIMEOUT"]
         timer = asyncio.timeout(seconds)
-        in_thread: asyncio.Task[Any] | None = None
+        in_thread: asyncio.Task[object] | None = None
         try:
             async with timer:
                 if is_coroutine_callable(func):
@@ -373,8 +373,8 @@ class Serving(Dispatch, Generic[StateT]):
     # Background tasks
 
     def add_background_task(
-        self, func: Callable[..., Any], *args: Any, **kwargs: Any
-    ) -> asyncio.Task[Any]:
+        self, func: Callable[..., object], *args: Any, **kwargs: Any
+    ) -> asyncio.Task[object]:
         """Run a function beside the connections, in an app context of its own, and give its task.
 
         A sync function runs in a thread. The connection that starts the task stays in reach of
@@ -388,14 +388,14 @@ class Serving(Dispatch, Generic[StateT]):
         if "name" in kwargs and not _takes_name(func):
             name = kwargs.pop("name")
 
-        def start() -> asyncio.Task[Any]:
+        def start() -> asyncio.Task[object]:
             work = self._run_in_background(func, args, kwargs)
             task = asyncio.create_task(work, name=name)
             self.background_tasks.add(task)
             task.add_done_callback(self.background_tasks.discard)
             return task
 
-        async def start_on_loop() -> asyncio.Task[Any]:
+        async def start_on_loop() -> asyncio.Task[object]:
             return start()
 
         try:
@@ -409,7 +409,7 @@ class Serving(Dispatch, Generic[StateT]):
         return start()
 
     async def _run_in_background(
-        self, func: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
+        self, func: Callable[..., object], args: tuple[object, ...], kwargs: dict[str, Any]
     ) -> Any:
         task = asyncio.current_task()
         assert task is not None
@@ -527,7 +527,7 @@ class Serving(Dispatch, Generic[StateT]):
         certfile: str | None = None,
         keyfile: str | None = None,
         shutdown_trigger: Callable[..., Awaitable[None]] | None = None,
-        **kwargs: Any,
+        **kwargs: object,
     ) -> Coroutine[None, None, None]:
         """Serve the application within an event loop: `await app.run_task()`.
 
@@ -578,11 +578,11 @@ async def _finish(generator: AsyncIterator[None]) -> None:
         await anext(generator)
 
 
-def _name(func: Callable[..., Any]) -> str:
+def _name(func: Callable[..., object]) -> str:
     return getattr(func, "__qualname__", None) or repr(func)
 
 
-def _takes_name(func: Callable[..., Any]) -> bool:
+def _takes_name(func: Callable[..., object]) -> bool:
     try:
         parameters = inspect.signature(func).parameters
     except (TypeError, ValueError):

@@ -45,10 +45,10 @@ __all__ = (
 )
 
 
-def _reading(method: Callable[..., Any]) -> Any:
+def _reading(method: Callable[..., object]) -> Any:
     """A method of dict that also notes that the session was read."""
 
-    def read(self: SecureCookieSession, *args: Any) -> Any:
+    def read(self: SecureCookieSession, *args: object) -> Any:
         self.accessed = True
         return method(self, *args)
 
@@ -70,7 +70,7 @@ class SecureCookieSession(FlaskSecureCookieSession):
     # depend on the cookie has to say so in ``Vary``.
     accessed = False
 
-    def __init__(self, initial: Mapping[str, Any] | None = None) -> None:
+    def __init__(self, initial: Mapping[str, object] | None = None) -> None:
         super().__init__(initial)
         self.on_update = _note_change
 
@@ -89,11 +89,11 @@ class SecureCookieSession(FlaskSecureCookieSession):
     keys = _reading(dict.keys)
     values = _reading(dict.values)
 
-    def get(self, key: str, default: Any = None) -> Any:
+    def get(self, key: str, default: object = None) -> Any:
         self.accessed = True
         return dict.get(self, key, default)
 
-    def setdefault(self, key: str, default: Any = None) -> Any:
+    def setdefault(self, key: str, default: object = None) -> Any:
         self.accessed = True
         return super().setdefault(key, default)
 
@@ -221,7 +221,7 @@ class _KeptHMAC(HMACAlgorithm):
     PERF: `hmac.digest` takes three times as long. Whatever is compared is compared by itsdangerous.
     """
 
-    def __init__(self, digest_method: Callable[..., Any]) -> None:
+    def __init__(self, digest_method: Callable[..., object]) -> None:
         super().__init__(digest_method)
         self._kept: dict[bytes, tuple[Any, Any]] = {}
 
@@ -271,7 +271,7 @@ class _Serializer(URLSafeTimedSerializer):
             self._signer = super().make_signer(salt)
         return self._signer
 
-    def dump_payload(self, obj: Any) -> bytes:
+    def dump_payload(self, obj: object) -> bytes:
         # PERF: zlib sets up a quarter of a megabyte, to find that most sessions are too short.
         data = want_bytes(self.serializer.dumps(obj, **self.serializer_kwargs))
         if len(data) >= _SHORT or (_repeats(data) and _deflated_size(data) < len(data) - 1):

@@ -194,11 +194,11 @@ class EventBody(IterableBody):
 
     def __init__(
         self,
-        events: AsyncIterable[Any] | Iterable[Any],
+        events: AsyncIterable[object] | Iterable[object],
         keep_alive: float | None,
         dumps: Callable[[Any], str],
     ) -> None:
-        super().__init__(events)
+        super().__init__(events)  # type: ignore[arg-type]  # `_encode` makes chunks of them
         self.streamed = True  # keep-alives are, whatever the events are
         self._keep_alive = keep_alive
         self._dumps = dumps
@@ -256,7 +256,7 @@ class EventBody(IterableBody):
         finally:
             await super().__aexit__(None, None, None)
 
-    def _encode(self, item: Any) -> bytes:
+    def _encode(self, item: object) -> bytes:
         if isinstance(item, ServerSentEvent):
             event = item
         elif isinstance(item, str):

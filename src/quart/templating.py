@@ -66,7 +66,7 @@ class _Template(Template):
         self,
         vars: dict[str, Any] | None = None,
         shared: bool = False,
-        locals: Mapping[str, Any] | None = None,
+        locals: Mapping[str, object] | None = None,
     ) -> Context:
         # PERF: Jinja copies the globals of each template and of the environment key by key.
         globals: MutableMapping[str, Any] = self.globals
@@ -77,7 +77,7 @@ class _Template(Template):
             globals = merged
         return new_context(self.environment, self.name, self.blocks, vars, shared, globals, locals)
 
-    async def render_async(self, *args: Any, **kwargs: Any) -> str:
+    async def render_async(self, *args: object, **kwargs: object) -> str:
         whole = unawaited.whole_of(self.root_render_func)
         if whole is None:
             return await super().render_async(*args, **kwargs)
@@ -87,18 +87,18 @@ class _Template(Template):
         except Exception:
             self.environment.handle_exception()
 
-    def render(self, *args: Any, **kwargs: Any) -> str:
+    def render(self, *args: object, **kwargs: object) -> str:
         if not self.environment.is_async:
             return super().render(*args, **kwargs)
         return _completed(self.render_async(*args, **kwargs))
 
-    def generate(self, *args: Any, **kwargs: Any) -> Iterator[str]:
+    def generate(self, *args: object, **kwargs: object) -> Iterator[str]:
         if not self.environment.is_async:
             return super().generate(*args, **kwargs)
         return iter((_completed(self.render_async(*args, **kwargs)),))
 
 
-def _completed(coroutine: Coroutine[Any, Any, str]) -> str:
+def _completed(coroutine: Coroutine[object, None, str]) -> str:
     """What a coroutine returns: the loop runs it for a worker thread, a new one where there is
     none, and on the loop itself it may wait for nothing."""
     rendered = wait_in_thread(coroutine)
@@ -133,7 +133,7 @@ class Environment(BaseEnvironment):
         super().__init__(**{**options, "enable_async": True})
         self.app = app
 
-    def getattr(self, obj: Any, attribute: str) -> Any:
+    def getattr(self, obj: object, attribute: str) -> Any:
         """An attribute of an object, else its item of that name."""
         # PERF: a dict's items are found without an AttributeError for each; its methods come first.
         if type(obj) is dict and attribute in obj and attribute not in _OF_DICTS:
@@ -203,7 +203,7 @@ async def update_template_context(
     context.update(own)
 
 
-def _values_of(functions: list[Callable[[], Any]]) -> list[Any]:
+def _values_of(functions: list[Callable[[], object]]) -> list[Any]:
     return [function() for function in functions]
 
 
@@ -235,7 +235,7 @@ async def _stream(app: Quart, template: Template, context: dict[str, Any]) -> As
 
 @awaited_or_blocking
 async def render_template(
-    template_name_or_list: str | Template | list[str | Template], **context: Any
+    template_name_or_list: str | Template | list[str | Template], **context: object
 ) -> str:
     """Render a template by its name, or the first of several that exists, with these values.
 
@@ -247,7 +247,7 @@ async def render_template(
 
 
 @awaited_or_blocking
-async def render_template_string(source: str, **context: Any) -> str:
+async def render_template_string(source: str, **context: object) -> str:
     """Render a template from its source, with these values. Values are escaped as in HTML."""
     app = _cv_quart.current().app
     return await _render(app, app.jinja_env.from_string(source), context)
@@ -255,7 +255,7 @@ async def render_template_string(source: str, **context: Any) -> str:
 
 @awaited_or_blocking
 async def stream_template(
-    template_name_or_list: str | Template | list[str | Template], **context: Any
+    template_name_or_list: str | Template | list[str | Template], **context: object
 ) -> AsyncIterator[str]:
     """Render a template as ``render_template`` does, in parts: a view may return the iterator.
 
@@ -267,7 +267,7 @@ async def stream_template(
 
 
 @awaited_or_blocking
-async def stream_template_string(source: str, **context: Any) -> AsyncIterator[str]:
+async def stream_template_string(source: str, **context: object) -> AsyncIterator[str]:
     """Render a template from its source, in parts, as ``stream_template`` does."""
     app = _cv_quart.current().app
     return await _stream(app, app.jinja_env.from_string(source), context)

@@ -46,13 +46,13 @@ class Waiting(Iterator[Any]):
 
     __slots__ = ("_next",)
 
-    def __init__(self, items: AsyncIterable[Any]) -> None:
+    def __init__(self, items: AsyncIterable[object]) -> None:
         self._next = items.__aiter__().__anext__
 
     def __next__(self) -> Waiting:
         return self
 
-    def __await__(self) -> Generator[Any, Any, Any]:
+    def __await__(self) -> Generator[object, None, Any]:
         try:
             return (yield from self._next().__await__())
         except StopAsyncIteration:

@@ -60,7 +60,7 @@ def add_piece(pieces: MutableSequence[bytes | bytearray], data: bytes) -> None:
 # Tasks
 
 
-async def cancel_tasks(tasks: set[asyncio.Task[Any]]) -> None:
+async def cancel_tasks(tasks: set[asyncio.Task[object]]) -> None:
     """Cancel tasks, wait for all of them, and raise what one of them raised instead of ending."""
     for task in tasks:
         task.cancel()
@@ -68,7 +68,7 @@ async def cancel_tasks(tasks: set[asyncio.Task[Any]]) -> None:
     raise_task_exceptions(tasks)
 
 
-def raise_task_exceptions(tasks: set[asyncio.Task[Any]]) -> None:
+def raise_task_exceptions(tasks: set[asyncio.Task[object]]) -> None:
     """Raise the exception that one of these finished tasks ended with, if one did."""
     for task in tasks:
         if not task.cancelled():

@@ -42,12 +42,12 @@ class View:
         raise NotImplementedError
 
     @classmethod
-    def as_view(cls, name: str, *class_args: Any, **class_kwargs: Any) -> RouteCallable:
+    def as_view(cls, name: str, *class_args: object, **class_kwargs: object) -> RouteCallable:
         """A view function named ``name``; the other arguments are for the class."""
         if cls.init_every_request:
 
             @awaited_or_blocking
-            async def view(**kwargs: Any) -> Any:
+            async def view(**kwargs: object) -> Any:
                 self = view.view_class(*class_args, **class_kwargs)  # type: ignore[attr-defined]
                 return await _call(self.dispatch_request, kwargs)
 
@@ -55,7 +55,7 @@ class View:
             self = cls(*class_args, **class_kwargs)
 
             @awaited_or_blocking
-            async def view(**kwargs: Any) -> Any:
+            async def view(**kwargs: object) -> Any:
                 return await _call(self.dispatch_request, kwargs)
 
         function: Any = view
@@ -82,7 +82,7 @@ class MethodView(View):
     ``methods`` follows from them. HEAD is answered by ``get`` where there is no ``head``.
     """
 
-    def __init_subclass__(cls, **kwargs: Any) -> None:
+    def __init_subclass__(cls, **kwargs: object) -> None:
         super().__init_subclass__(**kwargs)
         if "methods" not in cls.__dict__:
             methods = {
@@ -105,5 +105,5 @@ class MethodView(View):
         return await _call(handler, kwargs)
 
 
-async def _call(handler: Callable[..., Any], kwargs: dict[str, Any]) -> Any:
+async def _call(handler: Callable[..., object], kwargs: dict[str, Any]) -> Any:
     return await _cv_quart.current().app.ensure_async(handler)(**kwargs)

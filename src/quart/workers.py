@@ -32,7 +32,7 @@ T = TypeVar("T")
 R = TypeVar("R")
 
 #: What an async function gives when it is called.
-Coro = Coroutine[Any, Any, R]
+Coro = Coroutine[object, None, R]
 
 #: The most threads that sync views, hooks and iterables run in at once.
 WORKER_THREADS = 40

@@ -20,7 +20,7 @@ from werkzeug.exceptions import HTTPException, RequestEntityTooLarge, RequestTim
 from werkzeug.http import is_hop_by_hop_header
 from werkzeug.sansio.utils import get_content_length
 
-from .asgi import Message, Receive, ResponseTimeoutError, Send, split_root_path
+from .asgi import Message, Receive, ResponseTimeoutError, Scope, Send, split_root_path
 from .config import DEFAULT_CONFIG
 from .headers import all_lines, check_host_length
 from .threads import off_loop
@@ -54,14 +54,14 @@ class WSGIBridge:
     is no limit. Websockets are refused. An error of the application is raised to the server.
     """
 
-    def __init__(self, app: WSGIApplication, limits: Mapping[str, Any] = DEFAULT_CONFIG) -> None:
+    def __init__(self, app: WSGIApplication, limits: Mapping[str, object] = DEFAULT_CONFIG) -> None:
         self.app = app
         self.limits = limits
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.app!r}>"
 
-    async def __call__(self, scope: Any, receive: Receive, send: Send) -> None:
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "websocket":
             await receive()
             await send({"type": "websocket.close"})
@@ -80,10 +80,10 @@ class WSGIBridge:
                 await _Exchange(self.app, environ, receive, send, timeout, patience).run()
 
     def _limit(self, name: str) -> float | None:
-        limit: float | None = self.limits.get(name, DEFAULT_CONFIG[name])
-        return limit
+        limit = self.limits.get(name, DEFAULT_CONFIG[name])
+        return limit  # type: ignore[return-value]  # a number or None, as the settings are
 
-    async def _receive_body(self, scope: Any, receive: Receive, body: IO[bytes]) -> int:
+    async def _receive_body(self, scope: Scope, receive: Receive, body: IO[bytes]) -> int:
         limit = self._limit("MAX_CONTENT_LENGTH")
         size, more = 0, True
         length = dict(scope["headers"]).get(b"content-length", b"0").decode("latin-1")
@@ -118,7 +118,7 @@ class WSGIBridge:
         return message
 
 
-def make_environ(scope: Any, body: IO[bytes], size: int) -> dict[str, Any]:
+def make_environ(scope: Scope, body: IO[bytes], size: int) -> dict[str, Any]:
     """The environment (PEP 3333) of an HTTP scope whose body has come, of `size` bytes.
 
     Headers whose names a WSGI application could take for others are left out: those with an

@@ -11,7 +11,7 @@ import asyncio
 from contextvars import Context
 from enum import Enum
 from time import monotonic
-from typing import Any, NoReturn, Protocol
+from typing import NoReturn, Protocol
 
 from ..wrappers import ClientDisconnectedError
 from .messages import DISCONNECTS, SERVER_ERROR, Message, Receive, size_of
@@ -130,7 +130,7 @@ class Client:
         #: What readers and senders get once the client has gone.
         self.error: ClientDisconnectedError | None = None
         #: The watcher, or a reader whose time may be limited.
-        self.task: asyncio.Task[Any] | None = None
+        self.task: asyncio.Task[object] | None = None
         #: The time that the reader has, or the one until the rest is dropped.
         self.limit: Limit | asyncio.TimerHandle | None = None
         #: How fast a body comes, from when a reader of it has waited for a while.

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import sys
 from asyncio import AbstractEventLoop, get_running_loop
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 from ..process import context_of
 from ..utils import printable
@@ -49,7 +49,7 @@ class ASGIConnection(Generic[T_connection]):
     scope: Scope
     connection: T_connection
 
-    _inner: Coroutine[Any, Any, None]
+    _inner: Coroutine[object, None, None]
     _send: Send
 
     # PERF: what is read often has no default on the class: behind one it takes twice as long.
@@ -58,7 +58,7 @@ class ASGIConnection(Generic[T_connection]):
         self.scope = scope
         self.client: Client | Unread | Pushed = PUSHED
         self.work: Work | None = None
-        self.task: asyncio.Task[Any] | None = None
+        self.task: asyncio.Task[object] | None = None
         self._young = _NOT_JOINED
 
     async def __call__(self, receive: Receive, send: Send) -> None:

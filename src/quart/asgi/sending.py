@@ -217,8 +217,8 @@ class Answer:
         self._start.update(status=response.status_code, headers=response.header_items())
 
 
-def _as_bytes(data: object) -> object:
-    """Bytes for what is like them; anything else is for the server to refuse."""
+def _as_bytes(data: bytes | bytearray | memoryview) -> bytes:
+    """A chunk as the server takes it. What is no chunk is left for the server to refuse."""
     return bytes(data) if isinstance(data, (bytearray, memoryview)) else data
 
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Coroutine
 from enum import Enum
-from typing import Any
 
 from ..process import abandon
 
@@ -47,7 +46,7 @@ class Work:
 
     __slots__ = ("_cancelled_before", "_inner", "_task", "_timer", "reason", "state")
 
-    def __init__(self, task: asyncio.Task[Any], inner: Coroutine[Any, Any, None]) -> None:
+    def __init__(self, task: asyncio.Task[object], inner: Coroutine[object, None, None]) -> None:
         self.state = AT_WORK
         self.reason: Reason | None = None
         self._task = task
@@ -130,7 +129,7 @@ class Limit:
 
     __slots__ = ("_cancelled_before", "_task", "_timer", "seconds")
 
-    def __init__(self, task: asyncio.Task[Any], seconds: float) -> None:
+    def __init__(self, task: asyncio.Task[object], seconds: float) -> None:
         self.seconds = seconds
         self._task = task
         self._cancelled_before: int | None = None

@@ -30,7 +30,8 @@ from ..workers import wait_in_thread
 from . import page
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Iterator
+    from wsgiref.types import StartResponse, WSGIEnvironment
 
     from ..app import Quart
     from ..ctx import AppContext
@@ -51,11 +52,13 @@ class Console(DebuggedApplication):
         self._numbers: deque[list[int]] = deque()
         self._next = 1
 
-    def debug_application(self, environ: Any, start_response: Callable[..., Any]) -> Any:
+    def debug_application(
+        self, environ: WSGIEnvironment, start_response: StartResponse
+    ) -> Iterator[bytes]:
         """Refuse what Werkzeug would hand on to the application that it wraps."""
-        return Forbidden()(environ, start_response)
+        return iter(Forbidden()(environ, start_response))
 
-    def get_resource(self, request: Any, filename: str) -> Any:
+    def get_resource(self, request: object, filename: str) -> Any:
         """Refuse: the page has all it needs."""
         return Forbidden()
 
@@ -152,6 +155,6 @@ class _Interpreter(_InteractiveConsole):
             tb = tb.tb_next
         self.write("".join(traceback.format_exception(type(error), error, tb)))
 
-    def showsyntaxerror(self, filename: str | None = None, **kwargs: Any) -> None:
+    def showsyntaxerror(self, filename: str | None = None, **kwargs: object) -> None:
         """Write what is wrong with the line that was entered."""
         self.write("".join(traceback.format_exception_only(sys.exception())))

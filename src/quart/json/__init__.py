@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 __all__ = ("dump", "dumps", "jsonify", "load", "loads")
 
 
-def _argument(function: str, name: str, value: Any, kwargs: dict[str, Any]) -> Any:
+def _argument(function: str, name: str, value: object, kwargs: dict[str, Any]) -> Any:
     """The argument of a function that Flask names otherwise."""
     if value is not ...:
         return value
@@ -73,7 +73,7 @@ def load(fp: IO[Any], **kwargs: Any) -> Any:
     return _json.load(fp, **kwargs)
 
 
-def jsonify(*args: Any, **kwargs: Any) -> Response:
+def jsonify(*args: object, **kwargs: object) -> Response:
     """A response of the arguments as JSON: one as it is, several as a list, named ones as a dict.
 
     Raises TypeError for both kinds together, RuntimeError without an application context.

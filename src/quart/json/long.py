@@ -94,15 +94,15 @@ class InterruptibleDecoder(json.JSONDecoder):
     def _try(self, text: str) -> tuple[Any, int] | None:
         """The value at the beginning of `text` and its end, None if there is none."""
         try:
-            value: tuple[Any, int] = self._scan(text, 0)
+            value: tuple[object, int] = self._scan(text, 0)
             return value
         except (StopIteration, ValueError, RecursionError):
             self._credit -= len(text) + _TRIAL
             return None
 
-    def _parse_object(self, text_and_start: tuple[str, int], *args: Any) -> tuple[Any, int]:
+    def _parse_object(self, text_and_start: tuple[str, int], *args: object) -> tuple[Any, int]:
         if self._credit < 0:
-            result: tuple[Any, int] = JSONObject(text_and_start, *args)
+            result: tuple[object, int] = JSONObject(text_and_start, *args)
             return result
         text, start = text_and_start
         if (short := self._take_value(text, start, "}")) is not None:
@@ -115,14 +115,14 @@ class InterruptibleDecoder(json.JSONDecoder):
         members.update(rest)
         return members, end
 
-    def _parse_array(self, text_and_start: tuple[str, int], scan_once: Any) -> tuple[Any, int]:
+    def _parse_array(self, text_and_start: tuple[str, int], scan_once: object) -> tuple[Any, int]:
         if self._credit < 0:
-            result: tuple[Any, int] = JSONArray(text_and_start, scan_once)
+            result: tuple[object, int] = JSONArray(text_and_start, scan_once)
             return result
         text, start = text_and_start
         if (short := self._take_value(text, start, "]")) is not None:
             return short
-        elements: list[Any] = []
+        elements: list[object] = []
         for run, following in self._take_runs(text, start, "[]"):
             elements += run
             start = following

@@ -41,7 +41,7 @@ class OrjsonProvider(DefaultJSONProvider):
     no difference between None and NaN.
     """
 
-    def dumps(self, obj: Any, **kwargs: Any) -> str:
+    def dumps(self, obj: object, **kwargs: object) -> str:
         """Serialize an object to JSON text; keyword arguments are those of ``json.dumps``.
 
         Raises TypeError for what cannot be serialized, ValueError for a circular reference.
@@ -60,7 +60,7 @@ class OrjsonProvider(DefaultJSONProvider):
                     return text
         return super().dumps(obj, **kwargs)
 
-    def loads(self, s: str | bytes, **kwargs: Any) -> Any:
+    def loads(self, s: str | bytes, **kwargs: object) -> Any:
         """Deserialize JSON text, or UTF-8 bytes; keyword arguments are those of ``json.loads``.
 
         Raises ValueError where it is not JSON.
@@ -80,10 +80,10 @@ def _may_differ(data: bytes) -> bool:
     return b"null" in data or b"0.0000" in data or _EXPONENT.search(data) is not None
 
 
-def _plain(default: Callable[[Any], Any]) -> Callable[[Any], Any]:
+def _plain(default: Callable[[Any], object]) -> Callable[[Any], object]:
     """`default`, and before it what the standard library makes of subclasses of its types."""
 
-    def plain(value: Any) -> Any:
+    def plain(value: object) -> Any:
         match value:
             case str():
                 return str.__str__(value)

@@ -53,7 +53,7 @@ class DefaultJSONProvider(FlaskDefaultJSONProvider):
 
     default = staticmethod(_default)
 
-    def dumps(self, obj: Any, **kwargs: Any) -> str:
+    def dumps(self, obj: object, **kwargs: object) -> str:
         """Serialize an object to JSON text; keyword arguments are those of ``json.dumps``.
 
         Raises TypeError for what cannot be serialized, ValueError for a circular reference.
@@ -63,7 +63,7 @@ class DefaultJSONProvider(FlaskDefaultJSONProvider):
             return super().dumps(obj, separators=separators, **kwargs)
         return self._encode(obj, separators or (", ", ": "))
 
-    def _encode(self, obj: Any, separators: tuple[str, str]) -> str:
+    def _encode(self, obj: object, separators: tuple[str, str]) -> str:
         """What `json.dumps` does with these separators and the options of the provider."""
         # PERF: JSONEncoder makes an encoder for each call.
         options = (self.default, self.ensure_ascii, self.sort_keys)
@@ -80,7 +80,7 @@ class DefaultJSONProvider(FlaskDefaultJSONProvider):
             # Once more, keeping track of what it is in: a circular reference is a ValueError.
             return "".join(_encoder({}, *options, *separators)(obj, 0))
 
-    def loads(self, s: str | bytes, **kwargs: Any) -> Any:
+    def loads(self, s: str | bytes, **kwargs: object) -> Any:
         """Deserialize JSON from text or bytes; keyword arguments are those of ``json.loads``.
 
         Raises ValueError for what is no JSON.
@@ -101,7 +101,7 @@ class DefaultJSONProvider(FlaskDefaultJSONProvider):
                     return value
         return super().loads(s, **kwargs)
 
-    def response(self, *args: Any, **kwargs: Any) -> Any:
+    def response(self, *args: object, **kwargs: object) -> Any:
         """A JSON response of one value, or of several as a list, or of keywords as an object.
 
         Raises TypeError for positional and keyword arguments at once.
@@ -123,11 +123,11 @@ class DefaultJSONProvider(FlaskDefaultJSONProvider):
 
     #: By their separators, the encoders with the options that follow.
     _encoders: dict[tuple[str, str], Any]
-    _encoder_options: tuple[Any, ...] | None = None
+    _encoder_options: tuple[object, ...] | None = None
     #: Whether `dumps` was not replaced on this very instance.
     _as_written = True
 
-    def __setattr__(self, name: str, value: Any) -> None:
+    def __setattr__(self, name: str, value: object) -> None:
         if name == "dumps":
             self._as_written = False
         super().__setattr__(name, value)

@@ -43,7 +43,7 @@ class TaggedJSONSerializer(FlaskTaggedJSONSerializer):
     __slots__ = ("_only_standard_tags",)
 
     _dumps: Callable[..., str] = staticmethod(dumps)
-    _loads: Callable[..., Any] = staticmethod(loads)
+    _loads: Callable[..., object] = staticmethod(loads)
 
     def __init__(self) -> None:
         self._only_standard_tags = True
@@ -72,7 +72,7 @@ class TaggedJSONSerializer(FlaskTaggedJSONSerializer):
                 return {key: self.tag(each) for key, each in value.items()}
         return super().tag(value)
 
-    def dumps(self, value: Any) -> str:
+    def dumps(self, value: object) -> str:
         """Compact tagged JSON of a value."""
         return self._dumps(self.tag(value), separators=(",", ":"))
 

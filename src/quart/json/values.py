@@ -20,7 +20,7 @@ from flask.json.provider import _default as _flask_default
 __all__ = ("default", "is_model")
 
 
-def default(o: Any) -> Any:
+def default(o: object) -> Any:
     """What JSON has for a value: Flask's choice, and for models and members of enums ours.
 
     Dates become the text that HTTP has for them, decimals, UUIDs and ``__html__`` their text,
@@ -40,12 +40,12 @@ def default(o: Any) -> Any:
     return _flask_default(o)
 
 
-def is_model(value: Any) -> bool:
+def is_model(value: object) -> bool:
     """Whether a value is a data class's, an attrs class's, a struct or a pydantic model."""
     return _way_to_take_apart(type(value)) is not None
 
 
-def _way_to_take_apart(cls: type) -> Callable[[Any], Any] | None:
+def _way_to_take_apart(cls: type) -> Callable[[Any], object] | None:
     if hasattr(cls, "__dataclass_fields__"):
         return _dataclass
     if hasattr(cls, "__pydantic_fields__") or hasattr(cls, "__fields_set__"):
@@ -91,7 +91,7 @@ def _struct(value: Any) -> dict[str, Any] | list[Any]:
     return fields if config.tag is None else {config.tag_field: config.tag, **fields}
 
 
-def _is_default(held: Any, usual: Any) -> bool:
+def _is_default(held: object, usual: object) -> bool:
     factory = getattr(usual, "factory", None)
     if factory in (dict, list, set):
         return type(held) is factory and not held

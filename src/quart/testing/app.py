@@ -60,7 +60,7 @@ class TestApp(AsyncOnly):
         self._answers: asyncio.Queue[ASGISendEvent] = asyncio.Queue()
         self._task: asyncio.Task[None] | None = None
 
-    def test_client(self, use_cookies: bool = True, **kwargs: Any) -> TestClientProtocol:
+    def test_client(self, use_cookies: bool = True, **kwargs: object) -> TestClientProtocol:
         """A client of the application; its requests share the `state`."""
         client = self.app.test_client(use_cookies=use_cookies, **kwargs)
         if isinstance(client, QuartClient):

@@ -73,12 +73,12 @@ MAX_REDIRECTS = 20
 
 
 def _to_be_awaited(
-    method: Callable[P, Coroutine[Any, Any, T]],
-) -> Callable[P, Coroutine[Any, Any, T]]:
+    method: Callable[P, Coroutine[object, None, T]],
+) -> Callable[P, Coroutine[object, None, T]]:
     """Have a forgotten `await` named where the result of an async method is used."""
 
     @wraps(method)
-    def wrapper(*args: P.args, **kwargs: P.kwargs) -> Coroutine[Any, Any, T]:
+    def wrapper(*args: P.args, **kwargs: P.kwargs) -> Coroutine[object, None, T]:
         return Reminder(method(*args, **kwargs), f"client.{method.__name__}(...)")
 
     return awaited_or_blocking(wrapper)
@@ -140,7 +140,7 @@ class QuartClient(AsyncOnly):
 
     @_to_be_awaited
     async def open(
-        self, *args: Any, follow_redirects: bool = False, buffered: bool = True, **kwargs: Any
+        self, *args: object, follow_redirects: bool = False, buffered: bool = True, **kwargs: object
     ) -> TestResponse:
         """Make a request and give the response, read to its end whatever `buffered` says.
 
@@ -214,7 +214,7 @@ class QuartClient(AsyncOnly):
         """Make a TRACE request: see `open`."""
         return await self.open(*args, **{**kwargs, "method": "TRACE"})
 
-    def request(self, *args: Any, **kwargs: Any) -> TestHTTPConnectionProtocol:
+    def request(self, *args: object, **kwargs: object) -> TestHTTPConnectionProtocol:
         """Open a request to be sent and read piece by piece: see `TestHTTPConnection`.
 
         The arguments are those of `describe_request`; those for a body raise TypeError.
@@ -227,7 +227,7 @@ class QuartClient(AsyncOnly):
         return self._listen(self._connect(request), request)
 
     def websocket(
-        self, *args: Any, subprotocols: list[str] | None = None, **kwargs: Any
+        self, *args: object, subprotocols: list[str] | None = None, **kwargs: object
     ) -> TestWebsocketConnectionProtocol:
         """Open a websocket, which offers these sub-protocols: see `TestWebsocketConnection`.
 
@@ -357,7 +357,7 @@ class QuartClient(AsyncOnly):
         """The cookie that was set for exactly this domain, by default the own one, and path."""
         return self._jar().find(key, domain or self._own_host(), path)
 
-    def set_cookie(self, *args: Any, **kwargs: Any) -> None:
+    def set_cookie(self, *args: object, **kwargs: object) -> None:
         """Set a cookie to be sent with later requests, in Flask's words or Quart's::
 
             client.set_cookie(key, value="", *, domain=None, origin_only=True, path="/", ...)
@@ -385,7 +385,7 @@ class QuartClient(AsyncOnly):
         for host in hosts:
             self._jar().keep(f"https://{host}/", dump_cookie(domain=domain, **options))
 
-    def delete_cookie(self, *args: str, **kwargs: Any) -> None:
+    def delete_cookie(self, *args: str, **kwargs: object) -> None:
         """Delete a cookie, if it is there, in Flask's words or Quart's::
 
             client.delete_cookie(key, *, domain=None, path="/")
@@ -425,7 +425,7 @@ class QuartClient(AsyncOnly):
 
     # Sessions and contexts
 
-    def session_transaction(self, *args: Any, **kwargs: Any) -> SessionTransaction:
+    def session_transaction(self, *args: object, **kwargs: object) -> SessionTransaction:
         """Open the session of this client, to be looked at and changed; save it after the block::
 
             async with client.session_transaction() as session:
@@ -439,7 +439,7 @@ class QuartClient(AsyncOnly):
 
     @asynccontextmanager
     async def _session_transaction(
-        self, args: tuple[Any, ...], kwargs: dict[str, Any]
+        self, args: tuple[object, ...], kwargs: dict[str, Any]
     ) -> AsyncGenerator[SessionMixin, None]:
         if self.cookie_jar is None:
             raise RuntimeError("Session transactions only make sense with cookies enabled.")
@@ -490,7 +490,7 @@ _QUARTS_COOKIE = (
 
 
 def _begins_with_server(
-    args: tuple[Any, ...], kwargs: dict[str, Any], flasks: tuple[str, ...]
+    args: tuple[object, ...], kwargs: dict[str, Any], flasks: tuple[str, ...]
 ) -> bool:
     """Whether arguments are Quart's and begin with `server_name`: Flask's names do not fit."""
     return (
@@ -501,7 +501,7 @@ def _begins_with_server(
 
 
 def _by_name(
-    names: tuple[str, ...], args: tuple[Any, ...], kwargs: dict[str, Any]
+    names: tuple[str, ...], args: tuple[object, ...], kwargs: dict[str, Any]
 ) -> dict[str, Any]:
     if len(args) > len(names):
         raise TypeError(f"A cookie's arguments are {', '.join(names)}; {len(args)} were given.")

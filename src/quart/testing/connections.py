@@ -134,7 +134,7 @@ class AsyncOnly:
     def __exit__(self, *_: object) -> None: ...
 
 
-def _place(task: asyncio.Task[Any]) -> str:
+def _place(task: asyncio.Task[object]) -> str:
     """Where a task waits: in which functions that are neither ours nor Python's, and there."""
     places = []
     waits: Any = task.get_coro()
@@ -448,7 +448,7 @@ class TestWebsocketConnection(_TestConnection[str | bytes]):
         key = "text" if isinstance(data, str) else "bytes"
         self._events.put_nowait({"type": "websocket.receive", key: data})
 
-    async def send_json(self, data: Any) -> None:
+    async def send_json(self, data: object) -> None:
         """Send a value as JSON."""
         await self.send(dumps(data))
 

@@ -91,14 +91,14 @@ def describe_request(
     scheme: str | None = None,
     root_path: str = "",
     http_version: str = "1.1",
-    scope_base: Mapping[str, Any] | None = None,
+    scope_base: Mapping[str, object] | None = None,
     auth: Authorization | tuple[str, str] | None = None,
     content_type: str | None = None,
     mimetype: str | None = None,
     content_length: int | None = None,
     input_stream: IO[bytes] | None = None,
-    environ_base: Mapping[str, Any] | None = None,
-    environ_overrides: Mapping[str, Any] | None = None,
+    environ_base: Mapping[str, object] | None = None,
+    environ_overrides: Mapping[str, object] | None = None,
 ) -> RequestWords:
     """Describe a request in Quart's words, Flask's or both; these are what a client takes.
 
@@ -392,7 +392,7 @@ def make_test_scope(
     scheme: str,
     root_path: str,
     http_version: str,
-    scope_base: Mapping[str, Any] | None,
+    scope_base: Mapping[str, object] | None,
     *,
     _preserve_context: bool = False,
 ) -> dict[str, Any]:
@@ -470,7 +470,7 @@ def _pairs(values: Any, several: Any) -> list[tuple[str, Any]]:
     return [(key, value) for key, value in pairs if value is not None]
 
 
-def _text(value: Any) -> bytes:
+def _text(value: object) -> bytes:
     return value if isinstance(value, bytes) else str(value).encode()
 
 
@@ -489,7 +489,7 @@ def _as_bytes(data: Any) -> bytes:
     )
 
 
-def _file_part(name: str, value: Any, as_flask: bool = False) -> _Part:
+def _file_part(name: str, value: object, as_flask: bool = False) -> _Part:
     """A file to upload, as a part of a multipart body.
 
     As in Flask, or where it is no `FileStorage`, its content type is guessed; in Flask a file

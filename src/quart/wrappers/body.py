@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Generator
 from io import RawIOBase
 from types import EllipsisType
-from typing import Any
+from typing import TYPE_CHECKING, Literal
 
 from werkzeug.exceptions import (
     RequestEntityTooLarge,
@@ -17,6 +17,9 @@ from werkzeug.exceptions import (
 from ..utils import add_piece
 from ..workers import awaited_or_blocking
 from .base import ClientDisconnectedError
+
+if TYPE_CHECKING:
+    from _typeshed import WriteableBuffer
 
 
 class Body:
@@ -48,9 +51,9 @@ class Body:
         self._received = 0
         self._dropped = False
         # What rings for the reader of a body without a source; None is the last put there.
-        self._queue: Any = None
+        self._queue: asyncio.Queue[Literal[True] | None] | None = None
 
-    def __init_subclass__(cls, **kwargs: Any) -> None:
+    def __init_subclass__(cls, **kwargs: object) -> None:
         super().__init_subclass__(**kwargs)
         if cls.__init__ is not Body.__init__:  # it may not call this one
             setattr(cls, "__new__", _new_body)  # noqa: B010
@@ -126,7 +129,7 @@ class Body:
         chunk = self._chunks.popleft()
         return chunk if type(chunk) is bytes else bytes(chunk)
 
-    def __await__(self) -> Generator[Any, None, bytes]:
+    def __await__(self) -> Generator[object, None, bytes]:
         return self.read_whole().__await__()
 
     @awaited_or_blocking
@@ -212,7 +215,9 @@ class BodyFile(RawIOBase):
     def readable(self) -> bool:
         return True
 
-    def readinto(self, buffer: Any) -> int:
-        data: Any = self._body.read(len(buffer))  # in a worker thread these are the bytes
-        buffer[: len(data)] = data
+    def readinto(self, buffer: WriteableBuffer) -> int:
+        view = memoryview(buffer)
+        # In a worker thread these are the bytes.
+        data: bytes = self._body.read(len(view))  # type: ignore[assignment]
+        view[: len(data)] = data
         return len(data)

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncGenerator, AsyncIterator
-from types import TracebackType
-from typing import Any
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator
+from typing import TYPE_CHECKING, Protocol, Self, runtime_checkable
 
 from werkzeug.exceptions import RequestedRangeNotSatisfiable
 
 from .response_body import ResponseBody
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    from ..typing import Chunk
 
 #: More ranges than this in one request are ignored, and the whole body is sent.
 MAX_RANGES = 32
@@ -59,11 +63,32 @@ def _number(digits: str) -> int:
     return int(digits or "0") if len(digits) <= 18 else 10**18
 
 
+@runtime_checkable
+class SlicedBody(Protocol):
+    """A `ResponseBody` that can send a part of itself."""
+
+    async def make_conditional(self, begin: int, end: int | None) -> int | None: ...
+
+    async def __aenter__(self) -> AsyncIterable[Chunk]: ...
+
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc_value: BaseException | None,
+        tb: TracebackType | None,
+    ) -> None: ...
+
+
 class MultiRangeBody(ResponseBody):
     """Several ranges of one body as multipart/byteranges, RFC 9110 section 14.6."""
 
     def __init__(
-        self, body: Any, ranges: list[tuple[int, int]], size: int, content_type: str, boundary: str
+        self,
+        body: SlicedBody,
+        ranges: list[tuple[int, int]],
+        size: int,
+        content_type: str,
+        boundary: str,
     ) -> None:
         self.body = body
         self.parts = [
@@ -79,22 +104,17 @@ class MultiRangeBody(ResponseBody):
         self.size = sum(end - begin + len(head) for begin, end, head in self.parts)
         self.size += len(self.tail)
 
-    async def __aenter__(self) -> MultiRangeBody:
+    async def __aenter__(self) -> Self:
         self._chunks = self._iterate()
         return self
 
-    async def __aexit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc_value: BaseException | None,
-        tb: TracebackType | None,
-    ) -> None:
+    async def close(self) -> None:
         await self._chunks.aclose()
 
-    def __aiter__(self) -> AsyncIterator[bytes]:
+    def __aiter__(self) -> AsyncIterator[Chunk]:
         return self._chunks
 
-    async def _iterate(self) -> AsyncGenerator[bytes, None]:
+    async def _iterate(self) -> AsyncGenerator[Chunk, None]:
         for begin, end, head in self.parts:
             await self.body.make_conditional(begin, end)
             yield head

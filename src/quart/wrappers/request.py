@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Itera
 from io import BufferedReader
 from math import inf
 from types import EllipsisType
-from typing import TYPE_CHECKING, Any, Literal, NoReturn, Protocol, Self, cast, overload
+from typing import TYPE_CHECKING, Any, Literal, NoReturn, Protocol, Self, TypeVar, overload
 
 from werkzeug.datastructures import CombinedMultiDict, Headers, MultiDict
 from werkzeug.exceptions import BadRequest, UnsupportedMediaType
@@ -35,6 +35,8 @@ __all__ = (
     "current_app",
 )
 
+T = TypeVar("T")
+
 #: The headers of a request that a push promise made for it repeats.
 SERVER_PUSH_HEADERS_TO_COPY = {
     "accept",
@@ -49,7 +51,7 @@ class Connection(Protocol):
     """What a request needs of the connection it came by; asgi has it."""
 
     app: Quart
-    task: Any  # None where the body is pushed
+    task: asyncio.Task[object] | None  # None where the body is pushed
 
     async def pull_body(self, body: Body) -> None: ...
     async def is_disconnected(self) -> bool: ...
@@ -114,15 +116,17 @@ class Request(BaseRequestWebsocket):
 
     # Limits
 
-    def _config(self, key: str, default: Any) -> Any:
-        """A value of the application's config, `default` where there is no application."""
+    def _config(self, key: str, default: T) -> T:
+        """Return a value of the application's config, or `default` if there is no application."""
         has_app = self._asgi or _cv_quart.get(None)
-        return default if has_app is None else has_app.app.config.get(key, default)
+        if has_app is None:
+            return default
+        value: T = has_app.app.config.get(key, default)
+        return value
 
     def _limit(self, own: float | None, key: str, default: int | None) -> int | None:
         if own is None:
-            configured: int | None = self._config(key, default)
-            return configured
+            return self._config(key, default)
         return None if own == inf else int(own)
 
     @property
@@ -146,8 +150,8 @@ class Request(BaseRequestWebsocket):
         Longer raises RequestTimeout. Default BODY_TIMEOUT.
         """
         if self._body_timeout is ...:
-            timeout: float | None = self._config("BODY_TIMEOUT", None)
-            return timeout
+            default: float | None = None
+            return self._config("BODY_TIMEOUT", default)
         return self._body_timeout
 
     @body_timeout.setter
@@ -219,7 +223,7 @@ class Request(BaseRequestWebsocket):
             return self.body
         if self._stream is None:
             self._stream = BufferedReader(BodyFile(self.body), 2**16)
-        return cast(Any, self._stream)  # type: ignore[no-any-return]
+        return self._stream  # type: ignore[return-value]  # for sync code, which awaits nothing
 
     @property
     def environ(self) -> NoReturn:
@@ -227,7 +231,7 @@ class Request(BaseRequestWebsocket):
         raise AttributeError("There is no 'environ' without WSGI; request.scope is ASGI's.")
 
     @property
-    def data(self) -> Coroutine[Any, Any, bytes]:
+    def data(self) -> Coroutine[object, None, bytes]:
         """The bytes of the body; of a form, which is read first, what that leaves.
 
         A multipart form leaves nothing. Sync code, as it is written for Flask, gets nothing of a
@@ -405,7 +409,7 @@ class Request(BaseRequestWebsocket):
     # JSON
 
     @lazily
-    def _cached_json(self) -> dict[bool, Any]:
+    def _cached_json(self) -> dict[bool, object]:
         # What the body gave without and with `silent`: subclasses that have a copy of 0.22's
         # `get_json` put their results here.
         return {False: ..., True: ...}
@@ -449,7 +453,7 @@ class Request(BaseRequestWebsocket):
 
     def on_json_loading_failed(
         self, error: Exception | None = None, *, e: Exception | None = None
-    ) -> Any:
+    ) -> object:
         """Called by `get_json` when the body is no JSON; what it returns is the result.
 
         `error`, or `e` as in Flask, is None when the content type is another. This raises

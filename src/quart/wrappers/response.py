@@ -35,7 +35,7 @@ from ..headers import (
 from ..utils import file_path_to_path
 from ..workers import awaited_or_blocking, run_sync_iterable
 from .base import read_date
-from .ranges import RANGES, MultiRangeBody, satisfiable_ranges
+from .ranges import RANGES, MultiRangeBody, SlicedBody, satisfiable_ranges
 from .response_body import (
     DataBody,
     FileBody,
@@ -47,6 +47,7 @@ from .response_body import (
 
 if TYPE_CHECKING:
     from ..ctx import AppContext
+    from ..typing import Chunk
     from .request import Request
 
 __all__ = (
@@ -63,7 +64,7 @@ __all__ = (
     "run_sync_iterable",
 )
 
-F = TypeVar("F", bound=Callable[[], Any])
+F = TypeVar("F", bound=Callable[[], object])
 
 # PERF: what is the same for every response is made once: status lines, content types, names.
 _STATUS_LINES: dict[int | str, tuple[str, int]] = {
@@ -127,7 +128,7 @@ class Response(SansIOResponse):
     _body: ResponseBody | None = None
     _headers: Headers | None = None
     _encoded: list[tuple[bytes, bytes]] | None = None
-    _on_close: list[Callable[[], Any]] | None = None
+    _on_close: list[Callable[[], object]] | None = None
     #: Where a body that is made while it is sent comes from: an error in it is answered there.
     _context: AppContext | None = None
 
@@ -135,7 +136,7 @@ class Response(SansIOResponse):
     # arguments this is one straight line.
     def __init__(
         self,
-        response: ResponseBody | str | bytes | Iterable[Any] | AsyncIterable[Any] | None = None,
+        response: ResponseBody | Chunk | Iterable[Chunk] | AsyncIterable[Chunk] | None = None,
         status: int | str | HTTPStatus | None = None,
         headers: Mapping[str, str | Iterable[str]] | Iterable[tuple[str, str]] | None = None,
         mimetype: str | None = None,
@@ -200,7 +201,8 @@ class Response(SansIOResponse):
                     if length is not None:
                         self.headers["Content-Length"] = str(length)
             else:
-                self._body = self.iterable_body_class(response)
+                # No bytes, which are in `data`.
+                self._body = self.iterable_body_class(response)  # type: ignore[arg-type]
             if isinstance(self._body, IterableBody) and self._body.must_be_closed:
                 self._on_close = [self._body.close]
             self._context = _cv_quart.get(None)
@@ -257,7 +259,7 @@ class Response(SansIOResponse):
     @classmethod
     def from_exception(cls, error: HTTPException) -> Response:
         """The response that an HTTP exception stands for: its own one, or its page."""
-        kind: type[Any] = type(error)
+        kind = type(error)
         page = _default_page(kind)  # type: ignore[arg-type]  # classes are hashable
         if (
             page is not None
@@ -305,7 +307,7 @@ class Response(SansIOResponse):
         size: int = 4093 if ctx is None else ctx.app.config["MAX_COOKIE_SIZE"]
         return size
 
-    def __await__(self) -> Generator[Any, Any, Self]:
+    def __await__(self) -> Generator[object, None, Self]:
         # So that a stage of the application which has its response ready may give that, where
         # another waits for it first.
         yield from ()
@@ -526,10 +528,10 @@ class Response(SansIOResponse):
     ) -> bool:
         """Narrow the response to the ranges asked for; False if it stays whole."""
         asked = RANGES.fullmatch(request.headers.get("Range", ""))
-        body: Any = self.response
+        body = self.response
         if (
             asked is None
-            or not hasattr(body, "make_conditional")
+            or not isinstance(body, SlicedBody)
             or not self._is_range_request_processable(request)
         ):
             return False
@@ -556,7 +558,7 @@ class Response(SansIOResponse):
         return True
 
 
-def _length_of(items: tuple[Any, ...]) -> int | None:
+def _length_of(items: tuple[object, ...]) -> int | None:
     """The length of a body in bytes, None where an item is neither str nor bytes."""
     length = 0
     for item in items:
@@ -575,7 +577,7 @@ _ENTITY_HEADERS = frozenset(
 
 
 @lru_cache(maxsize=256)
-def _default_page(kind: type[Any]) -> tuple[str | None, int | None, bytes] | None:
+def _default_page(kind: type[HTTPException]) -> tuple[str | None, int | None, bytes] | None:
     """Description, code and page of an exception class, None where its instances differ."""
     description = kind.description
     if isinstance(description, property) or any(

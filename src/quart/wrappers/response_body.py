@@ -13,12 +13,15 @@ from io import SEEK_END, BufferedReader, BytesIO, FileIO
 from os import PathLike, fstat
 from pathlib import Path
 from types import AsyncGeneratorType, GeneratorType, TracebackType
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Self
 
 from werkzeug.exceptions import RequestedRangeNotSatisfiable
 
 from ..threads import off_loop
 from ..workers import run_sync_iterable
+
+if TYPE_CHECKING:
+    from ..typing import Chunk
 
 
 def _raise_if_invalid_range(begin: int, end: int | None, size: int) -> None:
@@ -32,19 +35,22 @@ class ResponseBody(ABC):
 
     A body that can send a part of itself has `async make_conditional(begin, end)`: it narrows
     the body to the bytes [begin, end), None being the end, and returns the length of the whole,
-    None where that is not known.
+    or None if that is not known.
     """
 
     @abstractmethod
-    async def __aenter__(self) -> AsyncIterable[Any]: ...
+    async def __aenter__(self) -> AsyncIterable[Chunk]: ...
 
-    @abstractmethod
     async def __aexit__(
         self,
         exc_type: type[BaseException] | None,
         exc_value: BaseException | None,
         tb: TracebackType | None,
-    ) -> None: ...
+    ) -> None:
+        await self.close()
+
+    async def close(self) -> None:  # noqa: B027 (bodies that open nothing have nothing to close)
+        """Close what the body has opened."""
 
 
 class DataBody(ResponseBody):
@@ -55,16 +61,8 @@ class DataBody(ResponseBody):
     def __init__(self, data: bytes) -> None:
         self.data = data
 
-    async def __aenter__(self) -> DataBody:
+    async def __aenter__(self) -> Self:
         return self
-
-    async def __aexit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc_value: BaseException | None,
-        tb: TracebackType | None,
-    ) -> None:
-        pass
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         yield self.data
@@ -92,10 +90,10 @@ class IterableBody(ResponseBody):
     _closed = False
     _part: tuple[int, int] | None = None
 
-    def __init__(self, iterable: AsyncIterable[Any] | Iterable[Any]) -> None:
+    def __init__(self, iterable: AsyncIterable[Chunk] | Iterable[Chunk]) -> None:
         #: Whether the items are made while they are sent.
         self.streamed = not isinstance(iterable, (list, tuple))
-        self.iter: AsyncIterator[Any]
+        self.iter: AsyncIterator[Chunk]
         if isinstance(iterable, AsyncIterable):
             self.iter = aiter(iterable)
             self.must_be_closed = hasattr(self.iter, "aclose")
@@ -115,18 +113,10 @@ class IterableBody(ResponseBody):
             if close is not None:
                 await close()
 
-    async def __aenter__(self) -> IterableBody:
+    async def __aenter__(self) -> Self:
         return self
 
-    async def __aexit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc_value: BaseException | None,
-        tb: TracebackType | None,
-    ) -> None:
-        await self.close()
-
-    def __aiter__(self) -> AsyncIterator[Any]:
+    def __aiter__(self) -> AsyncIterator[Chunk]:
         return self.iter if self._part is None else _Part(self.iter, *self._part)
 
     async def make_conditional(self, begin: int, end: int | None) -> None:
@@ -137,7 +127,7 @@ class IterableBody(ResponseBody):
 class _Part(AsyncIterator[bytes]):
     """The bytes [begin, end) of what an iterator gives."""
 
-    def __init__(self, items: AsyncIterator[Any], begin: int, end: int) -> None:
+    def __init__(self, items: AsyncIterator[Chunk], begin: int, end: int) -> None:
         self._items = items
         self._to_skip = begin
         self._to_give = end - begin
@@ -154,7 +144,7 @@ class _Part(AsyncIterator[bytes]):
         raise StopAsyncIteration
 
 
-async def _walk(items: list[Any] | tuple[Any, ...]) -> AsyncIterator[Any]:
+async def _walk(items: Iterable[Chunk]) -> AsyncIterator[Chunk]:
     for item in items:
         yield item
 
@@ -232,22 +222,17 @@ class FileBody(SizedBody):
             self.buffer_size = buffer_size
         self._file: IO[bytes] | None = None
 
-    async def __aenter__(self) -> FileBody:
+    async def __aenter__(self) -> Self:
         self._position = self.begin
         # PERF: a file of one piece is opened, read and closed in one visit to the thread.
         try:
             self._first = await off_loop(self._open)
         except asyncio.CancelledError:
-            await self.__aexit__(None, None, None)
+            await self.close()
             raise
         return self
 
-    async def __aexit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc_value: BaseException | None,
-        tb: TracebackType | None,
-    ) -> None:
+    async def close(self) -> None:
         if self._file is not None:
             await off_loop(self._file.close)
 
@@ -309,18 +294,10 @@ class IOBody(SizedBody):
         if buffer_size is not None:
             self.buffer_size = buffer_size
 
-    async def __aenter__(self) -> IOBody:
+    async def __aenter__(self) -> Self:
         self._position = self.begin
         self.io_stream.seek(self.begin)
         return self
-
-    async def __aexit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc_value: BaseException | None,
-        tb: TracebackType | None,
-    ) -> None:
-        pass
 
     async def _read(self, size: int) -> bytes:
         if isinstance(self.io_stream, BytesIO):
@@ -328,8 +305,9 @@ class IOBody(SizedBody):
         return await off_loop(self.io_stream.read, size)
 
     def _plain_file(self) -> IO[bytes] | None:
-        stream: Any = self.io_stream
-        raw = stream.raw if type(stream) is BufferedReader else stream
-        if type(raw) is not FileIO or type(self)._read is not IOBody._read:
+        raw: object = self.io_stream
+        if type(raw) is BufferedReader:
+            raw = raw.raw
+        if not isinstance(raw, FileIO) or type(self)._read is not IOBody._read:
             return None
         return None if fstat(raw.fileno()).st_size < self.end else raw

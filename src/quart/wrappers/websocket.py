@@ -18,6 +18,8 @@ from .base import BaseRequestWebsocket, ClientDisconnectedError
 if TYPE_CHECKING:
     from werkzeug.datastructures import Headers
 
+    from ..typing import HeadersValue
+
 
 class Buffer:
     """The messages for a websocket whose connection pushes them.
@@ -27,7 +29,7 @@ class Buffer:
     """
 
     def __init__(self) -> None:
-        self._queue: Any = asyncio.Queue()
+        self._queue: asyncio.Queue[str | bytes | None] = asyncio.Queue()
 
     async def put(self, data: str | bytes) -> None:
         """Add a message that has arrived."""
@@ -35,7 +37,7 @@ class Buffer:
 
     async def get(self) -> str | bytes:
         """The next message. Raises ClientDisconnectedError when there will be none."""
-        data: str | bytes | None = await self._queue.get()
+        data = await self._queue.get()
         if data is None:
             self.disconnect()  # for the next reader
             raise ClientDisconnectedError()
@@ -73,7 +75,7 @@ class Websocket(BaseRequestWebsocket):
         subprotocols: list[str],
         receive: Callable[[], Awaitable[str | bytes]],
         send: Callable[[str | bytes], Awaitable[None]],
-        accept: Callable[[Any, str | None], Awaitable[None]],
+        accept: Callable[[HeadersValue | None, str | None], Awaitable[None]],
         close: Callable[[int, str], Awaitable[None]],
         scope: Any,
     ) -> None:
@@ -105,7 +107,7 @@ class Websocket(BaseRequestWebsocket):
         return self.close_code is not None
 
     async def accept(
-        self, headers: dict[str, Any] | Headers | None = None, subprotocol: str | None = None
+        self, headers: HeadersValue | None = None, subprotocol: str | None = None
     ) -> None:
         """Accept the handshake, once; later calls do nothing.
 
@@ -165,14 +167,14 @@ class Websocket(BaseRequestWebsocket):
             self._bad_json = True
             return self.on_json_loading_failed(error)
 
-    async def send_json(self, *args: Any, **kwargs: Any) -> None:
+    async def send_json(self, *args: object, **kwargs: object) -> None:
         """Send the arguments, as `jsonify` takes them, as one JSON text message."""
         if args and kwargs:
             raise TypeError("send_json takes positional or keyword arguments, not both.")
         value = args[0] if len(args) == 1 else args or kwargs
         await self.send(self.json_module.dumps(value))
 
-    def on_json_loading_failed(self, error: Exception) -> Any:
+    def on_json_loading_failed(self, error: Exception) -> object:
         """What a message that is not JSON leads to: a BadRequest naming the reason."""
         raise BadRequest(f"The message is not JSON: {error}") from error
 
