@@ -9,7 +9,7 @@ from typing import Any
 from sphinx.application import Sphinx
 
 HERE = Path(__file__).parent
-sys.path.insert(0, str(HERE))  # for the two below
+sys.path.insert(0, str(HERE))  # for those of this directory
 
 project = "Quart"
 copyright = "2026, the Quart authors"
@@ -21,8 +21,10 @@ extensions = [
     "sphinx.ext.intersphinx",
     "sphinx_copybutton",
     "sphinx_design",
+    "sphinx_click",
     "public_names",
     "site_files",
+    "versions",
 ]
 exclude_patterns = ["_build"]
 # A word between single backticks is code, in docstrings as in the pages.

@@ -1,10 +1,10 @@
-"""The directive `public-names`: every public name of a class, and whether it is awaited.
+"""What is awaited is marked: in the reference, and in the tables of every public name of a class.
 
 ```{public-names} quart.Request
 ```
 
-A name that Quart documents has the first sentence of its docstring. One that comes from Flask or
-Werkzeug links to their documentation.
+A name in these that Quart documents has the first sentence of its docstring. One that comes from
+Flask or Werkzeug links to their documentation.
 """
 
 import inspect
@@ -131,6 +131,16 @@ def public_owner(each: Name) -> str:
     return f"{each.owner.__module__}.{each.owner.__name__}"
 
 
+def mark_awaited(
+    app: Sphinx, what: str, name: str, obj: Any, options: Any, lines: list[str]
+) -> None:
+    """Begin the entry of a function, method or property that is awaited with the word."""
+    func = getattr(obj, "fget", None) or getattr(obj, "func", obj)
+    if what in ("function", "method", "property", "attribute") and is_awaited(func):
+        lines[:] = [f":bdg-info:`await` {lines[0] if lines else ''}", *lines[1:]]
+
+
 def setup(app: Sphinx) -> None:
     """Called by Sphinx."""
+    app.connect("autodoc-process-docstring", mark_awaited)
     app.add_directive("public-names", PublicNames)

@@ -3,6 +3,7 @@
 import asyncio
 import functools
 import http.server
+import re
 import sys
 import threading
 from collections.abc import Awaitable, Callable, Iterator
@@ -16,6 +17,8 @@ HTML = DOCS / "_build" / "html"
 sys.path.insert(0, str(DOCS.parent / "tests"))
 
 from browser import Page, chromium  # noqa: E402
+
+from quart.migration.spec import ATTRIBUTES, METHODS  # noqa: E402
 
 #: What people search for, and the pages one of which has to be found first.
 SEARCHES = {
@@ -109,6 +112,43 @@ def test_searches_find_their_page_first(site: str, tmp_path: Path) -> None:
         for words, pages in SEARCHES.items()
         if found[words].removesuffix(".html") not in pages
     }
+
+
+def entries() -> dict[str, str]:
+    """What each entry of the reference says, by its name."""
+    found = {}
+    for page in (HTML / "reference").glob("*.html"):
+        for name, text in re.findall(
+            r'<dt class="sig [^>]*id="(quart[\w.]*)">.*?</dt>\s*<dd>(.*?)</dd>',
+            page.read_text("utf-8"),
+            re.DOTALL,
+        ):
+            found[name] = text
+    return found
+
+
+def test_what_is_awaited_is_marked() -> None:
+    """Of the names that are awaited in Quart and not in Flask, each entry of ours says so."""
+    owners = {
+        "flask": ["quart"],
+        "app": ["quart.Quart", "quart.registration.QuartScaffold"],
+        "client": ["quart.testing.QuartClient"],
+        "file": ["quart.datastructures.FileStorage"],
+        "request": ["quart.Request"],
+        "response": ["quart.Response"],
+    }
+    found = entries()
+    awaited = [
+        f"{owner}.{name}"
+        for kind, classes in owners.items()
+        for owner in classes
+        for name in METHODS[kind] | ATTRIBUTES.get(kind, frozenset())
+        if f"{owner}.{name}" in found
+    ]
+
+    assert len(awaited) > 30
+    assert [] == [name for name in awaited if ">await<" not in found[name]]
+    assert ">await<" not in found["quart.url_for"]
 
 
 def test_programs_have_a_list_of_the_pages() -> None:

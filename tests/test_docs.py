@@ -17,6 +17,7 @@ import doctest
 import importlib
 import importlib.metadata
 import inspect
+import json
 import os
 import pkgutil
 import re
@@ -265,6 +266,15 @@ def test_settings_are_documented() -> None:
 
     assert dict(quart.Quart.default_config) == documented
     assert [key for key, _ in rows] == sorted(documented)
+
+
+def test_new_settings_are_marked() -> None:
+    """The table of settings says which of them Quart 0.22 does not have."""
+    page = (ROOT / "docs/reference/configuration.md").read_text()
+    known = json.loads((ROOT / "tests/data/quart_api.json").read_text())["config"]
+    marked = re.findall(r"^\| `(\w+)` \|.*\*New in 1\.0\* \|$", page, re.MULTILINE)
+
+    assert sorted(set(quart.Quart.default_config) - known.keys()) == marked
 
 
 def test_pictures_are_those_of_their_texts() -> None:
