@@ -231,15 +231,13 @@ class AppContext:
             and app.config["TRUSTED_HOSTS"] is None
             and not app.subdomain_matching
         ):
+            accepted = True
             for name, value in scope.get("headers", ()):
-                # PERF: the same few hosts come again and again.
-                if (
-                    name == b"host"
-                    and value not in routing.accepted_hosts
-                    and not routing.accepts_host(value)
-                ):
+                if name == b"host":  # of several, the first is what `request.host` has
+                    # PERF: the same few hosts come again and again.
+                    accepted = value in routing.accepted_hosts or routing.accepts_host(value)
                     break
-            else:
+            if accepted:
                 is_websocket = self.kind is WEBSOCKET
                 found = app.url_map.find(connection.path, connection.method, is_websocket)
                 if found is None:

@@ -36,6 +36,9 @@ if TYPE_CHECKING:
     from werkzeug.routing import Rule
 
 
+# PERF: a byte is found in bytes ten times faster as a number than as bytes.
+_PERCENT = ord("%")
+
 # It cannot be changed, so all requests without cookies may share it.
 _NO_COOKIES: ImmutableMultiDict[str, str] = ImmutableMultiDict()
 
@@ -64,14 +67,19 @@ def read_date(value: str | None) -> datetime | None:
 _Values = TypeVar("_Values", bound="MultiDict[str, str]")
 
 
-def _storage(cls: type[_Values], items: list[tuple[str, str, str]]) -> _Values:
-    """The values of a query or of cookies, each a name, what stood between, and a value."""
+def _storage(cls: type[_Values], words: list[str]) -> _Values:
+    """The values of a query or of cookies, each a word such as `name=value`."""
     if cls is not ImmutableMultiDict and cls.__init__ is not MultiDict.__init__:
-        return cls([(name, value) for name, _, value in items])
+        parts = [word.partition("=") for word in words]
+        return cls([(name, value) for name, _, value in parts])
     # PERF: half of the time; the constructor asks first whether it is given a mapping.
     lists: dict[str, list[str]] = {}
-    for name, _, value in items:
-        lists.setdefault(name, []).append(value)
+    for word in words:
+        name, _, value = word.partition("=")
+        if name in lists:
+            lists[name].append(value)
+        else:
+            lists[name] = [value]
     made = cls.__new__(cls)
     dict.update(made, lists)
     return made
@@ -89,7 +97,7 @@ def _parse_cookies(line: str, cls: type[_Values]) -> _Values:
     if words is None:
         return parse_cookie(line, cls=cls)  # type: ignore[return-value]
     # PERF: no expression need be matched.
-    return _storage(cls, [word.partition("=") for word in words if word and word[0] != "="])
+    return _storage(cls, [word for word in words if word and word[0] != "="])
 
 
 def clean_path(path: str) -> str:
@@ -243,24 +251,35 @@ class BaseRequestWebsocket(SansIORequest):
         """The parsed query string; bytes that are not UTF-8 stay percent-encoded."""
         query = self.query_string
         self.check_length()
-        if b"%" in query or not query.isascii():
+        if _PERCENT in query or not query.isascii():
             return self.parameter_storage_class(parse_query(query))
         # PERF: nothing is quoted in most queries.
         words = query.decode().replace("+", " ").split("&")
-        return _storage(
-            self.parameter_storage_class, [word.partition("=") for word in words if word]
-        )
+        return _storage(self.parameter_storage_class, [word for word in words if word])
 
     @lazily
     def cookies(self) -> ImmutableMultiDict[str, str]:
         """The cookies that the client sent."""
-        lines = self.headers.getlist("Cookie")
+        line = self._cookie_line()
         cls: type[ImmutableMultiDict[str, str]] = self.dict_storage_class  # type: ignore[assignment]
-        if not lines and cls is ImmutableMultiDict:
+        if not line and cls is ImmutableMultiDict:
             return _NO_COOKIES
-        line = ";".join(lines)
-        check_parsed_length(line)
         return _parse_cookies(line, cls)
+
+    def _cookie_line(self) -> str:
+        """All cookies as they came, in one line."""
+        headers = self._headers
+        if headers is None or getattr(headers, "_undecoded", False):
+            # PERF: only this header need be decoded.
+            raw = b""
+            for name, value in self.scope.get("headers", ()):
+                if name == b"cookie":
+                    raw = raw + b";" + value if raw else value
+            line = raw.decode("latin-1")
+        else:
+            line = ";".join(headers.getlist("Cookie"))
+        check_parsed_length(line)
+        return line
 
     def check_length(self) -> None:
         """Raise RequestURITooLarge, a 414, for a path or a query that is too long to be parsed."""
@@ -269,28 +288,19 @@ class BaseRequestWebsocket(SansIORequest):
 
     def _cookie(self, name: str) -> str | None:
         """One cookie, as `cookies` has it; None where there is none."""
-        # PERF: this repeats `cookies` for one line of what browsers send, of which only this one
-        # is read. It is safe where neither `cookies` nor `headers` was asked for or replaced.
+        # PERF: this repeats `cookies` for what browsers send, of which only this one is read. It is
+        # safe where `cookies` was neither asked for nor replaced.
         if (
-            self._headers is None
-            and "cookies" not in self.__dict__
+            "cookies" not in self.__dict__
             and type(self).cookies is _COOKIES
             and self.dict_storage_class is ImmutableMultiDict
         ):
-            line = None
-            for key, value in self.scope.get("headers", ()):
-                if key == b"cookie":
-                    line = value if line is None else b'"'  # of several, Werkzeug makes one
-            if line is None:
-                return None
-            text = line.decode("latin-1")
-            check_parsed_length(text)
-            words = _plain_cookies(text)
+            words = _plain_cookies(self._cookie_line())
             if words is not None and name.isidentifier():
                 for word in words:
-                    key, _, text = word.partition("=")
+                    key, _, value = word.partition("=")
                     if key == name:
-                        return text
+                        return value
                 return None
         return self.cookies.get(name)
 
