@@ -70,7 +70,7 @@ class _Testing:
     def __init__(self, name: str) -> None:
         self.name = name
 
-    def __get__(self, app: Any, owner: Any) -> Any:
+    def __get__(self, app: object, owner: type | None = None) -> Any:
         from . import testing
 
         return getattr(testing, self.name)
@@ -207,7 +207,8 @@ class Quart(QuartScaffold, Serving[StateT], Generic[StateT]):  # pyright: ignore
             mount = self._mounts.find(scope)
             if mount is not None:
                 trusted = self.config["TRUSTED_HOSTS"] or self.request_class.trusted_hosts
-                await mount(scope, receive, send, trusted)
+                # Servers give dictionaries.
+                await mount(scope, receive, send, trusted)  # type: ignore[arg-type]
                 return
         kind = scope["type"]
         if not self._got_first_request and kind != "lifespan":
@@ -276,7 +277,7 @@ class Quart(QuartScaffold, Serving[StateT], Generic[StateT]):  # pyright: ignore
     def asgi2(self, scope: Scope) -> Callable[[Receive, Send], Awaitable[None]]:
         """The ASGI application, version 2: called with the scope, then with receive and send."""
 
-        async def instance(receive: Any, send: Any) -> None:
+        async def instance(receive: Receive, send: Send) -> None:
             await self(scope, receive, send)
 
         return instance
@@ -341,7 +342,7 @@ class Quart(QuartScaffold, Serving[StateT], Generic[StateT]):  # pyright: ignore
 
     def make_shell_context(self) -> dict[str, Any]:
         """The names that `quart shell` starts with."""
-        context: dict[str, Any] = {"app": self, "g": g}
+        context: dict[str, object] = {"app": self, "g": g}
         for processor in self.shell_context_processors:
             context.update(processor())
         return context
@@ -370,7 +371,7 @@ class Quart(QuartScaffold, Serving[StateT], Generic[StateT]):  # pyright: ignore
         self,
         path: str = "/",
         *args: Any,
-        send_push_promise: Callable[[str, Headers], Any] | None = None,
+        send_push_promise: Callable[[str, Headers], Awaitable[None]] | None = None,
         **kwargs: Any,
     ) -> RequestContext:
         """The context of a made-up request, for use in tests and shells.
@@ -395,7 +396,7 @@ class Quart(QuartScaffold, Serving[StateT], Generic[StateT]):  # pyright: ignore
     def template_filter(self, name: str | None = None) -> Callable[[F], F]: ...
 
     @setupmethod
-    def template_filter(self, name: object = None) -> Any:
+    def template_filter(self, name: object = None) -> object:
         """Register a Jinja filter under `name`, by default the function's."""
         return with_or_without_name(self.add_template_filter, name)
 
@@ -406,7 +407,7 @@ class Quart(QuartScaffold, Serving[StateT], Generic[StateT]):  # pyright: ignore
     def template_test(self, name: str | None = None) -> Callable[[F], F]: ...
 
     @setupmethod
-    def template_test(self, name: object = None) -> Any:
+    def template_test(self, name: object = None) -> object:
         """Register a Jinja test under `name`, by default the function's."""
         return with_or_without_name(self.add_template_test, name)
 
@@ -417,6 +418,6 @@ class Quart(QuartScaffold, Serving[StateT], Generic[StateT]):  # pyright: ignore
     def template_global(self, name: str | None = None) -> Callable[[F], F]: ...
 
     @setupmethod
-    def template_global(self, name: object = None) -> Any:
+    def template_global(self, name: object = None) -> object:
         """Register a Jinja global under `name`, by default the function's."""
         return with_or_without_name(self.add_template_global, name)

@@ -19,7 +19,7 @@ from importlib.metadata import entry_points, version
 from importlib.util import find_spec
 from pathlib import Path
 from types import CodeType, FunctionType, ModuleType
-from typing import TYPE_CHECKING, Any, cast, overload
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, cast, overload
 
 import click
 import flask.cli
@@ -38,9 +38,14 @@ from .process import load_dotenv, show_server_banner
 from .serving import Serving
 
 if TYPE_CHECKING:
+    from typing import IO
+
     from werkzeug.routing import Rule
 
     from .app import Quart
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 __all__ = (
     "AppGroup",
@@ -87,7 +92,7 @@ class NoAppException(click.UsageError):
 
     exit_code = 1
 
-    def show(self, file: Any = None) -> None:
+    def show(self, file: IO[str] | None = None) -> None:
         click.echo(f"{self.traceback()}Error: {self.format_message()}", file=file, err=file is None)
 
     def traceback(self) -> str:
@@ -349,8 +354,8 @@ def _push_app_context(ctx: click.Context) -> None:
         ctx.call_on_close(partial(ctx.meta.pop, _RUNNER, None))
 
 
-def _run(coroutine: Coroutine[object, None, Any]) -> Any:
-    runner = click.get_current_context().meta.get(_RUNNER)
+def _run(coroutine: Coroutine[object, None, T]) -> T:
+    runner: asyncio.Runner | None = click.get_current_context().meta.get(_RUNNER)
     return asyncio.run(coroutine) if runner is None else runner.run(coroutine)
 
 
@@ -363,7 +368,7 @@ def with_appcontext(
         return with_appcontext
 
     @click.pass_context
-    def decorator(ctx: click.Context, /, *args: object, **kwargs: object) -> Any:
+    def decorator(ctx: click.Context, /, *args: object, **kwargs: object) -> object:
         if _cv_quart.get(None) is None:
             _push_app_context(ctx)
         app = _cv_quart.get().app
@@ -386,9 +391,9 @@ class AppGroup(click.Group):
     @overload
     def command(
         self, *args: object, **kwargs: object
-    ) -> Callable[[Callable[..., Any]], click.Command]: ...
+    ) -> Callable[[Callable[..., object]], click.Command]: ...
 
-    def command(self, *args: object, **kwargs: object) -> Any:
+    def command(self, *args: Any, **kwargs: Any) -> object:
         """As click's, with an app context around the function; `with_appcontext=False` leaves
         it out."""
         if args and callable(args[0]):
@@ -396,7 +401,7 @@ class AppGroup(click.Group):
         wrap = kwargs.pop("with_appcontext", True)
         super_command = super().command
 
-        def decorator(func: Callable[..., object]) -> Any:
+        def decorator(func: Callable[..., object]) -> object:
             return super_command(*args, **kwargs)(with_appcontext(func) if wrap else func)
 
         return decorator
@@ -407,9 +412,9 @@ class AppGroup(click.Group):
     @overload
     def group(
         self, *args: object, **kwargs: object
-    ) -> Callable[[Callable[..., Any]], click.Group]: ...
+    ) -> Callable[[Callable[..., object]], click.Group]: ...
 
-    def group(self, *args: object, **kwargs: object) -> Any:
+    def group(self, *args: Any, **kwargs: Any) -> object:
         """As click's, with groups of this class."""
         if args and callable(args[0]):
             return self.group(*args[1:], **kwargs)(args[0])
@@ -423,8 +428,8 @@ class AppGroup(click.Group):
         super().add_command(cmd, name)
 
 
-def _in_loop(func: Callable[..., Coroutine[object, None, Any]]) -> Callable[..., Any]:
-    def run(*args: object, **kwargs: object) -> Any:
+def _in_loop(func: Callable[P, Coroutine[object, None, T]]) -> Callable[P, T]:
+    def run(*args: P.args, **kwargs: P.kwargs) -> T:
         return _run(func(*args, **kwargs))
 
     return update_wrapper(run, func)
@@ -433,7 +438,7 @@ def _in_loop(func: Callable[..., Coroutine[object, None, Any]]) -> Callable[...,
 # The options of the `quart` command itself
 
 
-def get_version(ctx: Any, param: Any, value: Any) -> None:
+def get_version(ctx: click.Context, param: click.Parameter, value: object) -> None:
     """Print the versions that matter, and end: the callback of `--version`."""
     if not value or ctx.resilient_parsing:
         return
@@ -834,7 +839,7 @@ def _app_or_why_not(info: ScriptInfo) -> Quart:
 def shell_command() -> None:
     """Run an interactive Python shell in the context of the application, where 'await' works."""
     app = _cv_quart.get().app
-    names: dict[str, Any] = {}
+    names: dict[str, object] = {}
     startup = os.environ.get("PYTHONSTARTUP")
     if startup and os.path.isfile(startup):
         with open(startup, "rb") as file:
@@ -861,7 +866,7 @@ def shell_command() -> None:
 class _Console(InteractiveConsole):
     """Python's interactive console, with `await`; what is awaited runs in the context's loop."""
 
-    def __init__(self, names: dict[str, Any]) -> None:
+    def __init__(self, names: dict[str, object]) -> None:
         super().__init__(names)
         self.compile.compiler.flags |= ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
 
@@ -870,7 +875,7 @@ class _Console(InteractiveConsole):
             super().runcode(code)
             return
         try:
-            _run(FunctionType(code, cast(Any, self.locals))())
+            _run(FunctionType(code, dict(self.locals))())
         except SystemExit:
             raise
         except BaseException:

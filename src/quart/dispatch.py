@@ -72,6 +72,7 @@ if TYPE_CHECKING:
     from itsdangerous import URLSafeTimedSerializer
     from werkzeug.routing import MapAdapter
 
+    from .app import Quart
     from .typing import ExcInfo, HeadersValue, ResponseReturnValue, StatusCode
 
 P = ParamSpec("P")
@@ -274,7 +275,7 @@ class Dispatch(App):
 
     preprocess_websocket = preprocess_request
 
-    async def _preprocess(self, ctx: AppContext) -> Any:
+    async def _preprocess(self, ctx: AppContext) -> ResponseReturnValue | None:
         names = ctx.blueprint_names
         if self.url_value_preprocessors:
             connection = ctx.request_websocket
@@ -284,7 +285,7 @@ class Dispatch(App):
         hooks = ctx.stages.before_request_funcs
         for name in names:
             if name in hooks:
-                result = await self._first_value(hooks[name])
+                result: ResponseReturnValue | None = await self._first_value(hooks[name])
                 if result is not None:
                     return result
         return None
@@ -382,7 +383,7 @@ class Dispatch(App):
                 saves = getattr(
                     interface.save_session, "__func__", None
                 ) is not _SAVE_IF_TOUCHED or interface.needs_refresh(
-                    cast(Any, self), ctx.request_websocket
+                    cast("Quart", self), ctx.request_websocket
                 )
         hooks = ctx._after_functions or ctx.stages.after_request_funcs
         if isinstance(response, Response) and not (saves or hooks):
@@ -402,7 +403,7 @@ class Dispatch(App):
         if saves or ctx._session is not None:
             interface = self.session_interface
             if not interface.is_null_session(ctx.session):
-                save: Any = self.ensure_async(interface.save_session)
+                save = self.ensure_async(interface.save_session)
                 await save(self, ctx.session, response)
         return response
 

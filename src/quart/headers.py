@@ -17,6 +17,9 @@ from werkzeug.urls import iri_to_uri
 
 from .lazy import lazily
 
+if TYPE_CHECKING:
+    from .typing import Scope
+
 # PERF: the usual names are found in a table, as they are sent and as they are written.
 _NAMES = """
     Accept Accept-Encoding Accept-Language Accept-Ranges Access-Control-Allow-Credentials
@@ -72,12 +75,12 @@ class ScopeHeaders(Headers):
     """
 
     # PERF: eight headers take 5 us to decode, and most views read one or none.
-    scope: Mapping[str, Any]
+    scope: Scope
     #: Whether the headers are still as they came.
     _undecoded = False
 
     @classmethod
-    def of(cls, scope: Mapping[str, Any]) -> Self:
+    def of(cls, scope: Scope) -> Self:
         """The headers of a connection scope."""
         headers = cls.__new__(cls)
         headers.scope = scope
@@ -187,7 +190,7 @@ _LISTS = frozenset(
 _NOT_FOUND_IN_ONE_LINE = _LISTS | {b"remote-addr"}
 
 
-def all_lines(scope: Mapping[str, Any], wanted: bytes) -> str | None:
+def all_lines(scope: Scope, wanted: bytes) -> str | None:
     """The value of a header whose lines make one list; None if there is no line of it."""
     lines = [value for name, value in scope.get("headers", ()) if name == wanted]
     return b", ".join(lines).decode("latin-1") if lines else None
@@ -216,7 +219,7 @@ def check_parsed_length(value: str | None) -> str | None:
     return value
 
 
-def client_address(scope: Mapping[str, Any]) -> str:
+def client_address(scope: Scope) -> str:
     """The client's address as the server knows it, "<local>" where it does not."""
     client = scope.get("client")
     return (client and client[0]) or "<local>"

@@ -21,7 +21,7 @@ from .workers import is_coroutine_callable
 from .wsgi import WSGIBridge, refuse
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping
+    from collections.abc import Awaitable, Callable, Collection, Mapping, MutableMapping
 
     from .typing import ASGIApp
     from .wsgi import WSGIApplication
@@ -39,10 +39,14 @@ class Mount:
         #: What middleware calls this path, as it calls a route's (`scope["route"]`).
         self.path = self.path_format = prefix
         #: What the application put into its `state` at start-up, for its connections.
-        self.state: dict[str, Any] = {}
+        self.state: dict[str, object] = {}
 
     async def __call__(
-        self, scope: Any, receive: Receive, send: Send, trusted_hosts: Collection[str] | None = None
+        self,
+        scope: MutableMapping[str, Any],
+        receive: Receive,
+        send: Send,
+        trusted_hosts: Collection[str] | None = None,
     ) -> None:
         """Call the application: the prefix joins the root path, the path stays whole.
 
@@ -119,8 +123,8 @@ class Mounts(list[Mount]):
 
     async def live(
         self,
-        own: Callable[[Receive, Send], Any],
-        scope: Any,
+        own: Callable[[Receive, Send], Awaitable[None]],
+        scope: Scope,
         receive: Receive,
         send: Send,
         logger: logging.Logger,
@@ -134,7 +138,7 @@ class Mounts(list[Mount]):
         one that does not shut down in so many seconds (None: any time) is left behind.
         """
 
-        async def outer(scope: Any, receive: Any, send: Any) -> None:
+        async def outer(scope: Scope, receive: Receive, send: Send) -> None:
             await own(receive, send)
 
         lives: list[_Life] = []
@@ -155,7 +159,7 @@ class Mounts(list[Mount]):
         self,
         lives: list[_Life],
         outer: _Life,
-        scope: Any,
+        scope: Scope,
         logger: logging.Logger,
         seconds: float | None,
     ) -> list[str]:
@@ -164,7 +168,7 @@ class Mounts(list[Mount]):
         failures = await outer.ask("startup")
         if outer.error is not None:
             raise outer.error
-        states: dict[int, dict[str, Any]] = {}
+        states: dict[int, dict[str, object]] = {}
         for mount in self:
             if failures:
                 break

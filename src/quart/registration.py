@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     )
     from .wrappers import Response
 
-F = TypeVar("F", bound=Callable[..., Any])
+F = TypeVar("F", bound=Callable[..., object])
 T_before_request = TypeVar("T_before_request", bound="BeforeRequestCallable")
 T_error_handler = TypeVar("T_error_handler", bound="ErrorHandlerCallable")
 T_route = TypeVar("T_route", bound="RouteCallable")
@@ -267,7 +267,12 @@ class QuartScaffold(Scaffold):
     ) -> None:
         """Add a rule for websockets, as `add_url_rule` does for requests."""
         self.add_url_rule(
-            rule, endpoint, cast(Any, view_func), methods=["GET"], websocket=True, **options
+            rule,
+            endpoint,
+            cast("RouteCallable", view_func),
+            methods=["GET"],
+            websocket=True,
+            **options,
         )
 
     @setupmethod
@@ -396,7 +401,7 @@ async def _opening(file: Path, mode: Any, encoding: str | None) -> AiofilesConte
     return aiofiles.open(file, mode, encoding=encoding)
 
 
-def with_or_without_name(add: Callable[..., None], name: object) -> Any:
+def with_or_without_name(add: Callable[..., None], name: object) -> object:
     """The decorator that registers a function, which Flask 3.2 takes without parentheses too."""
     if callable(name):
         add(name)

@@ -133,7 +133,7 @@ class Serving(Dispatch, Generic[StateT]):
 
     def __init__(self, *args: object, **kwargs: object) -> None:
         super().__init__(*args, **kwargs)
-        self._lifespan: Callable[[Any], AbstractAsyncContextManager[StateT]] | None = None
+        self._lifespan: Callable[[Quart], AbstractAsyncContextManager[StateT]] | None = None
         self._within: AbstractAsyncContextManager[StateT] | None = None  # the lifespan, entered
         #: Where in the order of registration something stands, by its id.
         self._registered: dict[int, int] = {}
@@ -301,7 +301,7 @@ class Serving(Dispatch, Generic[StateT]):
             self.logger.error("The background task %r ignores its cancellation", task.get_name())
             process.give_up(task)
 
-    def _steps(self) -> list[Any]:
+    def _steps(self) -> list[BeforeServingCallable | AsyncIterator[None]]:
         """What is to be started, in the order of registration.
 
         What was put into one of the lists by hand comes right after what is before it there.
@@ -316,9 +316,9 @@ class Serving(Dispatch, Generic[StateT]):
         return [each for _, each in steps]
 
     async def _enter_lifespan(
-        self, lifespan: Callable[[Any], AbstractAsyncContextManager[StateT]]
+        self, lifespan: Callable[[Quart], AbstractAsyncContextManager[StateT]]
     ) -> None:
-        within = lifespan(self)
+        within = lifespan(cast("Quart", self))
         if not hasattr(within, "__aenter__"):
             raise TypeError(
                 f"lifespan={lifespan!r} gives no async context manager: decorate it with"
@@ -373,7 +373,7 @@ class Serving(Dispatch, Generic[StateT]):
     # Background tasks
 
     def add_background_task(
-        self, func: Callable[..., object], *args: Any, **kwargs: Any
+        self, func: Callable[..., object], *args: object, **kwargs: Any
     ) -> asyncio.Task[object]:
         """Run a function beside the connections, in an app context of its own, and give its task.
 
@@ -409,18 +409,18 @@ class Serving(Dispatch, Generic[StateT]):
         return start()
 
     async def _run_in_background(
-        self, func: Callable[..., object], args: tuple[object, ...], kwargs: dict[str, Any]
-    ) -> Any:
+        self, func: Callable[..., object], args: tuple[object, ...], kwargs: dict[str, object]
+    ) -> object:
         task = asyncio.current_task()
         assert task is not None
         origin = _cv_quart.get(None)
         if origin is not None and (origin.has_request or origin.has_websocket):
-            ctx: AppContext = BackgroundContext(cast(Any, self), origin)
+            ctx: AppContext = BackgroundContext(cast("Quart", self), origin)
         else:
             ctx = self.app_context()
         async with ctx:
             try:
-                result: Any = await self.ensure_async(func)(*args, **kwargs)
+                result = await self.ensure_async(func)(*args, **kwargs)
                 return await result if inspect.isawaitable(result) else result
             except Exception as error:
                 error.add_note(f"Raised in the background task {task.get_name()!r}.")
@@ -543,7 +543,7 @@ class Serving(Dispatch, Generic[StateT]):
         return server.serve(app, config, shutdown_trigger)
 
 
-async def _await_or_abandon(work: Awaitable[Any], seconds: float | None) -> None:
+async def _await_or_abandon(work: Awaitable[object], seconds: float | None) -> None:
     """Wait for work that is cancelled after so many seconds, in this task; if it ignores that, for
     as long again."""
     if seconds is None:
@@ -569,7 +569,7 @@ async def _await_or_abandon(work: Awaitable[Any], seconds: float | None) -> None
         abandoning.cancel()
 
 
-async def _wait_for(work: Awaitable[Any]) -> None:
+async def _wait_for(work: Awaitable[object]) -> None:
     await work
 
 

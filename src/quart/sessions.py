@@ -31,6 +31,8 @@ from .json.provider import DefaultJSONProvider
 from .json.tag import TaggedJSONSerializer
 
 if TYPE_CHECKING:
+    from hashlib import _Hash as Hash
+
     from .app import Quart
     from .typing import ResponseTypes
     from .wrappers import BaseRequestWebsocket
@@ -210,7 +212,7 @@ class _SessionSerializer(TaggedJSONSerializer):
 session_json_serializer: TaggedJSONSerializer = _SessionSerializer()
 
 
-def _lazy_sha1(string: bytes = b"") -> Any:
+def _lazy_sha1(string: bytes = b"") -> Hash:
     """SHA-1, looked up when it is used: a FIPS build may lack it."""
     return hashlib.sha1(string)
 
@@ -223,7 +225,7 @@ class _KeptHMAC(HMACAlgorithm):
 
     def __init__(self, digest_method: Callable[..., object]) -> None:
         super().__init__(digest_method)
-        self._kept: dict[bytes, tuple[Any, Any]] = {}
+        self._kept: dict[bytes, tuple[Hash, Hash]] = {}
 
     def get_signature(self, key: bytes, value: bytes) -> bytes:
         kept = self._kept.get(key)
@@ -235,7 +237,7 @@ class _KeptHMAC(HMACAlgorithm):
         signature: bytes = outer.digest()
         return signature
 
-    def _hashes_of(self, key: bytes) -> tuple[Any, Any]:
+    def _hashes_of(self, key: bytes) -> tuple[Hash, Hash]:
         size = self.digest_method().block_size
         if len(key) > size:
             key = self.digest_method(key).digest()
@@ -457,7 +459,7 @@ def _may_be_permanent(cookie: str) -> bool:
         return True
 
 
-def _items_of(session: SessionMixin) -> dict[str, Any]:
+def _items_of(session: SessionMixin) -> dict[str, object]:
     # PERF: `dict()` asks a dictionary that notes its reads for each key.
     return dict(dict.items(session) if type(session) is SecureCookieSession else session)
 

@@ -9,7 +9,15 @@ import asyncio
 import codecs
 import re
 from collections import deque
-from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable
+from collections.abc import (
+    AsyncIterable,
+    AsyncIterator,
+    Awaitable,
+    Callable,
+    Iterable,
+    Mapping,
+    Sequence,
+)
 from types import TracebackType
 from typing import Any
 
@@ -55,7 +63,7 @@ class ServerSentEvent:
         id: str | None = None,
         retry: int | None = None,
         comment: str | None = None,
-        json: Any = ...,
+        json: object = ...,
     ) -> None:
         for name, value in (("data", data), ("event", event), ("id", id), ("comment", comment)):
             if value is not None and not isinstance(value, str):
@@ -99,7 +107,7 @@ class ServerSentEvent:
             return self._json
         return None if self._text is None else quart_json.loads(self._text)
 
-    def encode(self, dumps: Callable[[Any], str] = quart_json.dumps) -> bytes:
+    def encode(self, dumps: Callable[[object], str] = quart_json.dumps) -> bytes:
         """The event as it is sent, in UTF-8; `dumps` makes JSON of its value.
 
         Raises UnicodeEncodeError for lone surrogates.
@@ -118,7 +126,7 @@ class ServerSentEvent:
             lines += [f"data: {line}" for line in _LINE_END.split(data)]
         return "\n".join([*lines, "", ""]).encode()
 
-    def _data(self, dumps: Callable[[Any], str]) -> str | None:
+    def _data(self, dumps: Callable[[object], str]) -> str | None:
         return self._text if self._json is ... else dumps(self._json)
 
     def __eq__(self, other: object) -> bool:
@@ -133,14 +141,14 @@ class ServerSentEvent:
         given = ", ".join(f"{name}={value!r}" for name, value in fields if value is not None)
         return f"ServerSentEvent({given})"
 
-    def _fields(self) -> dict[str, Any]:
+    def _fields(self) -> dict[str, object]:
         names = ("data", "event", "id", "retry", "comment")
         return {name: getattr(self, name) for name in names}
 
 
 def sse_response(
-    events: AsyncIterable[ServerSentEvent | str | dict[str, Any] | list[Any]]
-    | Iterable[ServerSentEvent | str | dict[str, Any] | list[Any]],
+    events: AsyncIterable[ServerSentEvent | str | Mapping[str, object] | Sequence[object]]
+    | Iterable[ServerSentEvent | str | Mapping[str, object] | Sequence[object]],
     *,
     keep_alive: float | None = 15.0,
 ) -> Response:
@@ -189,14 +197,14 @@ class EventBody(IterableBody):
     # One task takes all steps of the iterable, for what it holds open over them may belong to a
     # task: a timeout, a task group, a context variable. It takes a step only when it is asked to.
     _task: asyncio.Task[None] | None = None
-    _item: asyncio.Future[Any] | None = None
+    _item: asyncio.Future[object] | None = None
     _closing = False
 
     def __init__(
         self,
         events: AsyncIterable[object] | Iterable[object],
         keep_alive: float | None,
-        dumps: Callable[[Any], str],
+        dumps: Callable[[object], str],
     ) -> None:
         super().__init__(events)  # type: ignore[arg-type]  # `_encode` makes chunks of them
         self.streamed = True  # keep-alives are, whatever the events are

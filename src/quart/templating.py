@@ -64,14 +64,14 @@ class _Template(Template):
 
     def new_context(
         self,
-        vars: dict[str, Any] | None = None,
+        vars: dict[str, object] | None = None,
         shared: bool = False,
         locals: Mapping[str, object] | None = None,
     ) -> Context:
         # PERF: Jinja copies the globals of each template and of the environment key by key.
-        globals: MutableMapping[str, Any] = self.globals
+        globals: MutableMapping[str, object] = self.globals
         if isinstance(globals, ChainMap) and not shared:
-            merged: dict[str, Any] = {}
+            merged: dict[str, object] = {}
             for mapping in reversed(globals.maps):
                 merged.update(mapping)
             globals = merged
@@ -162,7 +162,7 @@ def searched_places(app: App) -> str:
 
 
 async def update_template_context(
-    app: Quart, ctx: AppContext | None, context: dict[str, Any]
+    app: Quart, ctx: AppContext | None, context: dict[str, object]
 ) -> None:
     """Add what every template sees to a template's own values, which come first.
 
@@ -207,13 +207,13 @@ def _values_of(functions: list[Callable[[], object]]) -> list[Any]:
     return [function() for function in functions]
 
 
-async def _prepare(app: Quart, template: Template, context: dict[str, Any]) -> None:
+async def _prepare(app: Quart, template: Template, context: dict[str, object]) -> None:
     await app.update_template_context(_cv_quart.get(None), context)
     if before_render_template.receivers:
         await app._send_signal(before_render_template, template=template, context=context)
 
 
-async def _render(app: Quart, template: Template, context: dict[str, Any]) -> str:
+async def _render(app: Quart, template: Template, context: dict[str, object]) -> str:
     await _prepare(app, template, context)
     rendered = await template.render_async(context)
     if template_rendered.receivers:
@@ -221,7 +221,7 @@ async def _render(app: Quart, template: Template, context: dict[str, Any]) -> st
     return rendered
 
 
-async def _stream(app: Quart, template: Template, context: dict[str, Any]) -> AsyncIterator[str]:
+async def _stream(app: Quart, template: Template, context: dict[str, object]) -> AsyncIterator[str]:
     await _prepare(app, template, context)
 
     async def generate() -> AsyncIterator[str]:

@@ -11,6 +11,7 @@ from collections.abc import (
     AsyncIterator,
     Awaitable,
     Callable,
+    Iterable,
     Iterator,
     Mapping,
     Sequence,
@@ -129,7 +130,7 @@ class StructValue(Protocol):
 class PydanticValue(Protocol):
     """An object of a pydantic model."""
 
-    def model_dump(self) -> Any: ...
+    def model_dump(self) -> object: ...
 
 
 #: What a view may return for the JSON provider to write.
@@ -140,7 +141,7 @@ ResponseValue = (
     ResponseTypes
     | bytes
     | str
-    | Mapping[str, Any]
+    | Mapping[str, object]
     | list[Any]
     | Iterator[bytes]
     | Iterator[str]
@@ -187,9 +188,9 @@ TeardownCallable = (
 TemplateContextProcessorCallable = (
     Callable[[], dict[str, Any]] | Callable[[], Awaitable[dict[str, Any]]]
 )
-TemplateFilterCallable = Callable[..., Any]
-TemplateGlobalCallable = Callable[..., Any]
-TemplateTestCallable = Callable[..., Any]
+TemplateFilterCallable = Callable[..., object]
+TemplateGlobalCallable = Callable[..., object]
+TemplateTestCallable = Callable[..., object]
 URLDefaultCallable = Callable[[str, dict[str, Any]], None]
 URLValuePreprocessorCallable = Callable[[str | None, dict[str, Any] | None], None]
 WebsocketCallable = (
@@ -302,6 +303,10 @@ class TestWebsocketConnectionProtocol(Protocol):
     async def disconnect(self) -> None: ...
 
 
+#: The fields of a form, a query string or headers.
+Fields = Mapping[str, object] | Iterable[tuple[str, object]]
+
+
 class ClientOptions(TypedDict, total=False):
     """The keywords of a test client's methods: see `quart.testing.utils.describe_request`."""
 
@@ -309,23 +314,23 @@ class ClientOptions(TypedDict, total=False):
     base_url: str | None
     subdomain: str | None
     url_scheme: str | None
-    query_string: Any
-    headers: Any
-    data: Any
-    form: Any
-    files: Any
-    json: Any
+    query_string: Fields | str | bytes | None
+    headers: Headers | Fields | None
+    data: object
+    form: Fields | None
+    files: Fields | None
+    json: object
     scheme: str | None
     root_path: str
     http_version: str
-    scope_base: Mapping[str, Any] | None
+    scope_base: Mapping[str, object] | None
     auth: Authorization | tuple[str, str] | None
     content_type: str | None
     mimetype: str | None
     content_length: int | None
     input_stream: IO[bytes] | None
-    environ_base: Mapping[str, Any] | None
-    environ_overrides: Mapping[str, Any] | None
+    environ_base: Mapping[str, object] | None
+    environ_overrides: Mapping[str, object] | None
     follow_redirects: bool
     buffered: bool
 

@@ -47,7 +47,7 @@ class View:
         if cls.init_every_request:
 
             @awaited_or_blocking
-            async def view(**kwargs: object) -> Any:
+            async def view(**kwargs: object) -> object:
                 self = view.view_class(*class_args, **class_kwargs)  # type: ignore[attr-defined]
                 return await _call(self.dispatch_request, kwargs)
 
@@ -55,7 +55,7 @@ class View:
             self = cls(*class_args, **class_kwargs)
 
             @awaited_or_blocking
-            async def view(**kwargs: object) -> Any:
+            async def view(**kwargs: object) -> object:
                 return await _call(self.dispatch_request, kwargs)
 
         function: Any = view
@@ -105,5 +105,5 @@ class MethodView(View):
         return await _call(handler, kwargs)
 
 
-async def _call(handler: Callable[..., object], kwargs: dict[str, Any]) -> Any:
+async def _call(handler: Callable[..., object], kwargs: dict[str, object]) -> object:
     return await _cv_quart.current().app.ensure_async(handler)(**kwargs)

@@ -91,7 +91,7 @@ class InterruptibleDecoder(json.JSONDecoder):
         self._credit = len(s)
         return super().raw_decode(s, idx)
 
-    def _try(self, text: str) -> tuple[Any, int] | None:
+    def _try(self, text: str) -> tuple[object, int] | None:
         """The value at the beginning of `text` and its end, None if there is none."""
         try:
             value: tuple[object, int] = self._scan(text, 0)
@@ -100,14 +100,14 @@ class InterruptibleDecoder(json.JSONDecoder):
             self._credit -= len(text) + _TRIAL
             return None
 
-    def _parse_object(self, text_and_start: tuple[str, int], *args: object) -> tuple[Any, int]:
+    def _parse_object(self, text_and_start: tuple[str, int], *args: object) -> tuple[object, int]:
         if self._credit < 0:
             result: tuple[object, int] = JSONObject(text_and_start, *args)
             return result
         text, start = text_and_start
         if (short := self._take_value(text, start, "}")) is not None:
             return short
-        members: dict[str, Any] = {}
+        members: dict[str, object] = {}
         for run, following in self._take_runs(text, start, "{}"):
             members.update(run)
             start = following
@@ -115,7 +115,9 @@ class InterruptibleDecoder(json.JSONDecoder):
         members.update(rest)
         return members, end
 
-    def _parse_array(self, text_and_start: tuple[str, int], scan_once: object) -> tuple[Any, int]:
+    def _parse_array(
+        self, text_and_start: tuple[str, int], scan_once: object
+    ) -> tuple[object, int]:
         if self._credit < 0:
             result: tuple[object, int] = JSONArray(text_and_start, scan_once)
             return result
@@ -131,7 +133,7 @@ class InterruptibleDecoder(json.JSONDecoder):
         elements += rest
         return elements, end
 
-    def _take_value(self, text: str, start: int, bracket: str) -> tuple[Any, int] | None:
+    def _take_value(self, text: str, start: int, bracket: str) -> tuple[object, int] | None:
         """The object or array that begins before `start`, if it is flat and short, and its end."""
         end = text.find(bracket, start, start + _VALUE) + 1
         if end == 0:
@@ -170,5 +172,5 @@ class InterruptibleDecoder(json.JSONDecoder):
         return None
 
 
-def _make_dict(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def _make_dict(pairs: list[tuple[str, object]]) -> dict[str, object]:
     return {name: value for name, value in pairs}  # noqa: C416 (dict() cannot be interrupted)

@@ -57,19 +57,19 @@ def _way_to_take_apart(cls: type) -> Callable[[Any], object] | None:
     return None
 
 
-def _dataclass(value: Any) -> dict[str, Any]:
+def _dataclass(value: Any) -> dict[str, object]:
     return {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
 
 
-def _attrs(value: Any) -> dict[str, Any]:
+def _attrs(value: Any) -> dict[str, object]:
     return {field.name: getattr(value, field.name) for field in type(value).__attrs_attrs__}
 
 
-def _pydantic(value: Any) -> Any:
+def _pydantic(value: Any) -> object:
     return value.model_dump() if hasattr(value, "model_dump") else value.dict()
 
 
-def _struct(value: Any) -> dict[str, Any] | list[Any]:
+def _struct(value: Any) -> dict[str, object] | list[object]:
     """A struct as msgspec writes it: with its tag, its names, and no default it is to omit."""
     cls = type(value)
     config = cls.__struct_config__

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import AsyncGenerator, Callable, Coroutine
+from collections.abc import AsyncGenerator, Callable, Coroutine, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from functools import partial, wraps
 from types import TracebackType
@@ -42,6 +42,7 @@ from .utils import (
 
 if TYPE_CHECKING:
     from ..app import Quart
+    from ..typing import Fields
 
 __all__ = (
     "ClientRedirectError",
@@ -169,50 +170,55 @@ class QuartClient(AsyncOnly):
             words = response.builder.redirected(location, response.status_code)
             self._raise_if_foreign(words, response.builder)
 
+    async def _ask(
+        self, method: str, args: tuple[object, ...], words: Mapping[str, Any]
+    ) -> TestResponse:
+        return await self.open(*args, **{**words, "method": method})
+
     @_to_be_awaited
-    async def delete(self, *args: Any, **kwargs: Any) -> TestResponse:
+    async def delete(self, *args: object, **kwargs: object) -> TestResponse:
         """Make a DELETE request: see `open`."""
-        return await self.open(*args, **{**kwargs, "method": "DELETE"})
+        return await self._ask("DELETE", args, kwargs)
 
     @_to_be_awaited
-    async def get(self, *args: Any, **kwargs: Any) -> TestResponse:
+    async def get(self, *args: object, **kwargs: object) -> TestResponse:
         """Make a GET request: see `open`."""
-        return await self.open(*args, **{**kwargs, "method": "GET"})
+        return await self._ask("GET", args, kwargs)
 
     @_to_be_awaited
-    async def head(self, *args: Any, **kwargs: Any) -> TestResponse:
+    async def head(self, *args: object, **kwargs: object) -> TestResponse:
         """Make a HEAD request, whose response has no body: see `open`."""
-        return await self.open(*args, **{**kwargs, "method": "HEAD"})
+        return await self._ask("HEAD", args, kwargs)
 
     @_to_be_awaited
-    async def options(self, *args: Any, **kwargs: Any) -> TestResponse:
+    async def options(self, *args: object, **kwargs: object) -> TestResponse:
         """Make an OPTIONS request: see `open`."""
-        return await self.open(*args, **{**kwargs, "method": "OPTIONS"})
+        return await self._ask("OPTIONS", args, kwargs)
 
     @_to_be_awaited
-    async def patch(self, *args: Any, **kwargs: Any) -> TestResponse:
+    async def patch(self, *args: object, **kwargs: object) -> TestResponse:
         """Make a PATCH request: see `open`."""
-        return await self.open(*args, **{**kwargs, "method": "PATCH"})
+        return await self._ask("PATCH", args, kwargs)
 
     @_to_be_awaited
-    async def post(self, *args: Any, **kwargs: Any) -> TestResponse:
+    async def post(self, *args: object, **kwargs: object) -> TestResponse:
         """Make a POST request: see `open`."""
-        return await self.open(*args, **{**kwargs, "method": "POST"})
+        return await self._ask("POST", args, kwargs)
 
     @_to_be_awaited
-    async def put(self, *args: Any, **kwargs: Any) -> TestResponse:
+    async def put(self, *args: object, **kwargs: object) -> TestResponse:
         """Make a PUT request: see `open`."""
-        return await self.open(*args, **{**kwargs, "method": "PUT"})
+        return await self._ask("PUT", args, kwargs)
 
     @_to_be_awaited
-    async def query(self, *args: Any, **kwargs: Any) -> TestResponse:
+    async def query(self, *args: object, **kwargs: object) -> TestResponse:
         """Make a QUERY request: see `open`."""
-        return await self.open(*args, **{**kwargs, "method": "QUERY"})
+        return await self._ask("QUERY", args, kwargs)
 
     @_to_be_awaited
-    async def trace(self, *args: Any, **kwargs: Any) -> TestResponse:
+    async def trace(self, *args: object, **kwargs: object) -> TestResponse:
         """Make a TRACE request: see `open`."""
-        return await self.open(*args, **{**kwargs, "method": "TRACE"})
+        return await self._ask("TRACE", args, kwargs)
 
     def request(self, *args: object, **kwargs: object) -> TestHTTPConnectionProtocol:
         """Open a request to be sent and read piece by piece: see `TestHTTPConnection`.
@@ -256,9 +262,12 @@ class QuartClient(AsyncOnly):
         return describe_request(self.app, *args, environ_base=environ_base, **kwargs)
 
     def _scope(
-        self, request: RequestBuilder, type_: Literal["http", "websocket"], **kwargs: Any
+        self,
+        request: RequestBuilder,
+        type_: Literal["http", "websocket"],
+        preserve_context: bool = False,
     ) -> dict[str, Any]:
-        scope = request.scope(type_, **kwargs)
+        scope = request.scope(type_, preserve_context=preserve_context)
         ctx = _cv_quart.get(None)
         if ctx is not None and ctx.has_request and ctx.app is self.app:
             # A test in a request context of its own looks at what was left in `g`. The context
@@ -288,16 +297,16 @@ class QuartClient(AsyncOnly):
         self,
         path: str,
         method: str,
-        headers: Any,
-        data: Any,
-        form: Any,
-        files: Any,
-        query_string: Any,
-        json: Any,
+        headers: Headers | Fields | None,
+        data: object,
+        form: Fields | None,
+        files: Fields | None,
+        query_string: Fields | str | bytes | None,
+        json: object,
         scheme: str,
         root_path: str,
         http_version: str,
-        scope_base: dict[str, Any] | None,
+        scope_base: Mapping[str, object] | None,
         auth: Authorization | tuple[str, str] | None = None,
         subdomain: str | None = None,
     ) -> TestResponse:
@@ -455,8 +464,8 @@ class QuartClient(AsyncOnly):
             with (around or ctx).entered():
                 yield session
             response = app.response_class(b"")
-            save: Any = app.ensure_async(interface.save_session)  # an interface may be sync
-            await save(app, session, response)
+            # An interface may be sync.
+            await app.ensure_async(interface.save_session)(app, session, response)
         self._keep_cookies(made, response.headers)
 
     async def __aenter__(self) -> Self:
@@ -490,7 +499,7 @@ _QUARTS_COOKIE = (
 
 
 def _begins_with_server(
-    args: tuple[object, ...], kwargs: dict[str, Any], flasks: tuple[str, ...]
+    args: tuple[object, ...], kwargs: Mapping[str, object], flasks: tuple[str, ...]
 ) -> bool:
     """Whether arguments are Quart's and begin with `server_name`: Flask's names do not fit."""
     return (

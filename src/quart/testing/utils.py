@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from io import BytesIO
 from mimetypes import guess_type
 from pathlib import Path
@@ -23,6 +23,7 @@ from ..typing import Scope
 
 if TYPE_CHECKING:
     from ..app import Quart
+    from ..typing import Fields
     from ..wrappers import Request
 
 __all__ = (
@@ -61,11 +62,11 @@ class RequestWords(NamedTuple):
     path: str
     method: str
     headers: Headers
-    data: Any
-    form: Any
-    files: Any
-    query_string: Any
-    json: Any
+    data: object
+    form: Fields | None
+    files: Fields | None
+    query_string: Fields | str | bytes | None
+    json: object
     scheme: str
     root_path: str
     http_version: str
@@ -80,14 +81,14 @@ def describe_request(
     base_url: str | None = None,
     subdomain: str | None = None,
     url_scheme: str | None = None,
-    query_string: Any = None,
+    query_string: Fields | str | bytes | None = None,
     *,
     method: str = "GET",
-    headers: Any = None,
-    data: Any = None,
-    form: Any = None,
-    files: Any = None,
-    json: Any = sentinel,
+    headers: Headers | Fields | None = None,
+    data: object = None,
+    form: Fields | None = None,
+    files: Fields | None = None,
+    json: object = sentinel,
     scheme: str | None = None,
     root_path: str = "",
     http_version: str = "1.1",
@@ -271,7 +272,9 @@ class RequestBuilder:
             _preserve_context=preserve_context,
         )
 
-    def request(self, **kwargs: Any) -> Request:
+    def request(
+        self, send_push_promise: Callable[[str, Headers], Awaitable[None]] | None = None
+    ) -> Request:
         """The request as the application sees it, of its `request_class`, body and all."""
         path = self.path
         if path == self.root_path or path.startswith(f"{self.root_path}/"):
@@ -285,7 +288,7 @@ class RequestBuilder:
             self.root_path,
             self.http_version,
             self.scope(),
-            **kwargs,
+            send_push_promise=send_push_promise,
         )
         request.body.set_result(self.body)
         return request
@@ -294,8 +297,8 @@ class RequestBuilder:
 def make_test_headers_path_and_query_string(
     app: Quart,
     path: str,
-    headers: Any = None,
-    query_string: Any = None,
+    headers: Headers | Fields | None = None,
+    query_string: Fields | str | bytes | None = None,
     auth: Authorization | tuple[str, str] | None = None,
     subdomain: str | None = None,
     base_url: str | None = None,
@@ -329,10 +332,10 @@ def make_test_headers_path_and_query_string(
 
 def make_test_body_with_headers(
     *,
-    data: Any = None,
-    form: Any = None,
-    files: Any = None,
-    json: Any = sentinel,
+    data: object = None,
+    form: Fields | None = None,
+    files: Fields | None = None,
+    json: object = sentinel,
     app: Quart | None = None,
     content_type: str | None = None,
 ) -> tuple[bytes, Headers]:
@@ -423,10 +426,10 @@ async def no_op_push(path: str, headers: Headers) -> None:
     """A `send_push_promise` for requests that no client has made."""
 
 
-def _extensions(type_: str, http_version: str) -> dict[str, dict[str, Any]]:
+def _extensions(type_: str, http_version: str) -> dict[str, dict[str, object]]:
     if type_ == "websocket":
         return {"websocket.http.response": {}}
-    extensions: dict[str, dict[str, Any]] = {"http.response.early_hint": {}}
+    extensions: dict[str, dict[str, object]] = {"http.response.early_hint": {}}
     if http_version >= "2":
         extensions["http.response.push"] = {}
         extensions["http.response.trailers"] = {}
