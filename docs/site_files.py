@@ -19,9 +19,7 @@ def title_and_words(page: Path) -> tuple[str, str]:
     title, _, rest = page.read_text("utf-8").partition("\n")
     rest = re.sub(r"^```.*?^```$", "", rest, flags=re.MULTILINE | re.DOTALL)
     paragraphs = (each.strip() for each in re.split(r"\n\s*\n", rest))
-    words = next(
-        (each for each in paragraphs if each[:1] not in ("", "`", "<", "|", "!", "#", ":")), ""
-    )
+    words = next((each for each in paragraphs if each[:1] not in ("", "<", "|", "!", "#", ":")), "")
     return title.removeprefix("# "), re.sub(r"\[([^]]*)\]\([^)]*\)", r"\1", " ".join(words.split()))
 
 

@@ -25,7 +25,7 @@ SEARCHES = {
     "deploy": ["deployment", "docker", "linux-server"],
     "docker": ["docker"],
     "route": ["routing"],
-    "set_cookie": ["sessions", "connections", "all-names"],
+    "set_cookie": ["cookies"],
     "login": ["sessions", "security", "ecosystem"],
     "database": ["databases"],
     "csrf": ["security", "forms-and-uploads"],
