@@ -1,4 +1,4 @@
-"""Write the tables of `discussion/connection-state.md` from those in the code.
+"""Write the tables of `contributing/connection-state.md` from those in the code.
 
 Run it after a change of a table: `python docs/connection_states.py`. A test runs it, too.
 """
@@ -9,7 +9,7 @@ from pathlib import Path
 
 from quart.asgi import client, sending, work
 
-PAGE = Path(__file__).parent / "discussion" / "connection-state.md"
+PAGE = Path(__file__).parent / "contributing" / "connection-state.md"
 MACHINES: dict[str, tuple[type[Enum], dict[Enum, set[Enum]]]] = {
     "client": (client.ClientState, client.MOVES),
     "work": (work.WorkState, work.MOVES),

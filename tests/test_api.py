@@ -1,6 +1,6 @@
 """Every public name of Quart 0.22, and those of Flask that make sense on ASGI, are there and take
 the arguments they took. What is left out on purpose stands, with its reason, in the tables of
-docs/reference/names.md; an entry that is no longer needed fails too.
+docs/contributing/names.md; an entry that is no longer needed fails too.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from quart import Quart
 
 HERE = Path(__file__).resolve().parent
 QUART = json.loads((HERE / "data" / "quart_api.json").read_text())
-PAGE = HERE.parent / "docs" / "reference" / "names.md"
+PAGE = HERE.parent / "docs" / "contributing" / "names.md"
 
 # The first cell of each row holds names, the second the reason.
 LEFT_OUT = {

@@ -5,8 +5,7 @@ const SHELVES = [
   [/^tutorials\//, 25],
   [/^discussion\//, 10],
   [/^(changelog|differences|contributing|decisions)/, -40],
-  [/^reference\/(cheat-sheet|all-names|names|ecosystem)/, -30],
-  [/^discussion\/connection-state/, -40],
+  [/^reference\/(cheat-sheet|all-names|ecosystem)/, -30],
   [/(^|\/)index$/, -60],
 ];
 const WORDS = (new URLSearchParams(location.search).get("q") ?? "")
