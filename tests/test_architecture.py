@@ -7,12 +7,14 @@ import re
 import runpy
 import subprocess
 import sys
+from collections.abc import Container
 from pathlib import Path
 
 import pytest
 
 import quart
 from quart import Quart
+from quart.generations import STAGES
 
 PACKAGE = Path(quart.__file__).parent
 ROOT = Path(__file__).resolve().parent.parent
@@ -392,3 +394,56 @@ def test_rooms_imported_late_are_there_when_asked_for() -> None:
     )
 
     assert "QuartClient <class 'quart.testing.app.TestApp'>\n" == python.stdout
+
+
+# What their type cannot say: a JSON document, what a rule took from the path, an ASGI scope.
+OPEN = {"get_json", "json", "json_module", "receive_json", "scope", "view_args"}
+
+
+def says_any(annotation: ast.expr | None) -> bool:
+    return annotation is not None and bool(re.search(r"\bAny\b", ast.unparse(annotation)))
+
+
+def open_signatures(path: Path, only: Container[str] | None = None) -> set[str]:
+    """The functions whose arguments or result may be `Any`, but for those that have to be."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if not isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
+            continue
+        if only is not None and node.name not in only:
+            continue
+        arguments = [*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs]
+        arguments += [each for each in (node.args.vararg, node.args.kwarg) if each]
+        said = [each.annotation for each in arguments if each.arg not in OPEN]
+        if node.name not in OPEN and any(map(says_any, [*said, node.returns])):
+            found.add(f"{path.name}: {node.name}")
+    return found
+
+
+def test_signatures_say_what_they_take_and_give() -> None:
+    """No `Any` in those of stages, of `asgi`, of contexts and of what user code holds."""
+    rooms = [
+        PACKAGE / "ctx.py",
+        *(PACKAGE / "asgi").glob("*.py"),
+        *(PACKAGE / "wrappers").glob("*"),
+    ]
+    found = set().union(*(open_signatures(path) for path in rooms if path.suffix == ".py"))
+    for name in ("dispatch", "serving", "app"):
+        found |= open_signatures(PACKAGE / f"{name}.py", STAGES | {"handle_request"})
+
+    assert set() == found
+
+
+def test_any_is_said_seldom() -> None:
+    """Only if a library, or a document of JSON, says no more either."""
+    said = sum(len(re.findall(r"\bAny\b", path.read_text())) for path in modules())
+
+    assert said <= 350
+
+
+def test_files_are_short() -> None:
+    """600 lines at most, but for the line and the command."""
+    lengths = {path.relative_to(PACKAGE).as_posix(): path for path in modules()}
+    long = {name for name, path in lengths.items() if len(path.read_text().splitlines()) > 600}
+
+    assert long <= {"dispatch.py", "cli.py"}

@@ -27,7 +27,7 @@ from .asgi import (
 )
 from .cli import AppGroup
 from .config import DEFAULT_CONFIG, Config
-from .ctx import RequestContext
+from .ctx import AppContext, RequestContext
 from .globals import _cv_quart, g, request, session
 from .helpers import get_flashed_messages
 from .json.provider import DefaultJSONProvider
@@ -334,11 +334,15 @@ class Quart(QuartScaffold, Serving[StateT], Generic[StateT]):  # pyright: ignore
         return environment
 
     @awaited_or_blocking
-    async def update_template_context(self, ctx: Any = None, context: Any = None) -> None:
+    async def update_template_context(
+        self,
+        ctx: AppContext | dict[str, object] | None = None,
+        context: dict[str, object] | None = None,
+    ) -> None:
         """Add to a template's context what the context processors give; what it has stays."""
-        if context is None:
-            ctx, context = _cv_quart.get(None), ctx
-        await _update_template_context(self, ctx, context)
+        if context is None:  # as before Flask 3.2: the template's context alone
+            ctx, context = _cv_quart.get(None), ctx  # type: ignore[assignment]
+        await _update_template_context(self, ctx, context)  # type: ignore[arg-type]
 
     def make_shell_context(self) -> dict[str, Any]:
         """The names that `quart shell` starts with."""

@@ -875,7 +875,7 @@ class _Console(InteractiveConsole):
             super().runcode(code)
             return
         try:
-            _run(FunctionType(code, dict(self.locals))())
+            _run(FunctionType(code, self.locals)())
         except SystemExit:
             raise
         except BaseException:

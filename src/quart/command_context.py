@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from contextvars import copy_context
 from functools import wraps
 from queue import SimpleQueue
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
@@ -23,6 +23,8 @@ from .workers import _adopt, run_sync, waiting_by
 
 if TYPE_CHECKING:
     from .app import Quart
+
+T = TypeVar("T")
 
 
 @contextmanager
@@ -36,7 +38,7 @@ def command_context(app: Quart) -> Iterator[asyncio.Runner]:
         runner.run(ctx.push())
         handled = sys.exc_info()[1]  # by who calls the command
 
-        def wait(coroutine: Coroutine[object, None, Any]) -> Any:
+        def wait(coroutine: Coroutine[object, None, T]) -> T:
             loop = runner.get_loop()
             if loop.is_running():  # in another thread, which closes the context
                 return asyncio.run_coroutine_threadsafe(coroutine, loop).result()

@@ -35,10 +35,10 @@ if TYPE_CHECKING:
     from .ctx import AppContext
 
 #: Flask's variable for the request; None from Flask 3.2 on, which has one for all.
-flask_request: ContextVar[Any] | None = vars(flask.globals).get("_cv_request")
+flask_request: ContextVar[object] | None = vars(flask.globals).get("_cv_request")
 
 #: What entering a context gives, to leave it by.
-Entered = tuple[Token["AppContext"], "Token[Any] | None"]
+Entered = tuple[Token["AppContext"], "Token[object] | None"]
 
 
 def enter(ctx: AppContext) -> Entered:
@@ -55,14 +55,14 @@ def leave(entered: Entered) -> None:
     take_back(lent)
 
 
-def lend_request(ctx: Any) -> Token[Any] | None:
+def lend_request(ctx: Any) -> Token[object] | None:
     """Let Flask's names find the request of a context, if it has one."""
     if flask_request is not None and getattr(ctx, "has_request", False):
         return flask_request.set(ctx)
     return None
 
 
-def take_back(lent: Token[Any] | None) -> None:
+def take_back(lent: Token[object] | None) -> None:
     """End what `lend_request` began."""
     if lent is not None:
         with suppress(ValueError):

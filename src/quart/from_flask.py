@@ -31,7 +31,7 @@ from .routing import QuartMap, QuartRule
 if TYPE_CHECKING:
     from .app import Quart
 
-Q = TypeVar("Q", bound="Quart[Any]")
+Q = TypeVar("Q", bound="Quart")
 
 #: Settings with another default than Quart's, so that pages answer as on Flask.
 FLASKS_DEFAULTS = {"JSON_REQUIRES_CONTENT_TYPE": True}
@@ -106,7 +106,7 @@ class _Grafted(type):
 _grafts: dict[tuple[type, type], type] = {}
 
 
-def graft(users: type, ours: type, flasks: type, **attributes: Any) -> Any:
+def graft(users: type, ours: type, flasks: type, **attributes: object) -> Any:
     """The class that a user has derived from one of Flask's, derived from ours instead."""
     if users is flasks and issubclass(ours, flasks):
         return ours
@@ -117,7 +117,7 @@ def graft(users: type, ours: type, flasks: type, **attributes: Any) -> Any:
     return _grafts[users, ours]
 
 
-def _grafted(name: str, users: Any, quart_class: type[Quart[Any]]) -> type | None:
+def _grafted(name: str, users: Any, quart_class: type[Quart]) -> type | None:
     """What a user has for an attribute that is a class, grafted; None if that is Flask's own."""
     if users is None:
         return None
@@ -127,7 +127,7 @@ def _grafted(name: str, users: Any, quart_class: type[Quart[Any]]) -> type | Non
 
 
 def _class_for(flask_class: type[flask.Flask], quart_class: type[Q]) -> type[Q]:
-    attributes: dict[str, Any] = {}
+    attributes: dict[str, object] = {}
     for name in _CLASSES:
         if any(name in vars(each) for each in _users(flask_class)):
             grafted = _grafted(name, getattr(flask_class, name), quart_class)
@@ -155,7 +155,7 @@ def _check_class(flask_class: type[flask.Flask]) -> None:
 # WSGI middleware
 
 
-def _middleware_of(app: flask.Flask) -> Iterator[Callable[[Quart[Any]], None]]:
+def _middleware_of(app: flask.Flask) -> Iterator[Callable[[Quart], None]]:
     """What puts ASGI middleware and mounts in the place of the WSGI ones, from the outermost in."""
     within: Any = vars(app).get("wsgi_app")
     while within is not None and not _is_flasks(within, app, "wsgi_app"):
@@ -173,12 +173,12 @@ def _middleware_of(app: flask.Flask) -> Iterator[Callable[[Quart[Any]], None]]:
         within = within.app
 
 
-def _trust_proxies(proxy_fix: WSGIProxyFix, app: Quart[Any]) -> None:
+def _trust_proxies(proxy_fix: WSGIProxyFix, app: Quart) -> None:
     numbers = {name: value for name, value in vars(proxy_fix).items() if name.startswith("x_")}
     app.asgi_app = ProxyFix(app.asgi_app, **numbers)  # type: ignore[method-assign]
 
 
-def _mount(dispatcher: DispatcherMiddleware, app: Quart[Any]) -> None:
+def _mount(dispatcher: DispatcherMiddleware, app: Quart) -> None:
     for prefix, mounted in dispatcher.mounts.items():
         app.mount(prefix, mounted)
 
@@ -186,7 +186,7 @@ def _mount(dispatcher: DispatcherMiddleware, app: Quart[Any]) -> None:
 # The parts of an application
 
 
-def _bring_along(app: Quart[Any], theirs: dict[str, Any], quart_class: type[Quart[Any]]) -> None:
+def _bring_along(app: Quart, theirs: dict[str, Any], quart_class: type[Quart]) -> None:
     """Put the parts of a Flask application into the places of those that Quart has made."""
     cli, json = app.cli, app.json
     theirs.pop("wsgi_app", None)
@@ -220,7 +220,7 @@ def _bring_along(app: Quart[Any], theirs: dict[str, Any], quart_class: type[Quar
         _take_environment(theirs["jinja_env"], app, quart_class)
 
 
-def _with_our_stages(value: Any, app: Quart[Any]) -> Any:
+def _with_our_stages(value: object, app: Quart) -> Any:
     """What an extension has put in the place of a stage, calling ours in the end instead of
     Flask's, which it was given as an argument of a partial."""
     if isinstance(value, partial):
@@ -229,7 +229,7 @@ def _with_our_stages(value: Any, app: Quart[Any]) -> Any:
     return _ours(value, app)
 
 
-def _ours(value: Any, app: Quart[Any]) -> Any:
+def _ours(value: Any, app: Quart) -> Any:
     """The method of Quart's in the place of one of Flask's, of this application; others as is."""
     if getattr(value, "__self__", None) is app and value.__func__ in vars(flask.Flask).values():
         return MethodType(getattr(type(app), value.__name__), app)
@@ -260,7 +260,7 @@ def _in_order(state: State) -> Iterator[Rule]:
         yield from _in_order(below)
 
 
-def _take_environment(environment: Any, app: Quart[Any], quart_class: type[Quart[Any]]) -> None:
+def _take_environment(environment: Any, app: Quart, quart_class: type[Quart]) -> None:
     """Make a Jinja environment of Flask's one of ours, with what was added to it."""
     flasks = flask.templating.Environment
     environment.__class__ = graft(type(environment), quart_class.jinja_environment, flasks)
@@ -275,7 +275,7 @@ def _take_environment(environment: Any, app: Quart[Any], quart_class: type[Quart
     environment.policies["json.dumps_function"] = app.json.dumps
 
 
-def _is_flasks(value: Any, app: object, name: str) -> bool:
+def _is_flasks(value: object, app: object, name: str) -> bool:
     """Whether something is the method of that name that Flask gives this application."""
     return getattr(value, "__self__", None) is app and getattr(value, "__func__", None) is getattr(
         flask.Flask, name, None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import mimetypes
 import re
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from werkzeug.exceptions import MethodNotAllowed, NotFound
 
@@ -40,13 +40,15 @@ class Frontend:
 
         Raises NotFound for what is neither, MethodNotAllowed where another route knows the path.
         """
-        ctx: Any = _cv_quart.current()
+        ctx = _cv_quart.current()
         request: Request = ctx.request
         if path and not _is_private(path):
             try:
                 return await self._file(path)
             except NotFound:
-                others = set(ctx.url_adapter.allowed_methods()) - {"GET", "HEAD", "OPTIONS"}
+                adapter = ctx.url_adapter
+                assert adapter is not None  # there is one for each request
+                others = set(adapter.allowed_methods()) - {"GET", "HEAD", "OPTIONS"}
                 if others:
                     raise MethodNotAllowed(sorted(others)) from None
         if path and (_is_private(path) or not _is_navigation(request) or _is_asset(path)):

@@ -7,7 +7,7 @@ stage was called in the older order.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from functools import wraps
 from typing import Any
 
@@ -66,7 +66,7 @@ def context_first(stage: str, func: object, bound: bool = False) -> Any:
     takes_context = any(p.name in _OLD_CONTEXT_NAMES for p in names)
     takes_value = bool(names) and first not in _OLD_CONTEXT_NAMES
 
-    def in_old_order(*args: object, **kwargs: object) -> Any:
+    def in_old_order(*args: object, **kwargs: object) -> object:
         own, args = ((), args) if bound else (args[:1], args[1:])
         ctx, value, rest = None, args[:1], args[1:]
         if args and isinstance(args[0], AppContext):
@@ -82,9 +82,9 @@ def context_first(stage: str, func: object, bound: bool = False) -> Any:
     return in_old_order
 
 
-def _awaitable(func: Callable[..., object]) -> Callable[..., Any]:
+def _awaitable(func: Callable[..., object]) -> Callable[..., Coroutine[object, None, object]]:
     @wraps(func)
-    async def wrapper(*args: object, **kwargs: object) -> Any:
+    async def wrapper(*args: object, **kwargs: object) -> object:
         result = func(*args, **kwargs)
         return await result if inspect.isawaitable(result) else result
 

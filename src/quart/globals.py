@@ -6,7 +6,7 @@ down the line as an argument.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextvars import ContextVar, Token
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast, overload
@@ -162,20 +162,20 @@ class _SessionProxy(_proxy_of(attrgetter("session"))):  # type: ignore[misc]  # 
 _SessionProxy.__name__ = LocalProxy.__name__
 
 
-class _WebsocketProxy(LocalProxy[Any]):
+class _WebsocketProxy(LocalProxy["Websocket"]):
     __slots__ = ()
 
     # PERF: two that are read with each message are found at once (0.15 us).
 
     @property
-    def receive(self) -> Any:
+    def receive(self) -> Callable[[], Awaitable[str | bytes]]:
         try:
             return _cv_app.get().websocket.receive
         except (LookupError, RuntimeError):
             return self._get_current_object().receive
 
     @property
-    def send(self) -> Any:
+    def send(self) -> Callable[..., Awaitable[None]]:
         try:
             return _cv_app.get().websocket.send
         except (LookupError, RuntimeError):

@@ -96,7 +96,7 @@ class ScopeHeaders(Headers):
 
     if not TYPE_CHECKING:
 
-        def __getitem__(self, key: Any) -> Any:
+        def __getitem__(self, key: object) -> object:
             if not isinstance(key, str):
                 return super().__getitem__(key)
             try:
@@ -106,14 +106,14 @@ class ScopeHeaders(Headers):
                     return ""  # HTTP/1.0 does without; Quart code counts on one
                 raise
 
-        def get(self, key: str, default: object = None, type: object = None) -> Any:
+        def get(self, key: str, default: object = None, type: object = None) -> object:
             """The value of a header, converted by `type`; the default if there is none."""
             if type is not None or not self._undecoded:
                 return super().get(key, default, type)
             value = self._find(key)  # PERF: what is not there need not be an exception first
             return default if value is None else value
 
-        def getlist(self, key: str, type: object = None) -> list[Any]:
+        def getlist(self, key: str, type: object = None) -> list[object]:
             """The values of a header, each converted by `type`, in the order in which they came."""
             if type is None and self._undecoded:
                 wanted = _raw_name(key)
@@ -280,13 +280,13 @@ class ResponseHeaders(Headers):
                     return
             super().__setitem__(key, value)
 
-        def get(self, key: str, default: object = None, type: object = None) -> Any:
+        def get(self, key: str, default: object = None, type: object = None) -> object:
             """The value of a header, converted by `type`; the default if there is none."""
             if self._single is not None and key not in self:
                 return default  # PERF: without making an exception first
             return super().get(key, default, type)
 
-        def getlist(self, key: str, type: object = None) -> list[Any]:
+        def getlist(self, key: str, type: object = None) -> list[object]:
             """The values of a header, each converted by `type`, in the order they stand in."""
             if self._single is not None and key not in self:
                 return []

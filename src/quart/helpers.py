@@ -233,7 +233,7 @@ def stream_with_context(func: Iterable[T]) -> Iterator[T]: ...
 def stream_with_context(func: Callable[P, AsyncIterable[T]]) -> Callable[P, AsyncIterator[T]]: ...
 @overload
 def stream_with_context(func: Callable[P, Iterable[T]]) -> Callable[P, Iterator[T]]: ...
-def stream_with_context(func: object = None, *, generator_or_function: object = None) -> Any:
+def stream_with_context(func: object = None, *, generator_or_function: object = None) -> object:
     """Let what makes a response's body run in the context of the connection, which stays open.
 
     Takes a generator, any other iterator, or a function that returns one; sync or async. ``g``,
@@ -258,14 +258,14 @@ def stream_with_context(func: object = None, *, generator_or_function: object = 
     if callable(func) and not isinstance(func, (AsyncIterable, Iterable)):
 
         @wraps(func)
-        def wrapper(*args: object, **kwargs: object) -> Any:
+        def wrapper(*args: object, **kwargs: object) -> object:
             return _stream_in(_cv_quart.get(None) or ctx, func(*args, **kwargs))
 
         return wrapper
     return _stream_in(ctx, func)
 
 
-def _stream_in(ctx: AppContext | None, iterable: Any) -> Any:
+def _stream_in(ctx: AppContext | None, iterable: Any) -> object:
     if ctx is None:
         raise RuntimeError(
             "'stream_with_context' can only be used when a context is active, such as in a view"
@@ -328,7 +328,7 @@ def get_template_attribute(template_name: str, attribute: str) -> Any:
     try:
         making.send(None)
     except StopIteration as made:
-        value: Any = getattr(made.value, attribute)
+        value: object = getattr(made.value, attribute)
         if isinstance(value, Macro):
             invoke: Any = value  # which is async in an async environment, unlike its type
             return awaited_or_blocking(invoke)

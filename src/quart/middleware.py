@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from .asgi import Receive, Scope, Send
+    from .asgi.messages import Draft
     from .typing import ASGIApp
 
 _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS", "QUERY", "TRACE"})
@@ -56,8 +57,8 @@ class ProxyFix:
             scope = self._fixed(scope)
         await self.app(scope, receive, send)
 
-    def _fixed(self, scope: Scope) -> dict[str, Any]:
-        fixed: dict[str, Any] = dict(scope)
+    def _fixed(self, scope: Scope) -> Draft:
+        fixed: Draft = dict(scope)
         if client := _trusted(scope, b"x-forwarded-for", self.x_for):
             fixed["client"] = (client, 0)
         if scheme := _trusted(scope, b"x-forwarded-proto", self.x_proto).lower():
@@ -70,7 +71,7 @@ class ProxyFix:
             _extend(fixed, f"/{prefix}")
         return fixed
 
-    def _set_host(self, fixed: dict[str, Any], host: str, port: str) -> None:
+    def _set_host(self, fixed: Draft, host: str, port: str) -> None:
         host = host or _header(fixed, b"host")
         name, own_port = _split_port(host)
         if port:
@@ -186,7 +187,7 @@ def _split_port(host: str) -> tuple[str, str]:
     return (name, port) if colon else (host, "")
 
 
-def _extend(scope: dict[str, Any], prefix: str) -> None:
+def _extend(scope: Draft, prefix: str) -> None:
     """Put back in front what a proxy took from the path."""
     text = unquote(prefix)
     if _CONTROLS.search(text):

@@ -208,7 +208,7 @@ def give_up(task: asyncio.Task[object]) -> None:
     asyncio.tasks._unregister_task(task)
 
 
-def abandon(task: asyncio.Task[object], coroutine: Coroutine[object, None, Any]) -> None:
+def abandon(task: asyncio.Task[object], coroutine: Coroutine[object, None, object]) -> None:
     """End a coroutine that a task awaits, whatever it does about that, and cancel the task.
 
     Its `finally` blocks run, as far as they do not wait. What awaits it in the task then gets

@@ -226,7 +226,7 @@ class QuartScaffold(Scaffold):
     if not TYPE_CHECKING:
 
         @setupmethod
-        def route(self, rule: str, **options: object) -> Any:
+        def route(self, rule: str, **options: object) -> object:
             """Decorate a view, `async def` or `def`, to be called for requests that match a rule.
 
             The options are those of `werkzeug.routing.Rule`, and `body_timeout`,

@@ -84,7 +84,7 @@ class QuartRule(Rule):
     def __init__(
         self,
         string: str,
-        defaults: Mapping[str, Any] | None = None,
+        defaults: Mapping[str, object] | None = None,
         subdomain: str | None = None,
         methods: Iterable[str] | None = None,
         endpoint: Any = None,

@@ -20,7 +20,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypedDict
 
 import click
 
@@ -34,9 +34,9 @@ if TYPE_CHECKING:
     from .asgi import Message, Receive, Scope, Send
     from .typing import ASGIApp
 
-#: How the parent tells the workers what to do, as JSON.
 # The file, beside the report of a failure, that says that a worker has started.
 _STARTED = "started"
+# The environment variable by which the parent tells the workers their settings, as JSON.
 _ENVIRONMENT = "_QUART_SERVE"
 #: Where the workers get their application.
 _TARGET = "quart.serve:load"
@@ -70,6 +70,19 @@ class Settings:
             _ADDRESSES: len(self.bind) > 1,
         }
         return {name for name, wanted in asked.items() if wanted}
+
+
+class WorkerSettings(TypedDict):
+    """What the parent tells each worker."""
+
+    app: str | None
+    server: str
+    supervisor: int
+    report: str
+    proxies: int
+    json_log: bool
+    threads: int | None
+    shutdown_timeout: int
 
 
 def _uvicorn(settings: Settings) -> list[str]:
@@ -294,18 +307,17 @@ def serve_command(ctx: click.Context, /, **options: Any) -> None:
     click.echo(f" * Serving on {where} by {server.name} {_version(server.name)} ({why})", err=True)
     with tempfile.TemporaryDirectory(prefix="quart-serve-") as directory:
         report = Path(directory) / "failure"
-        os.environ[_ENVIRONMENT] = json.dumps(
-            {
-                "app": info.app_import_path,
-                "server": server.name,
-                "supervisor": os.getpid(),
-                "report": str(report),
-                "proxies": settings.proxy_headers,
-                "json_log": settings.access_log == "json",
-                "threads": settings.threads,
-                "shutdown_timeout": settings.graceful_timeout,
-            }
-        )
+        told: WorkerSettings = {
+            "app": info.app_import_path,
+            "server": server.name,
+            "supervisor": os.getpid(),
+            "report": str(report),
+            "proxies": settings.proxy_headers,
+            "json_log": settings.access_log == "json",
+            "threads": settings.threads,
+            "shutdown_timeout": settings.graceful_timeout,
+        }
+        os.environ[_ENVIRONMENT] = json.dumps(told)
         status = _run(server, settings, report)
         if report.exists():
             raise click.ClickException(f"The application did not start: {report.read_text()}")
@@ -419,7 +431,7 @@ def _check_socket(path: str) -> None:
 
 def load() -> ASGIApp:
     """The application, as a worker serves it."""
-    told: dict[str, Any] = json.loads(os.environ[_ENVIRONMENT])
+    told: WorkerSettings = json.loads(os.environ[_ENVIRONMENT])
     if told["server"] == "hypercorn":
         # Its parent tells workers by an event to end, and by SIGTERM all those that still answer
         # requests when the first of them has ended.
@@ -438,13 +450,13 @@ def load() -> ASGIApp:
     return served
 
 
-def _configure(app: Quart, told: dict[str, Any]) -> None:
+def _configure(app: Quart, told: WorkerSettings) -> None:
     app.config["SHUTDOWN_TIMEOUT"] = told["shutdown_timeout"]
     if told["threads"] is not None:
         _workers.limit = told["threads"]
 
 
-def _fail(told: dict[str, Any], reason: str) -> None:
+def _fail(told: WorkerSettings, reason: str) -> None:
     """Have the parent end all workers, and say why."""
     path = Path(told["report"])
     with suppress(OSError):  # it has ended
@@ -459,7 +471,7 @@ def _fail(told: dict[str, Any], reason: str) -> None:
 class _Watched:
     """An application whose start-up, should it fail, ends the whole server."""
 
-    def __init__(self, app: ASGIApp, told: dict[str, Any]) -> None:
+    def __init__(self, app: ASGIApp, told: WorkerSettings) -> None:
         self.app = app
         self.told = told
 

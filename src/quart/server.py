@@ -258,7 +258,7 @@ def run(app: Quart, config: ServerConfig, loop: asyncio.AbstractEventLoop | None
         loop.close()
 
 
-def _handle_loop_error(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+def _handle_loop_error(loop: asyncio.AbstractEventLoop, context: dict[str, object]) -> None:
     # A handshake that fails is the client's affair; connections are cancelled at the end.
     if not isinstance(context.get("exception"), ssl.SSLError | asyncio.CancelledError):
         loop.default_exception_handler(context)

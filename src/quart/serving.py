@@ -301,12 +301,12 @@ class Serving(Dispatch, Generic[StateT]):
             self.logger.error("The background task %r ignores its cancellation", task.get_name())
             process.give_up(task)
 
-    def _steps(self) -> list[BeforeServingCallable | AsyncIterator[None]]:
+    def _steps(self) -> list[Callable[[], object] | AsyncIterator[None]]:
         """What is to be started, in the order of registration.
 
         What was put into one of the lists by hand comes right after what is before it there.
         """
-        steps: list[tuple[int, Any]] = []
+        steps: list[tuple[int, Callable[[], object] | AsyncIterator[None]]] = []
         for some in (self.before_serving_funcs, self.while_serving_gens):
             position = -1
             for each in some:
@@ -429,10 +429,14 @@ class Serving(Dispatch, Generic[StateT]):
                 task.add_done_callback(lambda task: task.cancelled() or task.exception())
                 raise
 
-    async def handle_background_exception(self, ctx: Any = None, error: Any = None) -> None:
+    async def handle_background_exception(
+        self, ctx: AppContext | BaseException | None = None, error: BaseException | None = None
+    ) -> None:
         """Send `got_background_exception` and log an error raised in a background task."""
         if not isinstance(ctx, AppContext):
-            ctx, error = _cv_quart.get(None) or self.app_context(), ctx or error
+            error = ctx or error
+            ctx = _cv_quart.get(None) or self.app_context()
+        assert error is not None
         if signals.got_background_exception.receivers:
             await self._send_signal(signals.got_background_exception, exception=error)
         self.log_exception(ctx, (type(error), error, error.__traceback__))

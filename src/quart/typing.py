@@ -101,7 +101,7 @@ HeadersValue = Union[
 #: A number, or a status line such as ``"201 CREATED"``.
 StatusCode = int | str
 
-#: Any response object; what the framework itself hands out is always :class:`quart.Response`.
+#: A response of ours or of Werkzeug's. The framework itself makes only :class:`quart.Response`.
 ResponseTypes = Union["Response", "WerkzeugResponse"]
 
 

@@ -38,7 +38,7 @@ Pieces = Callable[[Context], AsyncGenerator[str, None]]
 Whole = Callable[[Context], Awaitable[list[str]]]
 
 
-class Waiting(Iterator[Any]):
+class Waiting(Iterator["Waiting"]):
     """An async iterator as an iterator of itself, which is awaited for each item.
 
     Awaited behind the last item it gives `END`.
@@ -52,19 +52,19 @@ class Waiting(Iterator[Any]):
     def __next__(self) -> Waiting:
         return self
 
-    def __await__(self) -> Generator[object, None, Any]:
+    def __await__(self) -> Generator[object, None, object]:
         try:
             return (yield from self._next().__await__())
         except StopAsyncIteration:
             return END
 
 
-def each(items: Any) -> Iterator[Any]:
+def each(items: Any) -> Iterator[object]:
     """What a loop runs over: the items themselves, or a `Waiting` for them."""
     return Waiting(items) if hasattr(items, "__aiter__") else iter(items)
 
 
-def each_with_loop(items: Any, *args: Any) -> Iterator[Any]:
+def each_with_loop(items: Any, *args: Any) -> Iterator[object]:
     """As `each`, for a loop whose body uses `loop`: pairs of an item and the loop context."""
     if hasattr(items, "__aiter__"):
         return Waiting(AsyncLoopContext(items, *args))

@@ -7,7 +7,6 @@ import os
 import sys
 from collections.abc import Awaitable, Callable, MutableSequence
 from pathlib import Path
-from typing import Any
 
 from .headers import decode_headers as decode_headers
 from .headers import encode_headers as encode_headers
@@ -80,7 +79,9 @@ def raise_task_exceptions(tasks: set[asyncio.Task[object]]) -> None:
 # The polling reloader
 
 
-async def observe_changes(sleep: Callable[[float], Awaitable[Any]], shutdown_event: Event) -> None:
+async def observe_changes(
+    sleep: Callable[[float], Awaitable[object]], shutdown_event: Event
+) -> None:
     """Look at the source files of all imported modules every second, until the event is set.
 
     Raises MustReloadError when one of them has changed.

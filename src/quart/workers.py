@@ -219,7 +219,7 @@ def awaited_or_blocking(func: Callable[P, Coro[T]]) -> Callable[P, Coro[T]]:
     """Let an async function give its result to sync code that calls it, and not an awaitable."""
 
     @wraps(func)
-    def wrapper(*args: P.args, **kwargs: P.kwargs) -> Any:
+    def wrapper(*args: P.args, **kwargs: P.kwargs) -> Coro[T] | T:
         coroutine = func(*args, **kwargs)
         if _this_thread.runs is not None:
             return wait_in_thread(coroutine)
@@ -251,7 +251,7 @@ def async_to_sync(func: Callable[P, Coro[T]]) -> Callable[P, T]:
             )
         context: Context | None = None
 
-        async def call() -> Any:
+        async def call() -> T:
             nonlocal context
             try:
                 return await func(*args, **kwargs)
@@ -328,7 +328,7 @@ def non_blocking(func: Callable[P, T]) -> Callable[P, T]:
                 )
 
     @wraps(marked)
-    async def on_loop(*args: P.args, **kwargs: P.kwargs) -> Any:
+    async def on_loop(*args: P.args, **kwargs: P.kwargs) -> object:
         result = marked(*args, **kwargs)
         return await result if inspect.iscoroutine(result) else result
 

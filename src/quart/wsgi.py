@@ -31,7 +31,7 @@ from .wrappers import ClientDisconnectedError, Response
 #: What `start_response` may be given: the error that a second call of it is for.
 ExcInfo = tuple[type[BaseException], BaseException, TracebackType | None]
 
-#: Any object that PEP 3333 calls an application.
+#: An object that PEP 3333 calls an application.
 WSGIApplication = Callable[
     [dict[str, Any], Callable[..., Callable[[bytes], object]]], Iterable[bytes]
 ]

@@ -115,7 +115,7 @@ class _Frame:
 
 
 class _Console(WerkzeugConsole):
-    def __init__(self, globals: dict[str, Any], locals: dict[str, Any]) -> None:
+    def __init__(self, globals: dict[str, object], locals: dict[str, object]) -> None:
         super().__init__()
         self._ipy = _Interpreter(globals, locals)
 
@@ -123,7 +123,7 @@ class _Console(WerkzeugConsole):
 class _Interpreter(_InteractiveConsole):
     """Werkzeug's, with `await`: what is awaited runs in the server's event loop."""
 
-    def __init__(self, globals: dict[str, Any], locals: dict[str, Any]) -> None:
+    def __init__(self, globals: dict[str, object], locals: dict[str, object]) -> None:
         super().__init__(globals, locals)
         compiler = CommandCompiler()
         compiler.compiler.flags |= ast.PyCF_ALLOW_TOP_LEVEL_AWAIT

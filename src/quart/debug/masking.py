@@ -143,7 +143,7 @@ class Masking(reprlib.Repr):
         except BaseException as error:
             return f"<{type_name(x)}, whose repr raises {type_name(error)}>"
 
-    def _of_dict(self, x: dict[Any, Any], level: int) -> str:
+    def _of_dict(self, x: dict[object, object], level: int) -> str:
         items: list[str] = []
         if level > 0:
             for key, value in list(dict.items(x))[: self.maxdict]:

@@ -109,7 +109,7 @@ def _all_frames(errors: list[Error]) -> list[Frame]:
     return frames
 
 
-def _about(ctx: AppContext, connection: Request | Websocket, masking: Masking) -> dict[str, Any]:
+def _about(ctx: AppContext, connection: Request | Websocket, masking: Masking) -> dict[str, object]:
     """What is shown of a request or websocket; whatever of it cannot be had is left out."""
     tables: list[tuple[str, list[tuple[str, str]]]] = []
 
@@ -121,7 +121,7 @@ def _about(ctx: AppContext, connection: Request | Websocket, masking: Masking) -
         if found:
             tables.append((title, [(str(key), masking.show(value, key)) for key, value in found]))
 
-    def route() -> Any:
+    def route() -> object:
         rule = connection.url_rule
         if rule is not None:
             yield "rule", _Plain(rule.rule)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json as _json
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any, AnyStr
 
 from ..globals import _cv_quart
 from ..globals import current_app as current_app
@@ -25,7 +25,7 @@ def _argument(function: str, name: str, value: object, kwargs: dict[str, Any]) -
         raise TypeError(f"{function}() misses what it is to work on") from None
 
 
-def dumps(object_: Any = ..., **kwargs: Any) -> str:
+def dumps(object_: object = ..., **kwargs: Any) -> str:
     """Serialize an object to JSON text with ``current_app.json``.
 
     The object may also be named ``obj``. Keyword arguments go to the provider's ``dumps``. Raises
@@ -39,7 +39,7 @@ def dumps(object_: Any = ..., **kwargs: Any) -> str:
     return _json.dumps(object_, **kwargs)
 
 
-def dump(object_: Any = ..., fp: IO[str] = ..., **kwargs: Any) -> None:  # type: ignore[assignment]
+def dump(object_: object = ..., fp: IO[str] = ..., **kwargs: Any) -> None:  # type: ignore[assignment]
     """Serialize an object to JSON with ``current_app.json`` and write it to a text file.
 
     The object may also be named ``obj``.
@@ -65,7 +65,7 @@ def loads(object_: str | bytes = ..., **kwargs: Any) -> Any:  # type: ignore[ass
     return _json.loads(object_, **kwargs)
 
 
-def load(fp: IO[Any], **kwargs: Any) -> Any:
+def load(fp: IO[AnyStr], **kwargs: Any) -> Any:
     """Deserialize JSON from a file of text or UTF-8 bytes with ``current_app.json``."""
     ctx = _cv_quart.get(None)
     if ctx is not None:

@@ -83,7 +83,7 @@ def _may_differ(data: bytes) -> bool:
 def _plain(default: Callable[[Any], object]) -> Callable[[Any], object]:
     """`default`, and before it what the standard library makes of subclasses of its types."""
 
-    def plain(value: object) -> Any:
+    def plain(value: object) -> object:
         match value:
             case str():
                 return str.__str__(value)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from json import JSONDecoder, encoder
 from types import NoneType
 from typing import Any
@@ -22,8 +23,8 @@ _MOST_ENCODERS = 16
 
 
 def _encoder(
-    markers: dict[int, Any] | None,
-    default: Any,
+    markers: dict[int, object] | None,
+    default: Callable[[Any], object],
     ensure_ascii: bool,
     sort_keys: bool,
     item_separator: str,

@@ -105,11 +105,11 @@ def clean_path(path: str) -> str:
     return "/" + path.lstrip("/")
 
 
-def _bounded(name: str, header: str) -> Any:
+def _bounded(name: str, header: str) -> property:
     """Werkzeug's attribute of this name, unless the header is too long to be parsed."""
-    parse: Any = SansIORequest.__dict__[name]
+    parse: cached_property[object] = SansIORequest.__dict__[name]
 
-    def read(self: BaseRequestWebsocket) -> Any:
+    def read(self: BaseRequestWebsocket) -> object:
         check_parsed_length(self.headers.get(header))
         return parse.__get__(self, type(self))
 
