@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from .workers import _adopt, run_sync, waiting_by
+from .workers import adopt, run_sync, waiting_by
 
 if TYPE_CHECKING:
     from .app import Quart
@@ -35,7 +35,7 @@ def command_context(app: Quart) -> Iterator[asyncio.Runner]:
     """
     ctx = app.app_context()
     with asyncio.Runner() as runner:
-        runner.run(ctx.push())
+        runner.run(ctx.__aenter__())
         handled = sys.exc_info()[1]  # by who calls the command
 
         def wait(coroutine: Coroutine[object, None, T]) -> T:
@@ -46,7 +46,7 @@ def command_context(app: Quart) -> Iterator[asyncio.Runner]:
             try:
                 return runner.run(coroutine, context=context)
             finally:
-                _adopt(context)
+                adopt(context)
 
         with waiting_by(wait):
             try:
@@ -57,7 +57,7 @@ def command_context(app: Quart) -> Iterator[asyncio.Runner]:
                 if raised is handled or isinstance(raised, click.exceptions.Exit):
                     raised = None  # click 8.1 ends each command by an Exit
                 try:
-                    _Closing(app, runner).run(ctx.pop(raised))
+                    _Closing(app, runner).run(ctx.__aexit__(None, raised, None))
                 finally:
                     handled = raised = None  # whose tracebacks hold this frame
 
@@ -131,7 +131,7 @@ class _Closing:
             self._jobs.put(job)
             await ended
             self._idle = True
-            _adopt(context)
+            adopt(context)
             result, error = outcome
             if error is not None:
                 raise error

@@ -33,6 +33,7 @@ DEFAULT_CONFIG: dict[str, Any] = {
     "MAX_COOKIE_SIZE": 4093,
     "MAX_FORM_MEMORY_SIZE": 500_000,
     "MAX_FORM_PARTS": 1_000,
+    "ONE_THREAD_PER_REQUEST": False,
     "PERMANENT_SESSION_LIFETIME": timedelta(days=31),
     "PREFERRED_URL_SCHEME": "http",
     "PREFER_SECURE_URLS": False,

@@ -10,7 +10,7 @@ import asyncio
 import inspect
 import sys
 from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from functools import wraps
 from types import EllipsisType, TracebackType
 from typing import TYPE_CHECKING, ParamSpec, TypeGuard, TypeVar, cast
@@ -22,8 +22,10 @@ from . import routing
 from .flask_names import Entered, enter, leave
 from .globals import _ContextView, _cv_quart, _cv_request, _cv_websocket
 from .kinds import REQUEST, WEBSOCKET, Kind, Stages, WebsocketStages
+from .one_thread import KeptThread, OneThread
+from .outside_loop import getting_values
 from .sessions import SecureCookieSessionInterface
-from .workers import wait_in_thread
+from .workers import own_thread, wait_in_thread
 from .wrappers.base import clean_path
 
 if TYPE_CHECKING:
@@ -77,6 +79,9 @@ class AppContext:
     _url_adapter: MapAdapter | None = None
     #: How it was entered, to be left in the reverse order.
     _tokens: list[Entered] | None = None
+    _thread: OneThread | None = None
+    #: Ends the values that sync code outside of an event loop gets, see `__enter__`.
+    _values: AbstractContextManager[None] | None = None
     #: Kept open when the response is ready: its body still needs this context.
     held = False
     #: Its teardown functions have run, or begun to.
@@ -199,6 +204,16 @@ class AppContext:
         self._url_adapter = value
 
     @property
+    def thread(self) -> OneThread | None:
+        """The thread that all sync functions run in here; None is any, for each."""
+        if self._thread is None:
+            if self.kind is not None:  # a sync test lends its own
+                self._thread = self.request_websocket.scope.get("_quart._thread")
+            if self._thread is None and self.app.config.get("ONE_THREAD_PER_REQUEST"):
+                self._thread = KeptThread()
+        return self._thread
+
+    @property
     def flashes(self) -> list[tuple[str, str]] | None:
         """The messages taken out of the session, once `get_flashed_messages` was called."""
         return self._flashes
@@ -301,11 +316,17 @@ class AppContext:
         finally:
             leave(entered)
 
-    async def push(self) -> None:
+    def push(self) -> Awaitable[None]:
         """Make this the current context, as `async with` does.
 
         Raises what opening it raises; then it is not the current context.
         """
+        if self.app.is_for_sync_code and not _in_loop():
+            self.__enter__()
+            return cast("Awaitable[None]", None)
+        return self._push()
+
+    async def _push(self) -> None:
         if self._tokens is None:
             self._tokens = []
         if self._original is not None and not self._tokens:
@@ -321,7 +342,7 @@ class AppContext:
                 leave(self._tokens.pop())
                 raise
 
-    async def pop(self, exc: BaseException | EllipsisType | None = ...) -> None:
+    def pop(self, exc: BaseException | EllipsisType | None = ...) -> Awaitable[None]:
         """Leave this context; the last `pop` runs the teardown functions with `exc`.
 
         Unless it is given, `exc` is the exception that is being handled, or None.
@@ -329,6 +350,12 @@ class AppContext:
         Raises an exception group of what teardown functions raised, RuntimeError where the
         context was not pushed.
         """
+        if self.app.is_for_sync_code and not _in_loop():
+            self.__exit__(None, sys.exception() if exc is ... else exc, None)
+            return cast("Awaitable[None]", None)
+        return self._pop(exc)
+
+    async def _pop(self, exc: BaseException | EllipsisType | None) -> None:
         if not self._tokens:
             raise RuntimeError(f"{self!r} is not pushed, so it cannot be popped.")
         entered = self._tokens.pop()
@@ -362,6 +389,10 @@ class AppContext:
             # Nothing can be awaited here, so it is not opened.
             self._tokens = [*(self._tokens or ()), enter(self)]
             return self
+        if self._values is None and self.app.is_for_sync_code:
+            self._values = getting_values()
+            self._values.__enter__()
+        self._thread = self._thread or own_thread()
         _run_outside_loop(self.push)
         # The loop ran in a copy of this thread's variables, so the context is set here again.
         assert self._tokens is not None
@@ -374,16 +405,19 @@ class AppContext:
         exc_value: BaseException | None,
         tb: TracebackType | None,
     ) -> None:
-        assert self._tokens is not None
         if self._copied and _in_loop():
+            assert self._tokens is not None
             leave(self._tokens.pop())
             return
-        entered = self._tokens[-1]
+        entered = self._tokens[-1] if self._tokens else None
         try:
             _run_outside_loop(self.auto_pop, exc_value)
         finally:
-            if not self.preserved:
+            if entered is not None and not self.preserved:
                 leave(entered)
+            if self._values is not None and not self._tokens:
+                values, self._values = self._values, None
+                values.__exit__(None, None, None)
 
 
 class RequestContext(AppContext):
@@ -437,11 +471,7 @@ OPEN_FROM_COOKIE = SecureCookieSessionInterface.open_session
 
 
 def _in_loop() -> bool:
-    try:
-        asyncio.get_running_loop()
-    except RuntimeError:
-        return False
-    return True
+    return asyncio._get_running_loop() is not None
 
 
 def _run_outside_loop(func: Callable[..., Awaitable[T]], *args: object) -> T:

@@ -126,6 +126,9 @@ class Dispatch(App):
     _ignores_subdomains = False
     #: What signs sessions, and all that it was made of; the session interface keeps it here.
     _session_serializer: tuple[tuple[object, ...], URLSafeTimedSerializer] | None = None
+    #: Whether sync code outside of an event loop gets values, as in Flask: within contexts that it
+    #: enters. It does in an application that `from_flask` has made, and in one for a sync client.
+    is_for_sync_code = False
     #: The contexts kept for a test client, newest last.
     _preserved_context: AppContext | None = None
 
@@ -532,6 +535,8 @@ class Dispatch(App):
 
     def _teardown_failed(self, ctx: AppContext, errors: BaseExceptionGroup[BaseException]) -> None:
         # A response that is made is not lost to a teardown function that fails.
+        for error in errors.exceptions:
+            self._add_notes(error)
         if self.testing or self.config["PROPAGATE_EXCEPTIONS"]:
             raise errors
         self.log_exception(ctx, (type(errors), errors, errors.__traceback__))
@@ -696,6 +701,12 @@ class Dispatch(App):
         where a template was looked for."""
         if isinstance(error, TemplateNotFound):
             error.add_note(searched_places(self))
+        if type(error).__name__ == "ProgrammingError" and "created in a thread" in str(error):
+            error.add_note(
+                "A connection to SQLite belongs to a thread. Set ONE_THREAD_PER_REQUEST, so that"
+                " the sync functions of a request run in one thread, or open it with"
+                " check_same_thread=False."
+            )
         if not isinstance(error, (AttributeError, TypeError)):
             return
         if "coroutine" in str(error) or "Reminder" in str(error):

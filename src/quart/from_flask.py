@@ -33,8 +33,8 @@ if TYPE_CHECKING:
 
 Q = TypeVar("Q", bound="Quart")
 
-#: Settings with another default than Quart's, so that pages answer as on Flask.
-FLASKS_DEFAULTS = {"JSON_REQUIRES_CONTENT_TYPE": True}
+#: Settings with another default than Quart's, so that code and pages go on as on Flask.
+FLASKS_DEFAULTS = {"JSON_REQUIRES_CONTENT_TYPE": True, "ONE_THREAD_PER_REQUEST": True}
 
 # Attributes that are classes, and the class of Flask's that a user's class is derived from.
 _CLASSES = {
@@ -127,7 +127,7 @@ def _grafted(name: str, users: Any, quart_class: type[Quart]) -> type | None:
 
 
 def _class_for(flask_class: type[flask.Flask], quart_class: type[Q]) -> type[Q]:
-    attributes: dict[str, object] = {}
+    attributes: dict[str, object] = {"is_for_sync_code": True}
     for name in _CLASSES:
         if any(name in vars(each) for each in _users(flask_class)):
             grafted = _grafted(name, getattr(flask_class, name), quart_class)

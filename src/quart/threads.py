@@ -17,6 +17,7 @@ from typing import Any, Generic, ParamSpec, TypeVar
 from weakref import WeakSet
 
 from .globals import _cv_quart
+from .one_thread import OneThread
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -236,7 +237,7 @@ class Call(Job[T]):
         self._waiter: asyncio.Future[T] | None = self._loop.create_future()
         self._ended: asyncio.Future[None] | None = None  # if it is cancelled while it runs
 
-    async def result(self, pool: Pool) -> T:
+    async def result(self, pool: Pool | OneThread) -> T:
         """What the function returns or raises.
 
         A call that is cancelled before a thread took it never runs. One that runs already cannot be

@@ -21,7 +21,8 @@ from typing import TYPE_CHECKING, Any, ParamSpec, TypeGuard, TypeVar
 
 from .flask_names import flask_request, lend_request_here, lend_request_to_thread
 from .forgotten import reminder_of, written
-from .globals import _cv_quart
+from .globals import _cv_app, _cv_quart
+from .one_thread import OneThread
 from .threads import Call, Job, Pool, certainly, wait_shielded
 
 if TYPE_CHECKING:
@@ -45,6 +46,8 @@ class _SyncCode:
 
     #: Whether it runs on an event loop. If it does not, but starts one, code on that is async code.
     on_loop = False
+    #: The thread that it keeps to, if it does.
+    thread: OneThread | None = None
 
     def wait_for(self, coroutine: Coro[R], outlasting: bool) -> R:
         """The result of a coroutine. An `outlasting` one is not cancelled with the code."""
@@ -70,26 +73,34 @@ if hasattr(os, "register_at_fork"):
 
 
 class _SyncJob(Job[T], _SyncCode):
-    """Sync code that a worker thread runs within a context, while the event loop waits for it."""
+    """Sync code that a thread runs within a context, while the event loop waits for it: a worker
+    thread, or the one that the context keeps to.
+    """
 
     def __init__(self, context: Context, func: Callable[[], T]) -> None:
         super().__init__(func)
         lend_request_to_thread(context)
         self._context = context
+        self.thread = getattr(context.get(_cv_app), "thread", None)
 
     def _run(self) -> T:
-        _this_thread.runs = self
+        before, _this_thread.runs = _this_thread.runs, self
         try:
             return self._context.run(self._func)
         finally:
-            _this_thread.runs = None
+            _this_thread.runs = before
 
     def wait_for(self, coroutine: Coro[R], outlasting: bool) -> R:
-        """The result of a coroutine, which the loop runs. Another thread may take the place of this
-        one meanwhile.
-        """
+        """The result of a coroutine, which the loop runs."""
+        return self._wait(asyncio.run_coroutine_threadsafe(coroutine, self._loop))
+
+    def _wait(self, future: Future[R]) -> R:
+        """Wait for the loop. Another thread may take the place of this one meanwhile, unless the
+        context keeps to this one, which then runs its other functions."""
+        if self.thread is not None:
+            return self.thread.run_until(future)
         with _workers.not_counted():
-            return asyncio.run_coroutine_threadsafe(coroutine, self._loop).result()
+            return future.result()
 
 
 class _Call(_SyncJob[T], Call[T]):
@@ -102,22 +113,21 @@ class _Call(_SyncJob[T], Call[T]):
         """The same. It is cancelled with the caller, who may have been cancelled already."""
         if outlasting:
             return super().wait_for(coroutine, outlasting)
-        with _workers.not_counted():
-            future = self._awaited = asyncio.run_coroutine_threadsafe(coroutine, self._loop)
-            if self._ended is not None:
-                future.cancel()
-            try:
-                result: R = future.result()
-            except CancelledError:
-                raise asyncio.CancelledError from None
-            return result
+        future = self._awaited = asyncio.run_coroutine_threadsafe(coroutine, self._loop)
+        if self._ended is not None:
+            future.cancel()
+        try:
+            result: R = self._wait(future)
+        except CancelledError:
+            raise asyncio.CancelledError from None
+        return result
 
     def _cancelled(self) -> None:
         if self._awaited is not None:
             self._awaited.cancel()
 
 
-def _adopt(context: Context) -> None:
+def adopt(context: Context) -> None:
     """Set the context variables here that code set in a copy of this context."""
     for variable, value in context.items():
         if variable.get(None) is not value and variable is not flask_request:
@@ -128,9 +138,10 @@ async def _in_worker(func: Callable[[], T]) -> T:
     """Call a function in a worker thread; context variables go there and come back."""
     context = copy_context()
     try:
-        result: T = await _Call(context, func).result(_workers)
+        call = _Call(context, func)
+        result: T = await call.result(call.thread or _workers)
     finally:
-        _adopt(context)
+        adopt(context)
     return result
 
 
@@ -178,8 +189,9 @@ def wait_uncounted(future: Future[T]) -> T:
 class _Command(_SyncCode):
     """Sync code of a thread that is no worker. A function of its own waits for coroutines."""
 
-    def __init__(self, wait: Callable[[Coro[Any]], Any]) -> None:
+    def __init__(self, wait: Callable[[Coro[Any]], Any], thread: OneThread | None) -> None:
         self._wait = wait
+        self.thread = thread
 
     def wait_for(self, coroutine: Coro[R], outlasting: bool) -> R:
         result: R = self._wait(coroutine)
@@ -187,13 +199,18 @@ class _Command(_SyncCode):
 
 
 @contextmanager
-def waiting_by(wait: Callable[[Coro[Any]], Any]) -> Iterator[None]:
+def waiting_by(wait: Callable[[Coro[Any]], Any], thread: OneThread | None = None) -> Iterator[None]:
     """Have sync code of this thread, which is no worker, wait for coroutines by a function."""
-    before, _this_thread.runs = _this_thread.runs, _Command(wait)
+    before, _this_thread.runs = _this_thread.runs, _Command(wait, thread)
     try:
         yield
     finally:
         _this_thread.runs = before
+
+
+def own_thread() -> OneThread | None:
+    """The thread that this is, if the sync code that it runs keeps to it."""
+    return _this_thread.runs.thread if in_worker_thread() and _this_thread.runs else None
 
 
 def in_worker_thread() -> bool:
@@ -262,7 +279,7 @@ def async_to_sync(func: Callable[P, Coro[T]]) -> Callable[P, T]:
             return asyncio.run(call()) if _this_thread.runs is None else wait_in_thread(call())
         finally:
             if context is not None:
-                _adopt(context)
+                adopt(context)
 
     return wrapper
 
@@ -394,7 +411,7 @@ class Visit(_SyncJob[None]):
         super().__init__(context, func)
         self._on_end = on_end
         self.done: asyncio.Future[None] = self._loop.create_future()
-        _workers.submit(self)
+        (self.thread or _workers).submit(self)
 
     def give_up(self) -> bool:
         """End it if no thread has begun it, so that none will; whether that is so."""
@@ -469,7 +486,8 @@ class _ThreadIterator(AsyncIterator[T]):
                 await certainly(self._in_thread, self._close)
 
     def _in_thread(self, func: Callable[[], None]) -> Coro[None]:
-        return _Call(self._context, func).result(_workers)
+        call = _Call(self._context, func)
+        return call.result(call.thread or _workers)
 
     def _close(self) -> None:
         with ExitStack() as all_of_them:

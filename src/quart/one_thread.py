@@ -1,0 +1,125 @@
+"""One thread for all sync functions of a request, as code for Flask has it.
+
+A connection to SQLite, or a `threading.local`, belongs to a thread. If an application sets
+`ONE_THREAD_PER_REQUEST`, the sync functions of a request run in one thread, which is kept for as
+long as its context lives. In a sync test that is the thread of the test.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future
+from queue import SimpleQueue
+from typing import TypeVar
+
+T = TypeVar("T")
+
+#: The most kept threads that run at once, and the most that are left for later requests.
+MOST_THREADS = 40
+
+_Job = Callable[[], object]
+
+
+class OneThread:
+    """Runs jobs one after another, in the thread that waits in `run_until`.
+
+    So a job may wait there for what needs this very thread.
+    """
+
+    def __init__(self) -> None:
+        self._jobs: SimpleQueue[_Job | None] = SimpleQueue()  # None only wakes who waits
+
+    def submit(self, job: _Job) -> None:
+        """Run a job, after those before it. Raises RuntimeError if the system gives no thread."""
+        self._jobs.put(job)
+
+    def run_until(self, done: Future[T]) -> T:
+        """Run jobs until a future is done, and give its result."""
+        done.add_done_callback(lambda _: self._jobs.put(None))
+        while not done.done():
+            self._run_next()
+        return done.result()
+
+    def _run_next(self) -> None:
+        job = self._jobs.get()
+        if job is not None:
+            job()
+
+
+class _Kept(OneThread):
+    """A thread of ours. It serves one request, and then others."""
+
+    _started = _ended = False
+
+    def submit(self, job: _Job) -> None:
+        super().submit(job)
+        if not self._started:
+            self._start()
+
+    def run_until(self, done: Future[T]) -> T:
+        _running.release()  # who waits does not count
+        try:
+            return super().run_until(done)
+        finally:
+            _running.acquire()
+
+    def end(self) -> None:
+        self._ended = True
+        self._jobs.put(None)
+
+    def _start(self) -> None:
+        threading.Thread(target=self._work, name="quart-kept", daemon=True).start()
+        self._started = True
+
+    def _work(self) -> None:
+        try:
+            while not self._ended:
+                self._run_next()
+        finally:
+            if not self._ended:  # somebody has killed the thread
+                self._start()
+
+    def _run_next(self) -> None:
+        job = self._jobs.get()
+        if job is not None:
+            with _running:
+                job()
+
+
+class KeptThread(OneThread):
+    """A thread that is kept for a request, until nobody knows of this object any more."""
+
+    def __init__(self) -> None:
+        try:
+            self._thread = _idle.pop()
+        except IndexError:
+            self._thread = _Kept()
+
+    def submit(self, job: _Job) -> None:
+        self._thread.submit(job)
+
+    def run_until(self, done: Future[T]) -> T:
+        return self._thread.run_until(done)
+
+    def __del__(self) -> None:
+        if len(_idle) < MOST_THREADS:
+            _idle.append(self._thread)
+        else:
+            self._thread.end()
+
+
+_idle: list[_Kept] = []
+_running = threading.Semaphore(MOST_THREADS)
+
+
+def _forget_threads() -> None:
+    """A forked child has none of its parent's threads."""
+    global _running
+    _idle.clear()
+    _running = threading.Semaphore(MOST_THREADS)
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget_threads)
