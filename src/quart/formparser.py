@@ -60,12 +60,16 @@ _PLAIN_DISPOSITION = re.compile(
 )
 
 
+# The name of a header (RFC 5322, section 2.2), or a line that goes on with the header before it.
+_HEADER_NAME = re.compile(rb"[!-9;-~]+:|[ \t]")
+
+
 class _Parser(PushMultipartParser):  # type: ignore[misc]
-    """The parser, but for half a line end before the name of a header, which it takes for space."""
+    """The parser, but for what it takes for space around the name of a header."""
 
     def _on_segment_headerline(self, line: bytes) -> None:
-        if b"\n" in line or b"\r" in line:
-            raise MultipartError("Line break in segment header")
+        if b"\n" in line or b"\r" in line or not _HEADER_NAME.match(line):
+            raise MultipartError("Malformed segment header")
         super()._on_segment_headerline(line)
 
 
