@@ -23,7 +23,7 @@ ROOT = Path(__file__).resolve().parent.parent
 FLOORS = [
     {"globals", "lazy", "one_thread", "process", "signals"},
     {"forgotten", "headers", "reloader", "threads"},
-    {"config", "datastructures"},
+    {"config", "datastructures", "hosts"},
     {"flask_names", "typing"},
     {"workers"},
     {"command_context", "outside_loop"},

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from werkzeug.exceptions import HTTPException
 from werkzeug.routing import BaseConverter, Map, MapAdapter, RequestRedirect, Rule, RuleFactory
 
-from quart import Quart
+from quart import Quart, routing
 from quart import request as current_request
 from quart.routing import Found, QuartMap, QuartRule, blueprint_names
 from quart.wrappers.base import clean_path
@@ -236,9 +236,18 @@ def test_the_short_way_agrees_with_werkzeug(data: st.DataObject) -> None:
     if found is not None:
         event("found")
         assert outcome(adapter) == found
-    elif url_map.lacks(path):
+    elif url_map.finder.methods(path) == set():
         event("lacks")
         assert (404, "NotFound") == outcome(adapter)
+    methods = url_map.finder.methods(path)
+    if methods is not None:
+        event("methods")
+        assert sorted(methods) == sorted(adapter.allowed_methods())
+    if url_map.finder.lacks_slash(path, method, websocket):
+        event("a slash is missing")
+        with pytest.raises(RequestRedirect) as redirect:
+            routing.match(adapter)
+        assert outcome(adapter) == (redirect.value.code, redirect.value.new_url)
     match = url_map.match(clean_path(path), method, websocket)
     if match is not None:
         event("Werkzeug's matcher without an adapter")
@@ -266,7 +275,7 @@ def test_pairs_of_rules_that_are_easily_confused(strings: list[str], path: str) 
     url_map = ShortWay([QuartRule(rule, endpoint=rule, methods=["GET"]) for rule in strings])
 
     found = url_map.find(path, "GET", False)
-    lacks = found is None and url_map.lacks(path)
+    lacks = found is None and url_map.finder.methods(path) == set()
 
     wanted = outcome(url_map.bind("localhost", path_info=path))
     assert wanted == (found or wanted)
@@ -464,7 +473,7 @@ def test_rules_that_begin_with_two_slashes_are_left_to_werkzeug(path: str) -> No
     )
 
     assert url_map.find(path, "GET", False) is None
-    assert not url_map.lacks(path)
+    assert url_map.finder.methods(path) != set()
     wanted = outcome(url_map.bind("localhost", path_info=path))
     assert (308 if path in ("/", "//") else 404) == wanted[0]
     match = url_map.match(clean_path(path), "GET", False)
@@ -538,7 +547,7 @@ def test_the_short_way_knows_what_is_not_there(path: str, lacks: bool) -> None:
     )
     url_map.find(path, "GET", False)
 
-    assert lacks == url_map.lacks(path)
+    assert lacks == (url_map.finder.methods(path) == set())
 
 
 def test_a_rule_added_late_is_found() -> None:
@@ -606,8 +615,8 @@ def test_the_short_way_can_be_turned_off() -> None:
     url_map = LongWay([QuartRule("/a", endpoint="a", methods=["GET"])])
 
     assert url_map.find("/a", "GET", False) is None
-    assert not url_map.lacks("/a")
-    assert not url_map.lacks("/b")
+    assert url_map.finder.methods("/a") != set()
+    assert url_map.finder.methods("/b") != set()
 
 
 @pytest.mark.parametrize("merge_slashes", [True, False])
@@ -627,7 +636,7 @@ def test_a_rule_of_slashes_is_found_as_werkzeug_finds_it(
         found = url_map.find(path, "GET", False)
         if found is not None:
             assert found[0].endpoint in repr(wanted)
-        elif url_map.lacks(path):
+        elif url_map.finder.methods(path) == set():
             assert "NotFound" in repr(wanted)
 
 

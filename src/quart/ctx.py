@@ -21,6 +21,7 @@ from werkzeug.exceptions import HTTPException
 from . import routing
 from .flask_names import Entered, enter, leave
 from .globals import _ContextView, _cv_quart, _cv_request, _cv_websocket
+from .hosts import accepted_hosts, accepts_host
 from .kinds import REQUEST, WEBSOCKET, Kind, Stages, WebsocketStages
 from .one_thread import KeptThread, OneThread
 from .outside_loop import getting_values
@@ -250,7 +251,7 @@ class AppContext:
             for name, value in scope.get("headers", ()):
                 if name == b"host":  # of several, the first is what `request.host` has
                     # PERF: the same few hosts come again and again.
-                    accepted = value in routing.accepted_hosts or routing.accepts_host(value)
+                    accepted = value in accepted_hosts or accepts_host(value)
                     break
             if accepted:
                 is_websocket = self.kind is WEBSOCKET

@@ -46,9 +46,10 @@ from .ctx import OPEN_FROM_COOKIE, AppContext, RequestContext, WebsocketContext,
 from .flask_names import lend_request, take_back
 from .generations import STAGES, context_first, in_order
 from .globals import _cv_app, _cv_quart
+from .hosts import subdomain_of
 from .json.values import is_model
 from .kinds import REQUEST
-from .routing import QuartMap, blueprint_names, subdomain_of
+from .routing import QuartMap, allowed_methods, blueprint_names
 from .sessions import SecureCookieSessionInterface, SessionInterface
 from .templating import searched_places
 from .threads import certainly
@@ -991,7 +992,7 @@ class Dispatch(App):
         adapter = ctx.url_adapter
         assert adapter is not None  # there is one for each request
         response = self.response_class("")
-        response.headers["Allow"] = ", ".join(sorted(adapter.allowed_methods()))
+        response.headers["Allow"] = ", ".join(sorted(allowed_methods(adapter)))
         return response
 
     # Contexts and URLs

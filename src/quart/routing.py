@@ -1,8 +1,8 @@
 """The URL map: Werkzeug's, with a short way in front for the rules that are plain.
 
 The short way answers only when it is sure to agree with Werkzeug's matcher. That matcher answers
-for the rest (other converters, a method that is not allowed), and its adapter where a redirect, a
-default or a host may have a say.
+for the rest (other converters, several slashes), and its adapter where a redirect, a default or a
+host may have a say.
 """
 
 from __future__ import annotations
@@ -27,10 +27,12 @@ from werkzeug.routing.exceptions import (
     NoMatch,
     RequestAliasRedirect,
     RequestPath,
+    RequestRedirect,
     RoutingException,
 )
 
-from .headers import MAX_HOST_LENGTH, MAX_PARSED
+from .headers import MAX_PARSED
+from .hosts import raise_if_not_idna, subdomain_of, without_default_port
 
 if TYPE_CHECKING:
     from werkzeug.routing.matcher import StateMachineMatcher
@@ -61,7 +63,6 @@ _NO_SUBDOMAIN = "<invalid>/"
 # Numbers rules as they are added to maps.
 _positions = itertools.count()
 
-
 #: A rule, its arguments, and the names that hooks for it are kept under, outermost first.
 Found = tuple["QuartRule", dict[str, Any], tuple[str | None, ...]]
 
@@ -70,7 +71,7 @@ class QuartRule(Rule):
     """A Werkzeug rule that knows whether it is for a websocket.
 
     The keywords in `REQUEST_OPTIONS` (ints of bytes, counts, seconds; None for no limit) are set
-    on each request or websocket that matches.
+    on what matches.
     """
 
     provide_automatic_options: bool | None
@@ -111,8 +112,7 @@ class QuartRule(Rule):
             **options,
         )
         self.provide_automatic_options = provide_automatic_options
-        #: The template of the path, such as "/user/<int:id>", under the names that ASGI middleware
-        #: looks for in `scope["route"]`.
+        #: The template of the path, under the names that ASGI middleware looks for.
         self.path = self.path_format = string
 
     def bind(self, map: Map, rebind: bool = False) -> None:
@@ -162,8 +162,8 @@ class QuartMap(Map):
     #: Finds the rule for (path, method, websocket) and its arguments, where the short way is
     #: sure of them; else None. PERF: an attribute, so that a request makes one call.
     find: Callable[[str, str, bool], Found | None]
-    #: Whether no rule can have to do with a path, not even after a redirect; asked after `find`.
-    lacks: Callable[[str], bool]
+    #: The short way itself, as it was when `find` or `prepare` was called.
+    finder: _Finder
     #: Whether a rule was added with a subdomain of its own.
     has_subdomains = False
     #: What Werkzeug's matcher says where both have no answer: a rule, or the error to answer with.
@@ -189,8 +189,8 @@ class QuartMap(Map):
 
     def _build_and_find(self, path: str, method: str, websocket: bool) -> Found | None:
         additions = self._additions
-        finder = _Finder(self)
-        self.find, self.lacks, self.match = finder.find, finder.lacks, finder.match
+        finder = self.finder = _Finder(self)
+        self.find, self.match = finder.find, finder.match
         if additions != self._additions:
             self.find = self._build_and_find
         return finder.find(path, method, websocket)
@@ -208,17 +208,17 @@ class QuartMap(Map):
         subdomain that no rule matches.
         """
         request.check_length()
-        host = _without_default_port(request.host.lower(), request.scheme)
+        host = without_default_port(request.host.lower(), request.scheme)
         if server_name is None:
             server_name = host
         else:
-            server_name = _without_default_port(server_name.lower(), request.scheme)
+            server_name = without_default_port(server_name.lower(), request.scheme)
             if subdomain is None and not self.host_matching:
                 subdomain = subdomain_of(request, server_name)
                 if subdomain is None:
                     subdomain = _NO_SUBDOMAIN
         try:
-            _raise_if_not_idna(host)
+            raise_if_not_idna(host)
             return self.bind(
                 server_name,
                 request.root_path,
@@ -233,14 +233,11 @@ class QuartMap(Map):
             raise BadRequest("The Host header is not a host name.") from error
 
 
-def subdomain_of(request: BaseRequestWebsocket, server_name: str) -> str | None:
-    """What the host of a request has before a server's name; None for a host of another."""
-    host, name = (
-        _without_default_port(each.lower(), request.scheme) for each in (request.host, server_name)
-    )
-    if host == name:
-        return ""
-    return host.removesuffix(f".{name}") if host.endswith(f".{name}") else None
+def allowed_methods(adapter: MapAdapter) -> Iterable[str]:
+    """The methods that the path of a request may be asked with."""
+    finder = _finder_for(adapter)
+    methods = None if finder is None else finder.methods(adapter.path_info)
+    return adapter.allowed_methods() if methods is None else methods
 
 
 def match(adapter: MapAdapter) -> Found:
@@ -248,6 +245,10 @@ def match(adapter: MapAdapter) -> Found:
 
     Raises the HTTPException that matching ends in: NotFound, MethodNotAllowed, a redirect.
     """
+    path, method, finder = adapter.path_info, adapter.default_method, _finder_for(adapter)
+    if finder is not None and finder.lacks_slash(path, method, adapter.websocket):
+        path = quote(f"{path}/", safe="!$&'()*+,/:;=@")
+        raise RequestRedirect(adapter.make_redirect_url(path))
     try:
         rule, view_args = adapter.match(return_rule=True)
     except HTTPException:
@@ -260,42 +261,19 @@ def match(adapter: MapAdapter) -> Found:
     return quart_rule, dict(view_args), blueprint_names(rule.endpoint)
 
 
-#: Host headers that a map accepts, as they came: a bounded number of a bounded length.
-accepted_hosts: set[bytes] = set()
-_MAX_HOSTS = 1000
-
-
-def accepts_host(value: bytes) -> bool:
-    """Whether a map can be bound to a Host header; then it is one of `accepted_hosts`."""
-    if len(value) > MAX_HOST_LENGTH:
-        return False
-    try:
-        _raise_if_not_idna(value.decode("latin-1").lower())
-    except UnicodeError:
-        return False
-    if len(accepted_hosts) >= _MAX_HOSTS:
-        accepted_hosts.clear()
-    accepted_hosts.add(value)
-    return True
-
-
-def _raise_if_not_idna(host: str) -> None:
-    """Do with a host what `Map.bind` does, and what `request.url` will do."""
-    host.partition(":")[0].encode("idna").decode("idna")
+def _finder_for(adapter: MapAdapter) -> _Finder | None:
+    """The short way, if it can say for an adapter what there is instead of a rule."""
+    url_map = adapter.map
+    if type(adapter) is not MapAdapter or not isinstance(url_map, QuartMap):
+        return None
+    url_map.prepare()
+    return url_map.finder if adapter.subdomain == url_map.default_subdomain else None
 
 
 def blueprint_names(endpoint: str) -> tuple[str | None, ...]:
     """The names that hooks for an endpoint are kept under: (None, "parent", "parent.child")."""
     parts = endpoint.split(".")[:-1]
     return (None, *(".".join(parts[: i + 1]) for i in range(len(parts))))
-
-
-def _without_default_port(host: str, scheme: str) -> str:
-    if scheme in {"http", "ws"}:
-        return host.removesuffix(":80")
-    if scheme in {"https", "wss"}:
-        return host.removesuffix(":443")
-    return host
 
 
 # A rule, the names of its variables, and those that its hooks are kept under.
@@ -525,10 +503,14 @@ class _Finder:
         found = self._find_leaf(path, websocket or method)
         if found is not None:
             return found
-        if self.lacks(path):
-            return NotFound()
+        method = method.upper()
+        if self.lacks_slash(path, method, websocket):
+            return None
+        methods = self.methods(path)
+        if methods is not None and method not in methods and not (methods and websocket):
+            return MethodNotAllowed(valid_methods=list(methods)) if methods else NotFound()
         try:
-            rule, arguments = self.matcher.match(self.domain, path, method.upper(), websocket)
+            rule, arguments = self.matcher.match(self.domain, path, method, websocket)
         except NoMatch as error:
             if error.have_match_for:
                 return MethodNotAllowed(valid_methods=list(error.have_match_for))
@@ -571,26 +553,48 @@ class _Finder:
             return None
         return None
 
-    def lacks(self, path: str) -> bool:
-        """Whether the path leaves the tree, on all branches, without meeting a doubt."""
+    def _ends(self, path: str) -> list[_Node] | None:
+        """Where the path ends, on all branches of the tree; None where it meets a doubt."""
         if "//" in path or path[:1] != "/":
-            return False
+            return None
         nodes = [self.root]
         for segment in path.split("/")[1:]:
             following = []
             for node in nodes:
                 if node.unsure:
-                    return False
+                    return None
                 if segment in node.static:
                     following.append(node.static[segment])
                 if node.number is not None and segment.isdecimal():
                     following.append(node.number)
                 if node.text is not None and segment:
                     following.append(node.text)
-            if not following:
-                return True
             nodes = following
-        return False  # for Werkzeug to say: another method, a slash is missing, ...
+        return nodes
+
+    def lacks_slash(self, path: str, method: str, websocket: bool) -> bool:
+        """Whether no rule matches the path, and one does with a slash behind it; False in doubt."""
+        ends = self._ends(path)
+        if ends is None or len(ends) != 1:
+            return False
+        node = ends[0]
+        below = node.static.get("")
+        if below is None or node.unsure or node.doubtful:
+            return False
+        key = websocket or method
+        return key not in node.plans and key in below.plans
+
+    def methods(self, path: str) -> set[str] | None:
+        """The methods that the rules for a path have: none if there is no rule; None in doubt."""
+        methods: set[str] = set()
+        ends = self._ends(path)
+        if ends is None:
+            return None
+        for node in ends:
+            if node.unsure or node.doubtful or True in node.plans or "" in node.static:
+                return None
+            methods.update(cast("Iterable[str]", node.plans))
+        return methods
 
 
 __all__ = ("Map", "MapAdapter", "QuartMap", "QuartRule", "RoutingException", "Rule")

@@ -1,0 +1,51 @@
+"""Hosts: which of them URLs can be matched for, and what a server's name leaves of one."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from .headers import MAX_HOST_LENGTH
+
+if TYPE_CHECKING:
+    from .wrappers.base import BaseRequestWebsocket
+
+#: Host headers that a map accepts, as they came: a bounded number of a bounded length.
+accepted_hosts: set[bytes] = set()
+_MAX_HOSTS = 1000
+
+
+def accepts_host(value: bytes) -> bool:
+    """Whether a map can be bound to a Host header; then it is one of `accepted_hosts`."""
+    if len(value) > MAX_HOST_LENGTH:
+        return False
+    try:
+        raise_if_not_idna(value.decode("latin-1").lower())
+    except UnicodeError:
+        return False
+    if len(accepted_hosts) >= _MAX_HOSTS:
+        accepted_hosts.clear()
+    accepted_hosts.add(value)
+    return True
+
+
+def raise_if_not_idna(host: str) -> None:
+    """Do with a host what `Map.bind` does, and what `request.url` will do."""
+    host.partition(":")[0].encode("idna").decode("idna")
+
+
+def subdomain_of(request: BaseRequestWebsocket, server_name: str) -> str | None:
+    """What the host of a request has before a server's name; None for a host of another."""
+    host, name = (
+        without_default_port(each.lower(), request.scheme) for each in (request.host, server_name)
+    )
+    if host == name:
+        return ""
+    return host.removesuffix(f".{name}") if host.endswith(f".{name}") else None
+
+
+def without_default_port(host: str, scheme: str) -> str:
+    if scheme in {"http", "ws"}:
+        return host.removesuffix(":80")
+    if scheme in {"https", "wss"}:
+        return host.removesuffix(":443")
+    return host
