@@ -153,10 +153,10 @@ class _SessionProxy(_proxy_of(attrgetter("session"))):  # type: ignore[misc]  # 
     # PERF: what Werkzeug's proxy does, without a function that it binds anew for each call.
 
     def __getitem__(self, key: str) -> Any:
-        return self._get_current_object()[key]
+        return _cv_session.current().session[key]
 
     def __setitem__(self, key: str, value: object) -> None:
-        self._get_current_object()[key] = value
+        _cv_session.current().session[key] = value
 
 
 _SessionProxy.__name__ = LocalProxy.__name__
