@@ -2,8 +2,10 @@
 
 import asyncio
 import inspect
+import io
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from contextvars import Context
 from pathlib import Path
 from typing import Any
@@ -376,6 +378,174 @@ async def test_sync_error_handling_of_an_extension(app: Quart) -> None:
 
     assert (418, "routed") == ((await get(app, "/key")).status, (await get(app, "/key")).text)
     assert "handled" == (await get(app, "/zero")).text
+
+
+async def test_a_decorator_of_a_stage(app: Quart) -> None:
+    """What an extension puts around a stage gets its value, and makes a response of it."""
+
+    def decorated(stage: Any) -> Any:
+        def wrapper(*args: Any, **kwargs: Any) -> Any:
+            response = app.make_response(stage(*args, **kwargs))
+            response.headers["X-Error"] = flask.request.path
+            return response
+
+        return wrapper
+
+    app.handle_exception = decorated(app.handle_exception)  # type: ignore[method-assign]
+    app.handle_user_exception = decorated(app.handle_user_exception)  # type: ignore[method-assign]
+
+    @app.get("/broken")
+    async def view() -> str:
+        raise ZeroDivisionError
+
+    @app.errorhandler(405)
+    async def handler(error: Exception) -> tuple[str, int]:
+        return "handled", 405
+
+    answers = [await get(app, path) for path in ("/broken", "/nothing")]
+    answers.append(await post(app, "/broken"))
+
+    assert [500, 404, 405] == [answer.status for answer in answers]
+    assert ["/broken", "/nothing", "/broken"] == [answer.headers["X-Error"] for answer in answers]
+    assert "handled" == answers[2].text
+
+
+async def test_stages_of_a_subclass_for_flask() -> None:
+    """A subclass whose stages are written for Flask gets values of those that it overrides."""
+    seen = []
+
+    class App(Quart):
+        def preprocess_request(self) -> Any:
+            seen.append(super().preprocess_request())
+
+        def dispatch_request(self) -> Any:
+            return f"{super().dispatch_request()} dispatched"
+
+        def process_response(self, response: Any) -> Any:
+            response = super().process_response(response)
+            response.set_data(f"{response.get_data(as_text=True)} processed")
+            return response
+
+        def handle_http_exception(self, e: Any) -> Any:
+            return f"{super().handle_http_exception(e).code} handled"
+
+        def update_template_context(self, context: Any) -> None:
+            super().update_template_context(context)
+            context["word"] += " updated"
+
+    app = App("flask_code", root_path=".")
+
+    @app.before_request
+    async def before() -> None:
+        seen.append("before")
+
+    @app.after_request
+    async def after(response: quart.Response) -> quart.Response:
+        response.headers["X-After"] = "yes"
+        return response
+
+    @app.context_processor
+    async def processor() -> dict[str, str]:
+        return {"word": "word"}
+
+    @app.get("/")
+    async def view() -> str:
+        return "view"
+
+    @app.get("/template")
+    async def render() -> str:
+        return await quart.render_template_string("{{ word }}")
+
+    answer = await get(app, "/")
+
+    assert ("view dispatched processed", "yes") == (answer.text, answer.headers["X-After"])
+    assert "word updated dispatched processed" == (await get(app, "/template")).text
+    assert "404 handled processed" == (await get(app, "/nothing")).text
+    assert ["before", None] * 3 == seen
+
+
+async def test_an_async_view_behind_a_decorator_that_makes_a_response(app: Quart) -> None:
+    """`flask.make_response(view())` waits for an async view, in sync code."""
+
+    async def view() -> tuple[str, int]:
+        await asyncio.sleep(0)
+        return "made", 201
+
+    def decorated() -> flask.Response:
+        response = flask.make_response(view())
+        response.headers["X-Made"] = "yes"
+        return response
+
+    app.add_url_rule("/", "view", decorated)
+
+    answer = await get(app, "/")
+
+    assert (201, "made", "yes") == (answer.status, answer.text, answer.headers["X-Made"])
+
+
+async def test_send_file_of_flasks_own(app: Quart, tmp_path: Path) -> None:
+    """`flask.send_file` and `flask.send_from_directory`, with conditions and ranges."""
+    (tmp_path / "file.txt").write_text("content")
+
+    @app.get("/file")
+    def file() -> flask.Response:
+        return flask.send_file("file.txt")
+
+    @app.get("/memory")
+    def memory() -> flask.Response:
+        return flask.send_file(io.BytesIO(b"memory"), mimetype="text/plain")
+
+    @app.get("/files/<name>")
+    def files(name: str) -> flask.Response:
+        return flask.send_from_directory(tmp_path, name)
+
+    answer = await get(app, "/file")
+    assert ("content", "7") == (answer.text, answer.headers["Content-Length"])
+    etag = {"If-None-Match": answer.headers["ETag"]}
+    assert (304, b"") == ((same := await get(app, "/file", headers=etag)).status, same.body)
+    part = await get(app, "/file", headers={"Range": "bytes=2-3"})
+    assert (206, "nt", "bytes 2-3/7") == (part.status, part.text, part.headers["Content-Range"])
+    assert 416 == (await get(app, "/file", headers={"Range": "bytes=9-"})).status
+    assert "memory" == (await get(app, "/memory")).text
+    assert "content" == (await get(app, "/files/file.txt")).text
+    assert 404 == (await get(app, "/files/nothing.txt")).status
+
+
+async def test_conditions_of_an_environ(app: Quart) -> None:
+    """`make_conditional` takes an `environ`, this framework's and others'."""
+
+    @app.get("/")
+    def view() -> flask.Response:
+        response = flask.make_response("text")
+        response.set_etag("tag")
+        environ = flask.request.environ
+        if "foreign" in flask.request.args:
+            environ = {"REQUEST_METHOD": "GET", "HTTP_IF_NONE_MATCH": '"tag"'}
+        return response.make_conditional(environ)
+
+    assert 200 == (await get(app, "/")).status
+    assert 304 == (await get(app, "/", headers={"If-None-Match": '"tag"'})).status
+    assert 304 == (await get(app, "/?foreign")).status
+
+
+async def test_g_of_a_copy_within_an_application_context(app: Quart) -> None:
+    """It is that context's, as with Flask, where the code that submits to a pool counts on it."""
+
+    @app.get("/path")
+    def view() -> str:
+        @flask.copy_current_request_context
+        def work() -> str:
+            return f"{flask.request.path} {flask.g.word}"
+
+        def submitted() -> str:
+            with app.app_context():
+                flask.g.word = "kept"
+                return work()
+
+        with ThreadPoolExecutor() as executor:
+            return executor.submit(submitted).result()
+
+    assert "/path kept" == (await get(app, "/path")).text
 
 
 async def test_make_response_of_several_arguments(app: Quart) -> None:

@@ -8,6 +8,7 @@ import tracemalloc
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
+import flask
 import pytest
 from asgi import Response, http_scope, post, request, stream
 from flask.json.provider import DefaultJSONProvider as FlaskJSONProvider
@@ -256,12 +257,47 @@ async def test_the_stream_is_a_file_in_sync_code() -> None:
     assert 413 == (await post(app, body=body)).status
 
 
-def test_environ() -> None:
-    """The mistake is named, and `hasattr` says that there is none."""
-    current = Quart("tests", root_path="tests").test_request_context("/").request
-    with pytest.raises(AttributeError, match=r"request\.scope"):
-        _ = current.environ
-    assert not hasattr(current, "environ")
+async def test_environ() -> None:
+    """A WSGI environment, made when it is asked for; its input is the body, which comes yet."""
+
+    def view() -> dict[str, Any]:
+        environ = current.environ
+        assert environ is current.environ
+        assert current._get_current_object() is environ["werkzeug.request"]
+        wsgi = flask.Request(environ)
+        return {
+            "url": wsgi.url,
+            "remote_addr": wsgi.remote_addr,
+            "name": wsgi.headers["X-Name"],
+            "length": wsgi.content_length,
+            "first": environ["wsgi.input"].read(3).decode(),
+            "rest": environ["wsgi.input"].read().decode(),
+        }
+
+    app = make_app(view)
+    answer = await post(app, "/?q=1", body=[b"ab", b"cd", b"e"], headers={"X-Name": "ada"})
+
+    assert {
+        "url": "http://localhost/?q=1",
+        "remote_addr": "127.0.0.1",
+        "name": "ada",
+        "length": None,
+        "first": "abc",
+        "rest": "de",
+    } == answer.json
+
+
+async def test_environ_on_the_event_loop() -> None:
+    """There its input has what has come, and says so where that is not all."""
+
+    async def view() -> str:
+        file = current.environ["wsgi.input"]
+        with pytest.raises(RuntimeError, match="has not come yet"):
+            file.read()
+        await current.get_data()
+        return f"{file.read(2)} {file.read()} {file.read()} {current.environ['CONTENT_LENGTH']}"
+
+    assert "b'ab' b'c' b'' 3" == (await post(make_app(view), body=b"abc")).text
 
 
 @pytest.mark.parametrize("handler_waits", [False, True])

@@ -87,9 +87,8 @@ class AppContext:
     held = False
     #: Its teardown functions have run, or begun to.
     closed = False
-    #: Made by `copy`, as Flask's functions do that enter it by `with` on the event loop, too.
+    #: Made by `copy`; what this is a copy of, until it is entered elsewhere.
     _copied = False
-    #: What this is a copy of, until it is entered elsewhere.
     _original: AppContext | None = None
     #: Kept open by the test client, which closes it itself.
     preserved = False
@@ -335,6 +334,9 @@ class AppContext:
                 self._tokens.append(enter(self._original))
                 return
             self._original = None
+            current = _cv_quart.get(None)
+            if current is not None and current.kind is None and current.app is self.app:
+                self._g = current.g  # as in Flask, where an application's context was entered first
         self._tokens.append(enter(self))
         if len(self._tokens) == 1:
             try:
@@ -387,8 +389,7 @@ class AppContext:
 
     def __enter__(self: C) -> C:
         if self._copied and _in_loop():
-            # Nothing can be awaited here, so it is not opened.
-            self._tokens = [*(self._tokens or ()), enter(self)]
+            self._tokens = [*(self._tokens or ()), enter(self)]  # nothing can be awaited to open it
             return self
         if self._values is None and self.app.is_for_sync_code:
             self._values = getting_values()

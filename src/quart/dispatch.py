@@ -56,10 +56,13 @@ from .threads import certainly
 from .utils import printable
 from .workers import (
     async_to_sync,
+    awaited_or_blocking,
+    in_worker_thread,
     is_coroutine_callable,
     needs_no_thread,
     on_loop_form,
     run_sync,
+    wait_in_thread,
 )
 from .wrappers import (
     BaseRequestWebsocket,
@@ -273,6 +276,8 @@ class Dispatch(App):
         """
         if ctx is None:
             ctx = request_context or websocket_context or _cv_quart.get()
+            if in_worker_thread():
+                return _value_of(Dispatch.preprocess_request(self, ctx))
         if ctx.stages.before_request_funcs or self.url_value_preprocessors:
             return self._preprocess(ctx)
         return NOTHING_TO_DO
@@ -306,6 +311,8 @@ class Dispatch(App):
         """
         if ctx is None:
             ctx = request_context or websocket_context or _cv_quart.get()
+            if in_worker_thread():
+                return _value_of(Dispatch.dispatch_request(self, ctx))
         connection = ctx.request_websocket
         if connection.routing_exception is not None:
             self.raise_routing_exception(connection)
@@ -375,6 +382,8 @@ class Dispatch(App):
         """
         if not isinstance(ctx, AppContext):
             ctx, response = in_order(ctx, response, request_context or websocket_context)
+            if in_worker_thread():
+                return _value_of(Dispatch.process_response(self, ctx, response))
         saves = ctx._session is not None
         if not saves:
             # Nobody has touched the session. An interface that keeps it in a cookie renews that
@@ -544,6 +553,7 @@ class Dispatch(App):
 
     # Errors
 
+    @awaited_or_blocking
     async def handle_user_exception(
         self, ctx: AppContext | None = None, error: BaseException | None = None
     ) -> ResponseReturnValue | HTTPException:
@@ -575,6 +585,7 @@ class Dispatch(App):
                 del error  # whose traceback holds this frame
         return await self._call_handler(ctx, handler, error)
 
+    @awaited_or_blocking
     async def handle_http_exception(
         self, ctx: AppContext | None = None, error: HTTPException | None = None
     ) -> ResponseReturnValue | HTTPException:
@@ -596,6 +607,7 @@ class Dispatch(App):
             return with_routes(error, ctx)
         return error
 
+    @awaited_or_blocking
     async def handle_exception(
         self, ctx: AppContext | None = None, error: BaseException | None = None
     ) -> Response:
@@ -950,6 +962,9 @@ class Dispatch(App):
                 " without a return statement."
             )
         if isinstance(result, Coroutine):
+            value = wait_in_thread(result)  # which sync code called, as decorators for Flask do
+            if value is not result:
+                return self.make_response(value)
             raise _unawaited(_current_view(), result)
         raise TypeError(
             f"{_current_view()} did not return a valid response: it returned a"
@@ -986,6 +1001,7 @@ class Dispatch(App):
             f" {type(result).__name__}: each has to return the response it was given, or another."
         )
 
+    @awaited_or_blocking
     async def make_default_options_response(self, ctx: AppContext | None = None) -> Response:
         """The response to an OPTIONS request that no view answers: the methods allowed."""
         ctx = ctx or _cv_quart.get()
@@ -1126,6 +1142,16 @@ def _one_that_counts(group: BaseExceptionGroup[BaseException]) -> BaseException:
     if len(errors) > 1:
         errors = [error for error in errors if isinstance(error, HTTPException)]
     return errors[0] if len(errors) == 1 else group
+
+
+def _value_of(stage: Awaitable[Any]) -> Awaitable[Any]:
+    """What a stage gives to sync code that calls it as in Flask, without the context."""
+
+    async def wait() -> Any:
+        return await stage
+
+    value: Any = wait_in_thread(wait())
+    return value  # type: ignore[no-any-return]
 
 
 async def _give_up(response: object) -> None:

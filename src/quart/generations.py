@@ -13,7 +13,7 @@ from typing import Any
 
 from .ctx import AppContext
 from .globals import _cv_quart
-from .workers import is_coroutine_callable
+from .workers import awaited_or_blocking, is_coroutine_callable, run_sync
 
 #: The stages whose context is now the first argument, and used to be the last or not there.
 STAGES = frozenset(
@@ -50,19 +50,26 @@ def context_first(stage: str, func: object, bound: bool = False) -> Any:
     """A stage written by others, callable with the context as its first argument.
 
     The signature tells the generation: the context first (Quart 0.23, Flask 3.2), last and
-    optional (Quart before that), or not there at all (Flask). A sync one, as Flask's extensions
-    write it, may return what is no awaitable.
+    optional (Quart before that), or not there at all (Flask). A sync one may return what is no
+    awaitable. Unless it takes the context first it is called in a thread, where the stages that it
+    calls give it values, as in Flask.
     """
     if not callable(func):
         return func
-    if stage != "log_exception" and not is_coroutine_callable(func):
-        func = _awaitable(func)
     names = list(inspect.signature(func).parameters.values())[0 if bound else 1 :]
-    if any(p.kind is p.VAR_POSITIONAL for p in names):
-        return func
+    takes_any = any(p.kind is p.VAR_POSITIONAL for p in names)
     first = names[0].name if names else ""
-    if first in _CONTEXT_NAMES or (first in _OLD_CONTEXT_NAMES and len(names) == 1):
-        return func
+    context_comes_first = first in _CONTEXT_NAMES or (
+        first in _OLD_CONTEXT_NAMES and len(names) == 1
+    )
+    call: Callable[..., Any] = func
+    if stage != "log_exception":
+        if not is_coroutine_callable(call):
+            call = _awaitable(call) if context_comes_first and not takes_any else _in_thread(call)
+        if getattr(call, "_quart_marked", None) is not call:
+            call = awaited_or_blocking(call)
+    if takes_any or context_comes_first:
+        return call
     takes_context = any(p.name in _OLD_CONTEXT_NAMES for p in names)
     takes_value = bool(names) and first not in _OLD_CONTEXT_NAMES
 
@@ -76,9 +83,9 @@ def context_first(stage: str, func: object, bound: bool = False) -> Any:
         given = (*own, *(value if takes_value else ()))
         if takes_context and not kwargs.keys() & _OLD_CONTEXT_NAMES:
             given = (*given, ctx)
-        return func(*given, *rest, **kwargs)
+        return call(*given, *rest, **kwargs)
 
-    in_old_order.__wrapped__ = func  # type: ignore[attr-defined]
+    in_old_order.__wrapped__ = call  # type: ignore[attr-defined]
     return in_old_order
 
 
@@ -86,6 +93,17 @@ def _awaitable(func: Callable[..., object]) -> Callable[..., Coroutine[object, N
     @wraps(func)
     async def wrapper(*args: object, **kwargs: object) -> object:
         result = func(*args, **kwargs)
+        return await result if inspect.isawaitable(result) else result
+
+    return wrapper
+
+
+def _in_thread(func: Callable[..., object]) -> Callable[..., Coroutine[object, None, object]]:
+    @wraps(func)
+    async def wrapper(*args: object, **kwargs: object) -> object:
+        ctx = _cv_quart.get(None)
+        ensure_async = run_sync if ctx is None else ctx.app.ensure_async
+        result: object = await ensure_async(func)(*args, **kwargs)
         return await result if inspect.isawaitable(result) else result
 
     return wrapper

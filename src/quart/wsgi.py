@@ -6,7 +6,6 @@ Nothing here knows of Quart's own applications.
 from __future__ import annotations
 
 import asyncio
-import sys
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Future
 from contextlib import suppress
@@ -22,6 +21,7 @@ from werkzeug.sansio.utils import get_content_length
 
 from .asgi import Message, Receive, ResponseTimeoutError, Scope, Send, split_root_path
 from .config import DEFAULT_CONFIG
+from .environ import environ_of
 from .headers import all_lines, check_host_length
 from .threads import off_loop
 from .utils import printable
@@ -125,40 +125,7 @@ def make_environ(scope: Scope, body: IO[bytes], size: int) -> dict[str, Any]:
     underscore, and Proxy.
     """
     root_path, path, _ = split_root_path(scope)
-    server = scope.get("server") or ("localhost", None)
-    client = scope.get("client") or ("", None)
-    environ = {
-        "REQUEST_METHOD": scope["method"],
-        "SCRIPT_NAME": _as_latin_1(root_path),
-        "PATH_INFO": _as_latin_1(path),
-        "QUERY_STRING": scope.get("query_string", b"").decode("latin-1"),
-        "SERVER_NAME": server[0],
-        "SERVER_PORT": str(server[1] or 80),
-        "SERVER_PROTOCOL": f"HTTP/{scope['http_version']}",
-        "REMOTE_ADDR": client[0],
-        "REMOTE_PORT": str(client[1] or ""),
-        "wsgi.version": (1, 0),
-        "wsgi.url_scheme": scope.get("scheme", "http"),
-        "wsgi.input": body,
-        "wsgi.input_terminated": True,
-        "wsgi.errors": sys.stderr,
-        "wsgi.multithread": True,
-        "wsgi.multiprocess": True,
-        "wsgi.run_once": False,
-    }
-    for name, value in scope["headers"]:
-        if b"_" in name or name in (b"proxy", b"content-length", b"transfer-encoding"):
-            continue
-        key = name.decode("latin-1").upper().replace("-", "_")
-        if key != "CONTENT_TYPE":
-            key = f"HTTP_{key}"
-        text = value.decode("latin-1")
-        if key in environ:
-            text = f"{environ[key]}{'; ' if key == 'HTTP_COOKIE' else ','}{text}"
-        environ[key] = text
-    if size or scope["method"] not in ("GET", "HEAD", "OPTIONS", "DELETE"):
-        environ["CONTENT_LENGTH"] = str(size)
-    return environ
+    return environ_of(scope, root_path, path, body, size)
 
 
 class _Exchange:
@@ -365,8 +332,3 @@ async def refuse(error: HTTPException, method: str, send: Send, seconds: float |
                 }
             )
             await send({"type": "http.response.body", "body": body})
-
-
-def _as_latin_1(text: str) -> str:
-    """Text as PEP 3333 has it: a str whose characters are the bytes of its UTF-8."""
-    return text.encode("utf-8", "replace").decode("latin-1")

@@ -15,7 +15,7 @@ from werkzeug.exceptions import (
 )
 
 from ..utils import add_piece
-from ..workers import awaited_or_blocking
+from ..workers import awaited_or_blocking, in_worker_thread
 from .base import ClientDisconnectedError
 
 if TYPE_CHECKING:
@@ -145,6 +145,23 @@ class Body:
             self._chunks.appendleft(data[size:])
         return data[:size]
 
+    def read_arrived(self, size: int) -> bytes:
+        """At most the next `size` bytes, each given once, of what has come; b"" is the end.
+
+        Raises RuntimeError where more is to come, but has not.
+        """
+        self._check_limit()
+        if not self._chunks:
+            if self.complete:
+                return b""
+            raise RuntimeError(
+                "The body has not come yet: on the event loop await request.get_data() first."
+            )
+        data = bytes(self._chunks.popleft())
+        if len(data) > size:
+            self._chunks.appendleft(data[size:])
+        return data[:size]
+
     async def read_whole(self, max_size: int | None = None) -> bytes:
         """All that was not given out yet, kept for the next time.
 
@@ -207,7 +224,7 @@ async def _raise_disconnected(body: Body) -> None:
 
 
 class BodyFile(RawIOBase):
-    """A body as a binary file, for sync code in a worker thread."""
+    """A body as a binary file, for sync code: on the event loop it has what has come."""
 
     def __init__(self, body: Body) -> None:
         self._body = body
@@ -217,7 +234,10 @@ class BodyFile(RawIOBase):
 
     def readinto(self, buffer: WriteableBuffer) -> int:
         view = memoryview(buffer)
-        # In a worker thread these are the bytes.
-        data: bytes = self._body.read(len(view))  # type: ignore[assignment]
+        data: bytes
+        if in_worker_thread():
+            data = self._body.read(len(view))  # type: ignore[assignment]  # these are the bytes
+        else:
+            data = self._body.read_arrived(len(view))
         view[: len(data)] = data
         return len(data)

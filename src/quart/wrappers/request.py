@@ -7,12 +7,13 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Itera
 from io import BufferedReader
 from math import inf
 from types import EllipsisType
-from typing import TYPE_CHECKING, Any, Literal, NoReturn, Protocol, Self, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Literal, Protocol, Self, TypeVar, overload
 
 from werkzeug.datastructures import CombinedMultiDict, Headers, MultiDict
 from werkzeug.exceptions import BadRequest, UnsupportedMediaType
 
 from ..datastructures import FileStorage
+from ..environ import environ_of
 from ..formparser import FormDataParser
 from ..globals import _cv_quart, current_app
 from ..json.long import LONG_JSON, loads_off_loop
@@ -22,6 +23,8 @@ from .base import BaseRequestWebsocket
 from .body import Body, BodyFile
 
 if TYPE_CHECKING:
+    from wsgiref.types import WSGIEnvironment
+
     from ..app import Quart
     from ..formparser import Part, Parts
 
@@ -102,7 +105,6 @@ class Request(BaseRequestWebsocket):
 
     # PERF: state that most requests never have lives on the class until it is needed.
     _body: Body | None = None
-    _stream: BufferedReader | None = None
     _body_timeout: float | EllipsisType | None = ...
     # None is the application's limit, as in 0.22; infinity is none at all.
     _max_content_length: float | None = None
@@ -221,14 +223,22 @@ class Request(BaseRequestWebsocket):
         """The body, under the name that it has in Flask; in sync code it is a binary file."""
         if not in_worker_thread():
             return self.body
-        if self._stream is None:
-            self._stream = BufferedReader(BodyFile(self.body), 2**16)
-        return self._stream  # type: ignore[return-value]  # for sync code, which awaits nothing
+        return self._file  # type: ignore[return-value]  # for sync code, which awaits nothing
 
-    @property
-    def environ(self) -> NoReturn:
-        """WSGI's environment, which there is none of: raises AttributeError."""
-        raise AttributeError("There is no 'environ' without WSGI; request.scope is ASGI's.")
+    @lazily
+    def _file(self) -> BufferedReader:
+        return BufferedReader(BodyFile(self.body), 2**16)
+
+    @lazily
+    def environ(self) -> WSGIEnvironment:
+        """A WSGI environment of this request, made when it is first asked for.
+
+        `wsgi.input` is the body: in sync code it waits for what comes, on the event loop it has
+        what has come.
+        """
+        environ = environ_of(self.scope, self.root_path, self.path, self._file, self.content_length)
+        environ["werkzeug.request"] = self
+        return environ
 
     @property
     def data(self) -> Coroutine[object, None, bytes]:

@@ -22,6 +22,7 @@ from werkzeug.http import (
 )
 from werkzeug.sansio.response import Response as SansIOResponse
 from werkzeug.utils import get_content_type
+from werkzeug.wrappers import Request as WSGIRequest
 from werkzeug.wrappers import Response as WSGIResponse
 
 from .. import json
@@ -462,7 +463,7 @@ class Response(SansIOResponse):
     @awaited_or_blocking
     async def make_conditional(
         self,
-        request: Request,
+        request: Request | dict[str, object],
         accept_ranges: bool | str = False,
         complete_length: int | None = None,
     ) -> Self:
@@ -472,10 +473,15 @@ class Response(SansIOResponse):
         The response becomes 304 or 412 where a condition says so, and 206 for the ranges asked
         for if `accept_ranges` is set or `complete_length` is given: the length of the body in
         bytes, which some bodies cannot tell. Raises RequestedRangeNotSatisfiable.
+
+        The request may be given as its `environ`, as in Flask.
         """
-        if request.method not in ("GET", "HEAD", "QUERY"):
+        asking: Any = request
+        if isinstance(request, dict):
+            asking = request.get("werkzeug.request") or WSGIRequest(request)
+        if asking.method not in ("GET", "HEAD", "QUERY"):
             return self
-        code = self._failed_condition(request)
+        code = self._failed_condition(asking)
         if code is not None:
             self.status_code = code
             self.set_data(b"")
@@ -484,8 +490,8 @@ class Response(SansIOResponse):
         if accept_ranges or complete_length is not None:
             unit = accept_ranges if isinstance(accept_ranges, str) else "bytes"
             self.headers["Accept-Ranges"] = unit
-            if unit == "bytes" and request.method == "GET" and self.status_code == 200:
-                await self._process_range_request(request, complete_length, unit)
+            if unit == "bytes" and asking.method == "GET" and self.status_code == 200:
+                await self._process_range_request(asking, complete_length, unit)
         return self
 
     def _failed_condition(self, request: Request) -> Literal[304, 412] | None:

@@ -1,0 +1,59 @@
+"""WSGI's environment (PEP 3333), made of an ASGI scope."""
+
+from __future__ import annotations
+
+import sys
+from typing import IO, TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from wsgiref.types import WSGIEnvironment
+
+
+def environ_of(
+    scope: Any, root_path: str, path: str, body: IO[bytes], size: int | None
+) -> WSGIEnvironment:
+    """The environment of an HTTP scope with a body of `size` bytes; None where nobody knows.
+
+    Headers whose names a WSGI application could take for others are left out: those with an
+    underscore, and Proxy.
+    """
+    server = scope.get("server") or ("localhost", None)
+    client = scope.get("client") or ("", None)
+    environ = {
+        "REQUEST_METHOD": scope["method"],
+        "SCRIPT_NAME": _as_latin_1(root_path),
+        "PATH_INFO": _as_latin_1(path),
+        "QUERY_STRING": scope.get("query_string", b"").decode("latin-1"),
+        "SERVER_NAME": server[0],
+        "SERVER_PORT": str(server[1] or 80),
+        "SERVER_PROTOCOL": f"HTTP/{scope['http_version']}",
+        "REMOTE_ADDR": client[0],
+        "REMOTE_PORT": str(client[1] or ""),
+        "wsgi.version": (1, 0),
+        "wsgi.url_scheme": scope.get("scheme", "http"),
+        "wsgi.input": body,
+        "wsgi.input_terminated": True,
+        "wsgi.errors": sys.stderr,
+        "wsgi.multithread": True,
+        "wsgi.multiprocess": True,
+        "wsgi.run_once": False,
+    }
+    for name, value in scope["headers"]:
+        if b"_" in name or name in (b"proxy", b"content-length", b"transfer-encoding"):
+            continue
+        key = name.decode("latin-1").upper().replace("-", "_")
+        if key != "CONTENT_TYPE":
+            key = f"HTTP_{key}"
+        text = value.decode("latin-1")
+        if key in environ:
+            text = f"{environ[key]}{'; ' if key == 'HTTP_COOKIE' else ','}{text}"
+        environ[key] = text
+    expected = scope["method"] not in ("GET", "HEAD", "OPTIONS", "DELETE")
+    if size or (size is not None and expected):
+        environ["CONTENT_LENGTH"] = str(size)
+    return environ
+
+
+def _as_latin_1(text: str) -> str:
+    """Text as PEP 3333 has it: a str whose characters are the bytes of its UTF-8."""
+    return text.encode("utf-8", "replace").decode("latin-1")
