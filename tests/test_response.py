@@ -1052,3 +1052,17 @@ async def test_headers_are_replaced_by_any_kind_of_them(headers: Any) -> None:
     response = await app.test_client().get("/")
 
     assert (200, "open") == (response.status_code, response.headers["X-Shop"])
+
+
+@pytest.mark.parametrize("length", [100_000, 1_000_000])
+async def test_much_in_memory_is_sent_in_pieces(length: int) -> None:
+    """What a server has not sent yet, because a client is slow, is a piece and not all of it."""
+    data = bytes(range(250)) * (length // 250)
+    app = Quart(__name__)
+    app.get("/")(lambda: Response(data))
+
+    response = await get(app, "/")
+
+    assert data == response.body
+    assert str(length) == response.headers["Content-Length"]
+    assert 256 * 1024 >= max(map(len, response.chunks))

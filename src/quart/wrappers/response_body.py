@@ -23,6 +23,9 @@ from ..workers import run_sync_iterable
 if TYPE_CHECKING:
     from ..typing import Chunk
 
+#: Bytes in memory are sent in pieces of at most so many.
+LARGEST_PIECE = 256 * 1024
+
 
 def _raise_if_invalid_range(begin: int, end: int | None, size: int) -> None:
     """RequestedRangeNotSatisfiable unless [begin, end) holds at least one of `size` bytes."""
@@ -65,7 +68,13 @@ class DataBody(ResponseBody):
         return self
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
-        yield self.data
+        """The bytes, in pieces: a server may keep as much as it is given for a slow client."""
+        data = self.data
+        if len(data) <= LARGEST_PIECE:
+            yield data
+        else:
+            for begin in range(0, len(data), LARGEST_PIECE):
+                yield data[begin : begin + LARGEST_PIECE]
 
     async def make_conditional(self, begin: int, end: int | None) -> int:
         if self._whole is None:
