@@ -117,21 +117,38 @@ def graft(users: type, ours: type, flasks: type, **attributes: object) -> Any:
     return _grafts[users, ours]
 
 
+class _SyncClient:
+    """The class of a sync test client as an attribute, imported when a test asks for it."""
+
+    def __get__(self, app: object, owner: object) -> type:
+        testing = import_module("quart.testing")  # which is on a floor above
+        client_class: type = testing.SyncClient
+        return client_class
+
+
+#: What the class of an application has that code for Flask has set up.
+_ATTRIBUTES = {"is_for_sync_code": True, "test_client_class": _SyncClient()}
+
+
 def _grafted(name: str, users: Any, quart_class: type[Quart]) -> type | None:
     """What a user has for an attribute that is a class, grafted; None if that is Flask's own."""
     if users is None:
         return None
     module, _, flasks_name = _CLASSES[name].partition(":")
     flasks = getattr(import_module(module), flasks_name)
-    return None if users is flasks else graft(users, getattr(quart_class, name), flasks)
+    if name == "test_client_class":
+        ours = _SyncClient().__get__(None, None)
+    else:
+        ours = getattr(quart_class, name)
+    return None if users is flasks else graft(users, ours, flasks)
 
 
 def _class_for(flask_class: type[flask.Flask], quart_class: type[Q]) -> type[Q]:
-    attributes: dict[str, object] = {"is_for_sync_code": True}
+    attributes: dict[str, object] = dict(_ATTRIBUTES)
     for name in _CLASSES:
         if any(name in vars(each) for each in _users(flask_class)):
             grafted = _grafted(name, getattr(flask_class, name), quart_class)
-            attributes[name] = grafted or getattr_static(quart_class, name)
+            attributes[name] = grafted or attributes.get(name) or getattr_static(quart_class, name)
     own: type[Q] = graft(flask_class, quart_class, flask.Flask, **attributes)
     return own
 

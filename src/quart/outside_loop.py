@@ -18,7 +18,7 @@ from contextvars import copy_context
 from typing import Any, TypeVar, cast
 
 from .one_thread import OneThread
-from .workers import in_worker_thread, wait_in_thread, waiting_by
+from .workers import in_worker_thread, own_thread, wait_in_thread, waiting_by
 
 T = TypeVar("T")
 
@@ -103,6 +103,11 @@ def wait(coroutine: Coroutine[Any, Any, T]) -> T:
     """The result of a coroutine, for sync code outside of any event loop."""
     waits = wait_in_thread(coroutine)
     return _local.calling.wait(coroutine) if waits is coroutine else cast(T, waits)
+
+
+def thread_here() -> OneThread | None:
+    """The thread in which the sync functions run that are called by what this code waits for."""
+    return own_thread() if in_worker_thread() else _local.calling
 
 
 @contextmanager

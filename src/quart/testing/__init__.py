@@ -22,6 +22,7 @@ from .connections import (
     WebsocketDisconnectError,
     WebsocketResponseError,
 )
+from .sync import SyncClient, sync_client
 from .utils import (
     RequestBuilder,
     RequestWords,
@@ -47,6 +48,7 @@ __all__ = (
     "RequestBuilder",
     "RequestWords",
     "ScriptInfo",
+    "SyncClient",
     "TestApp",
     "TestClientProtocol",
     "TestHTTPConnection",
@@ -60,6 +62,7 @@ __all__ = (
     "make_test_scope",
     "no_op_push",
     "sentinel",
+    "sync_client",
 )
 
 

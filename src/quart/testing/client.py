@@ -15,6 +15,7 @@ from werkzeug.http import dump_cookie
 from werkzeug.test import ClientRedirectError
 
 from ..datastructures import FileStorage
+from ..flask_names import enter
 from ..forgotten import Reminder
 from ..globals import _cv_quart, _cv_request
 from ..sessions import SessionMixin
@@ -150,6 +151,13 @@ class QuartClient(AsyncOnly):
         (under `TESTING`, any unhandled error), HTTPDisconnectError where it ends without a whole
         response, ClientRedirectError for too many redirects, RuntimeError for one to another host.
         """
+        return await self._open(
+            *args, follow_redirects=follow_redirects, buffered=buffered, **kwargs
+        )
+
+    async def _open(
+        self, *args: object, follow_redirects: bool = False, buffered: bool = True, **kwargs: object
+    ) -> TestResponse:
         words = self._describe(args, kwargs)
         history: list[TestResponse] = []
         while True:
@@ -464,6 +472,8 @@ class QuartClient(AsyncOnly):
             with (around or ctx).entered():
                 yield session
             response = app.response_class(b"")
+            if _cv_quart.get(None) is not ctx:
+                enter(ctx)  # a sync test leaves the block in another task, which ends here
             # An interface may be sync.
             await app.ensure_async(interface.save_session)(app, session, response)
         self._keep_cookies(made, response.headers)
