@@ -223,6 +223,10 @@ class Connection:
         self._task.cancel()
         await self.finish()
 
+    def cancelled(self) -> bool:
+        """Whether the application has let a cancellation of the server's pass."""
+        return self._task.cancelled()
+
     async def finish(self) -> None:
         """Wait until the application has returned, and judge all it did."""
         await asyncio.wait({self._task}, timeout=TIMEOUT)

@@ -633,6 +633,32 @@ async def test_a_missing_template_names_the_places_that_were_searched(tmp_path: 
     )
 
 
+async def test_little_is_asked_of_a_long_value() -> None:
+    """Of the items of a long list, a subclass included, only those that are shown."""
+    asked = []
+
+    class Item:
+        def __repr__(self) -> str:
+            asked.append(self)
+            return "Item()"
+
+    class Items(list[Item]):
+        pass
+
+    app = Quart(__name__)
+    app.debug = True
+
+    @app.get("/")
+    async def view() -> None:
+        items = Items(Item() for _ in range(10_000))
+        raise KeyError("broken")
+
+    text = (await get(app, headers={"accept": "text/html"})).text
+
+    assert "Item(), Item()" in text
+    assert len(asked) < 1000
+
+
 # When it is shown
 
 

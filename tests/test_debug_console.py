@@ -203,6 +203,20 @@ async def test_foreign_hosts_get_no_console(host: str) -> None:
     assert 400 == (await trusted.ask(cmd="pinauth", pin=PIN)).status
 
 
+async def test_a_pin_that_is_missing_or_off(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without one the answer is 400; where the PIN is off, everybody has entered it."""
+    app = failing_app()
+    made = console.start(app)
+    client = Client(app)
+    await client.open()
+    assert 400 == (await client.ask(cmd="pinauth")).status
+
+    monkeypatch.setattr(made, "pin", None)
+    assert {"auth": True, "exhausted": False} == await client.enter()
+    client.host = "elsewhere.example"
+    assert 400 == (await client.ask(cmd="pinauth")).status
+
+
 async def test_there_is_no_console_unless_it_was_started() -> None:
     """Debug mode by itself does not start it."""
     app = failing_app()

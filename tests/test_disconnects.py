@@ -723,6 +723,27 @@ async def test_cleanup_may_wait() -> None:
     assert ["view", "CancelledError"] == log
 
 
+async def test_a_servers_cancel_on_top_of_ours_reaches_the_server() -> None:
+    """It comes while a handler, whose client has gone, still cleans up."""
+    cleans = asyncio.Event()
+
+    async def view() -> Any:
+        try:
+            await asyncio.sleep(60)
+        finally:
+            cleans.set()
+            await asyncio.sleep(60)
+
+    async with stream(make_app(view)) as http:
+        http.body()
+        await settle()
+        http.disconnect()
+        await cleans.wait()
+        await http.cancel()
+
+        assert http.cancelled()
+
+
 async def test_a_handler_that_swallows_its_cancellation() -> None:
     """Its answer goes nowhere, and nothing is left behind."""
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import io
+import os
 from pathlib import Path
 from typing import Any, ClassVar
 from urllib.parse import urlencode
@@ -916,3 +917,30 @@ async def test_another_parse_function() -> None:
 
     assert [("a", "1"), ("b", "2")] == await fields(app, b"a:1 b:2", "text/lines")
     assert [] == await fields(app, b"a", "text/lines")
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no named pipes here")
+async def test_a_part_that_is_saved_while_the_client_goes_is_closed(tmp_path: Path) -> None:
+    """Also if it goes while the file is being opened, here a pipe that nobody reads yet."""
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    app = Quart(__name__)
+    app.config["DISCONNECT_CHECK_AFTER"] = 0
+    begun = asyncio.Event()
+
+    @app.post("/")
+    async def view() -> str:
+        async for piece in request.multipart():
+            begun.set()
+            await piece.save(pipe)
+        return ""
+
+    async with stream(app, "POST", headers={"Content-Type": MULTIPART}) as http:
+        http.body(upload("f", "x", b"content"), more=True)
+        await begun.wait()
+        await asyncio.sleep(0.02)
+        http.disconnect()
+        await asyncio.sleep(0.02)
+        reader = await asyncio.to_thread(open, pipe, "rb")
+        with reader:
+            assert b"" == await asyncio.to_thread(reader.read)

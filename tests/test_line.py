@@ -22,7 +22,7 @@ from werkzeug.exceptions import Conflict, HTTPException, NotFound
 from werkzeug.routing import BaseConverter, RequestRedirect
 
 import quart
-from quart import Blueprint, Quart, abort, g, signals
+from quart import Blueprint, Quart, abort, g, signals, url_for
 from quart.views import MethodView
 
 
@@ -938,6 +938,26 @@ async def test_trusted_hosts_and_names(trusted: list[str], host: str, status: in
     response = await get(app, "/", headers={"Host": host})
 
     assert (status, "in" if status == 200 else "handled") == (response.status, response.text)
+
+
+async def test_an_error_handler_builds_urls_for_a_host_that_is_not_trusted() -> None:
+    """Without the host, below the root path; an external one has the server name."""
+    app = Quart(__name__)
+    app.config["TRUSTED_HOSTS"] = ["example.com"]
+    app.add_url_rule("/help", "help", lambda: "help")
+
+    @app.errorhandler(400)
+    async def refuse(error: Any) -> Any:
+        return {"url": url_for("help"), "external": url_for("help", _external=True)}, 400
+
+    options = {"headers": {"Host": "evil.example"}, "root_path": "/app"}
+    app.config["SERVER_NAME"] = "example.com"
+    response = await get(app, "/app/", **options)
+    assert 400 == response.status
+    assert {"url": "/app/help", "external": "http://example.com/app/help"} == response.json
+
+    app.config["SERVER_NAME"] = None
+    assert 500 == (await get(app, "/app/", **options)).status
 
 
 @pytest.mark.parametrize(

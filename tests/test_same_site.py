@@ -125,3 +125,21 @@ def test_a_str_is_no_list() -> None:
     for options in ({"exempt": "/webhooks/"}, {"trusted_origins": "https://shop.example"}):
         with pytest.raises(TypeError, match="take lists"):
             guarded(**options)
+
+
+async def test_a_default_port_is_none_of_an_origin() -> None:
+    """Browsers leave it out, so it counts for nothing where it is written."""
+    app = guarded(trusted_origins=["https://pay.example:443", "http://pay.example:80/"])
+    foreign = {"Host": HOST, "Sec-Fetch-Site": "cross-site"}
+
+    for origin in ("https://pay.example", "http://pay.example"):
+        headers = Headers({**foreign, "Origin": origin})
+        assert 200 == (await request(app, "POST", "/", headers=headers)).status
+    headers = Headers({**foreign, "Origin": "https://pay.example:80"})
+    assert 403 == (await request(app, "POST", "/", headers=headers)).status
+
+
+def test_not_all_paths_can_be_exempt() -> None:
+    """As "/" would have it, which looks as if it meant the first page."""
+    with pytest.raises(ValueError, match="every path"):
+        guarded(exempt=["/"])

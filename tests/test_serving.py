@@ -30,6 +30,7 @@ import quart
 from quart import (
     Blueprint,
     Quart,
+    Response,
     current_app,
     g,
     has_request_context,
@@ -357,6 +358,55 @@ async def test_a_request_in_flight_finishes(app: Quart, log: list[str]) -> None:
 
         assert "done" == (await http.response()).text
     assert ["view", "after"] == log
+
+
+async def test_a_long_response_without_a_timeout_may_finish(app: Quart) -> None:
+    """It has an end: the shutdown lets it have its time, unlike a stream without a timeout."""
+
+    @app.get("/")
+    async def long() -> Response:
+        response = Response(b"x" * 100_000)
+        response.timeout = None
+        return response
+
+    await app.startup()
+    async with stream(app, "GET", "/") as http:
+        http.pause()
+        await asyncio.sleep(0.02)
+        app.begin_shutdown()
+        await asyncio.sleep(0.02)
+        http.resume()
+
+        assert 100_000 == len((await http.response()).body)
+    await app.shutdown()
+
+
+async def test_a_shutdown_leaves_one_timer_for_the_connections_that_still_come(app: Quart) -> None:
+    """However many there are."""
+    period = app.config["DISCONNECT_CHECK_AFTER"] = 12.5
+    loop = asyncio.get_running_loop()
+    started = []
+
+    def call_later(delay: float, *args: Any, **kwargs: Any) -> asyncio.TimerHandle:
+        if delay == period:
+            started.append(delay)
+        return asyncio.BaseEventLoop.call_later(loop, delay, *args, **kwargs)  # type: ignore[arg-type]
+
+    @app.get("/")
+    async def view() -> str:
+        await asyncio.sleep(0)
+        return ""
+
+    await app.startup()
+    async with stream(app, "GET", "/"):
+        app.begin_shutdown()
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(loop, "call_later", call_later)
+            for _ in range(5):
+                await get(app, "/")
+    await app.shutdown()
+
+    assert len(started) <= 1
 
 
 @pytest.mark.parametrize("fails", [False, True])

@@ -13,7 +13,7 @@ from weakref import WeakSet
 import pytest
 from asgi import get, settle, stream
 
-from quart import Quart, workers
+from quart import Quart, signals, workers
 from quart.threads import Pool, certainly, off_loop, parse_off_loop
 from quart.workers import run_sync, run_sync_iterable
 
@@ -295,6 +295,42 @@ async def test_a_teardown_function_that_waits_for_a_thread_survives_the_servers_
     await busy
 
     assert ["second", "first"] == calls
+
+
+@pytest.mark.usefixtures("one_thread")
+@pytest.mark.parametrize(
+    "name", ["request_tearing_down", "appcontext_tearing_down", "appcontext_popped"]
+)
+async def test_a_receiver_of_the_teardown_survives_the_servers_cancel(name: str) -> None:
+    """As a teardown function does, and one that fails keeps no other from being called."""
+    app, release, calls = Quart(__name__), threading.Event(), []
+
+    @app.get("/")
+    async def view() -> str:
+        return ""
+
+    def receive(sender: Any, **kwargs: Any) -> None:
+        calls.append("called")
+        raise ValueError("of a receiver")
+
+    def also(sender: Any, **kwargs: Any) -> None:
+        receive(sender)
+
+    for each in (receive, also):
+        getattr(signals, name).connect(each, app)
+    busy = asyncio.create_task(run_sync(release.wait)(10))
+    await asyncio.sleep(0.01)
+    async with stream(app) as http:
+        http.body()
+        await settle()
+        ending = asyncio.create_task(http.cancel())
+        await settle()
+        assert [] == calls
+        release.set()
+        await ending
+    await busy
+
+    assert ["called", "called"] == calls
 
 
 @pytest.mark.usefixtures("one_thread")

@@ -443,7 +443,7 @@ class Dispatch(App):
         for stage in stages:
             await _collect(errors, stage)
         if _popped_signal.receivers:
-            await _collect(errors, self._send_signal(_popped_signal))
+            await self._call_receivers(errors, _popped_signal)
         for kept in errors:
             if _ends_the_task(kept):
                 raise kept
@@ -496,7 +496,7 @@ class Dispatch(App):
             if name in hooks:
                 await self._call_all(errors, reversed(hooks[name]), exc)
         if kind.tearing_down.receivers:
-            await _collect(errors, self._send_signal(kind.tearing_down, exc=exc))
+            await self._call_receivers(errors, kind.tearing_down, exc=exc)
         if kind is REQUEST and ctx.request._files is not None:
             await _collect(errors, ctx.request.close())
         if errors:
@@ -519,7 +519,7 @@ class Dispatch(App):
         errors: list[BaseException] = []
         await self._call_all(errors, reversed(self.teardown_appcontext_funcs), exc)
         if _tearing_down_signal.receivers:
-            await _collect(errors, self._send_signal(_tearing_down_signal, exc=exc))
+            await self._call_receivers(errors, _tearing_down_signal, exc=exc)
         if errors:
             raise BaseExceptionGroup("Errors in the teardown of the app context", errors)
 
@@ -909,6 +909,14 @@ class Dispatch(App):
             else:
                 await _collect(errors, certainly(self._in_thread, partial(func, *args)))
 
+    async def _call_receivers(
+        self, errors: list[BaseException], signal: NamedSignal, **kwargs: object
+    ) -> None:
+        """Send a signal as `_call_all` calls functions, so that no receiver is left out."""
+        if not signal.is_muted:
+            receivers = signal.receivers_for(self)
+            await self._call_all(errors, [partial(each, self, **kwargs) for each in receivers])
+
     def _in_thread(self, func: Callable[[], object]) -> Awaitable[object]:
         return self.ensure_async(func)()
 
@@ -1055,6 +1063,23 @@ class Dispatch(App):
             )
         return None
 
+    def _adapter_without_host(
+        self, connection: BaseRequestWebsocket, external: bool | None
+    ) -> MapAdapter:
+        """What builds URLs for a connection whose host must not be used, in an error handler say.
+
+        Raises RuntimeError for an external URL if there is no `SERVER_NAME`.
+        """
+        server_name = self.config["SERVER_NAME"]
+        if external and server_name is None:
+            raise RuntimeError(
+                "The host of this request is not acceptable, so no external URL can be built"
+                " without 'SERVER_NAME' configured."
+            )
+        return self.url_map.bind(
+            server_name or "localhost", connection.root_path, url_scheme=connection.scheme
+        )
+
     def url_for(
         self,
         /,
@@ -1075,7 +1100,10 @@ class Dispatch(App):
         """
         ctx = _cv_quart.get(None)
         if ctx is not None and (ctx.has_request or ctx.has_websocket):
-            adapter = ctx.url_adapter
+            try:
+                adapter = ctx.url_adapter
+            except HTTPException:
+                adapter = self._adapter_without_host(ctx.request_websocket, _external)
             if endpoint[:1] == ".":
                 blueprint = ctx.request_websocket.blueprint
                 endpoint = f"{blueprint}{endpoint}" if blueprint else endpoint[1:]

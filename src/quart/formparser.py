@@ -263,8 +263,8 @@ class Part:
                 file = open(destination, "wb")  # noqa: SIM115 (closed below)
             return file.write(chunk)
 
-        size = await off_loop(write, b"")
         try:
+            size = await off_loop(write, b"")  # an empty part is an empty file
             async for chunk in self:
                 size += await off_loop(write, chunk)
         finally:

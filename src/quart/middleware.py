@@ -93,8 +93,9 @@ class SameSite:
     needs no token in forms (OWASP: "Fetch Metadata"). Requests of methods other than GET, HEAD,
     OPTIONS, QUERY and TRACE, and websockets, pass if they come from the same origin, were typed by
     the user, come from one of `trusted_origins` ("https://shop.example"), go to a path in `exempt`
-    (one that ends in "/" stands for all below it), or have neither header, as those of programs,
-    which have no user's cookies. `same_site=True` trusts other hosts of the same site, too::
+    (one that ends in "/" stands for all below it; "/" alone is a ValueError), or have neither
+    header, as those of programs, which have no user's cookies. `same_site=True` trusts other hosts
+    of the same site, too::
 
         app.asgi_app = SameSite(app.asgi_app, exempt=["/webhooks/"])
 
@@ -112,8 +113,10 @@ class SameSite:
             # The characters of one would be taken for several: a "/" exempts all paths.
             raise TypeError("trusted_origins and exempt take lists, not a str.")
         self.app = app
-        self.trusted_origins = {origin.rstrip("/").lower() for origin in trusted_origins}
+        self.trusted_origins = {_as_sent(origin) for origin in trusted_origins}
         self.exempt = frozenset(exempt)
+        if "/" in self.exempt:
+            raise ValueError("exempt=['/'] would let every path pass: name the paths that may.")
         self.same_site = same_site
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -144,12 +147,15 @@ class SameSite:
 
 
 def _own_origin(scope: Scope) -> str:
-    """What a browser calls the origin of this very request. A default port is not part of it."""
-    secure = scope.get("scheme") in ("https", "wss")
-    host = _header(scope, b"host").lower()
-    if secure:
-        return f"https://{host.removesuffix(':443')}"
-    return f"http://{host.removesuffix(':80')}"
+    """What a browser calls the origin of this very request."""
+    scheme = "https" if scope.get("scheme") in ("https", "wss") else "http"
+    return _as_sent(f"{scheme}://{_header(scope, b'host')}")
+
+
+def _as_sent(origin: str) -> str:
+    """An origin as browsers write it: in lower case, and without the default port of its scheme."""
+    origin = origin.rstrip("/").lower()
+    return origin.removesuffix(":443" if origin.startswith("https:") else ":80")
 
 
 async def _refuse(scope: Scope, receive: Receive, send: Send) -> None:

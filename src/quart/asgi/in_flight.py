@@ -104,21 +104,22 @@ class InFlight:
         """
         sweep = self._sweep
         if sweep is None or sweep.loop is not loop or sweep.timer is None:
-            sweep = self._sweep = self._sweep_on(loop)
+            sweep = self._sweep_on(loop)
             self._begin(sweep, connection)
+            # PERF: the next one finds it here. While the application shuts down, none may.
+            self._sweep = None if self.told else sweep
         young = sweep.young
         young[connection] = sweep.number
         return young
 
     def _begin(self, sweep: _Sweep, connection: AtWork) -> None:
-        """Start the timer. It is never said to run while the application shuts down."""
+        """Start the timer, and tell the connection of a shutdown that has begun."""
         if sweep.timer is None:
             sweep.start()
         if self.on_first is not None:
             on_first, self.on_first = self.on_first, None
             on_first(connection)
         if self.told:
-            sweep.timer = None
             connection.shut_down()
 
     def look_again(self, connection: AtWork, loop: asyncio.AbstractEventLoop) -> None:
@@ -157,7 +158,6 @@ class InFlight:
     def shut_down(self) -> None:
         """Tell all connections that the application shuts down."""
         self.told = True
-        for sweep in self._sweeps:
-            sweep.timer = None  # whoever joins now is told, too
+        self._sweep = None  # whoever joins now is told, too
         for connection in self:
             connection.shut_down()

@@ -115,7 +115,7 @@ class Answer:
             await self._send_whole(response._data)
             return
         events = is_event_stream(self._start["headers"])
-        if events or response.timeout is None:
+        if events or (response.timeout is None and response._data is None):
             self.manner = EVENTS if events else ENDLESS
             if self._http.app._in_flight.told:
                 self._http.shut_down()  # it begins while the process ends

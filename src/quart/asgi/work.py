@@ -104,9 +104,15 @@ class Work:
             self._timer = None
 
     def has_ended_in(self, error: BaseException) -> bool:
-        """Whether what has left the handler is our cancellation, or comes of its being closed."""
-        cancelled = isinstance(error, asyncio.CancelledError) and self.state is CANCELLED
-        return cancelled or self.state is ABANDONED
+        """Whether only our cancellation, or being closed, has made the handler raise this.
+
+        The server's cancellation may come on top of ours. It goes on to the server.
+        """
+        if isinstance(error, asyncio.CancelledError) and self.cancelled_by_others:
+            return False
+        return self.state is ABANDONED or (
+            self.state is CANCELLED and isinstance(error, asyncio.CancelledError)
+        )
 
     @property
     def cancelled_by_others(self) -> bool:

@@ -23,8 +23,9 @@ from markupsafe import escape
 from werkzeug.debug import DebuggedApplication
 from werkzeug.debug.console import Console as WerkzeugConsole
 from werkzeug.debug.console import _InteractiveConsole
-from werkzeug.exceptions import Forbidden
+from werkzeug.exceptions import Forbidden, HTTPException
 from werkzeug.sansio.utils import host_is_trusted
+from werkzeug.wrappers import Request, Response
 
 from ..workers import wait_in_thread
 from . import page
@@ -61,6 +62,15 @@ class Console(DebuggedApplication):
     def get_resource(self, request: object, filename: str) -> Any:
         """Refuse: the page has all it needs."""
         return Forbidden()
+
+    def pin_auth(self, request: Request) -> Response:
+        """Take a PIN, as Werkzeug does. Without one this is a 400, unless the PIN is off."""
+        if self.pin is None and self.check_host_trust(request.environ):
+            return Response('{"auth": true, "exhausted": false}', mimetype="application/json")
+        try:
+            return super().pin_auth(request)
+        except HTTPException as error:
+            return error  # type: ignore[return-value]  # a WSGI application, too
 
     def is_for(self, host: str | None) -> bool:
         """Whether a page that was asked for under this name may have the console."""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 import reprlib
+from array import array
+from collections import deque
 from collections.abc import Iterable
 from typing import Any
 
@@ -11,6 +13,8 @@ from werkzeug.datastructures import Headers
 
 #: Shown in the place of a secret.
 MASK = "********"
+#: Kinds of which only the first items are shown, their subclasses included.
+_LONG = (list, tuple, set, frozenset, deque, array)
 #: How much of one value is shown, in characters.
 MOST_TEXT = 500
 
@@ -139,6 +143,10 @@ class Masking(reprlib.Repr):
                 return self._of_text(x)
             if cls.__module__ == "builtins":
                 return super().repr1(x, level)
+            for base in _LONG:
+                # The whole text of a long one, of which little is shown, takes long to make.
+                if issubclass(cls, base) and cls.__repr__ is base.__repr__:
+                    return getattr(self, f"repr_{base.__name__}")(x, level)  # type: ignore[no-any-return]
             return self._of_other(x)
         except BaseException as error:
             return f"<{type_name(x)}, whose repr raises {type_name(error)}>"
