@@ -1,6 +1,7 @@
 """`Client`: who may call `receive`, what is read ahead, and when the client has gone.
 
-Rule 1: `receive` is called here and nowhere else, by one caller at a time.
+Rule 1: `receive` is called here, by one caller at a time. `ASGIWebsocketConnection.receive_data`
+alone repeats that, where nothing was read ahead.
 Rule 2: nothing here sends or cancels the handler. The connection is told that the client has gone,
 and what follows from that is `Work`.
 """

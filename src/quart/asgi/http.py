@@ -81,7 +81,8 @@ class ASGIHTTPConnection(ASGIConnection[Request]):
                 try:
                     await self.answer.send()
                 finally:
-                    self.answer = WHOLE  # PERF: no cycle is left for the garbage collector
+                    # PERF: no cycle is left for the garbage collector.
+                    self.answer = NoAnswer(self.answer.sent)
             else:
                 self.answer = WHOLE
                 if response.timeout is not ... or self.client is not UNREAD:

@@ -53,7 +53,7 @@ MOVES: dict[Sent, set[Sent]] = {NOTHING: {BEGUN, ALL}, BEGUN: {ALL}, ALL: set()}
 
 
 class NoAnswer:
-    """Stands for an Answer before one is made, or where a small one went out whole."""
+    """Stands for an Answer before one is made, when it has ended, or where all went out at once."""
 
     manner = PLAIN
     timeout: float | EllipsisType | None = ...
