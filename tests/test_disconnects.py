@@ -14,34 +14,22 @@ from typing import Any
 import pytest
 from asgi import HTTP, Websocket, get, http_scope, post, settle, stream, websocket_scope
 from servers.processes import free_port, running
-from werkzeug.datastructures import Headers
-from werkzeug.wrappers import Response as WSGIResponse
 
 from quart import (
-    Blueprint,
     Quart,
     Response,
     ServerSentEvent,
-    g,
     make_push_promise,
     make_response,
     send_early_hints,
-    session,
     sse_response,
     stream_with_context,
     websocket,
 )
 from quart import request as current
-from quart.asgi import ResponseTimeoutError
 from quart.wrappers import ClientDisconnectedError
 
-
-@pytest.fixture(autouse=True)
-def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Have the sweep look at each connection in the loop's next turn, not in 0.1 seconds."""
-    defaults = {**Quart.default_config, "DISCONNECT_CHECK_AFTER": 0}
-    monkeypatch.setattr(Quart, "default_config", defaults)
-
+pytestmark = pytest.mark.usefixtures("at_once")
 
 VERSIONS = pytest.mark.parametrize("version", ["2.3", "2.5"])  # sends raise from 2.4 on
 
@@ -63,6 +51,25 @@ def open_websocket(app: Quart, **options: Any) -> Websocket:
     ws = Websocket(app, websocket_scope("/", **options))
     ws.feed({"type": "websocket.connect"})
     return ws
+
+
+def failing(sync: bool, first: str | None) -> Any:
+    async def words() -> AsyncIterator[str]:
+        if first is not None:
+            yield first
+        raise LookupError("in a stream")
+
+    def sync_words() -> Iterator[str]:
+        if first is not None:
+            yield first
+            time.sleep(0.02)
+        raise LookupError("in a stream")
+
+    return sync_words() if sync else words()
+
+
+async def numbers() -> AsyncIterator[str]:
+    yield "1"
 
 
 # --- a client that goes: reads
@@ -947,114 +954,6 @@ async def test_a_servers_cancel_of_a_websocket_leaves_nothing(view: Any) -> None
     assert ["CancelledError"] == log
 
 
-# --- answers that take too long
-
-
-def slow(log: list[str], first: str | None = "first") -> Any:
-    async def words() -> AsyncIterator[str]:
-        try:
-            if first is not None:
-                yield first
-            await asyncio.sleep(60)
-        finally:
-            log.append("closed")
-
-    return words()
-
-
-@pytest.mark.parametrize("where", ["app", "response"])
-async def test_a_response_that_takes_too_long(where: str, caplog: pytest.LogCaptureFixture) -> None:
-    """It is logged, its generator is closed, and the client can tell that it is not whole."""
-    log: list[str] = []
-
-    async def view() -> Any:
-        response = Response(slow(log))
-        if where == "response":
-            response.timeout = 0.02
-        return response
-
-    app = make_app(view)
-    app.config["RESPONSE_TIMEOUT"] = 0.02 if where == "app" else 60
-    response = await get(app, raises=ResponseTimeoutError, aborts=True)
-
-    assert (200, b"first") == (response.status, response.body)
-    assert ["closed"] == log
-    assert ["/ [GET]"] == [r.getMessage()[16:23] for r in caplog.records if r.name == app.name]
-
-
-async def test_a_response_that_never_begins() -> None:
-    """Nothing of it was sent, so the server can answer 500."""
-
-    async def view() -> Any:
-        return slow([], first=None)
-
-    app = make_app(view)
-    app.config["RESPONSE_TIMEOUT"] = 0.02
-    response = await get(app, raises=ResponseTimeoutError, aborts=True)
-
-    assert [] == response.messages
-
-
-async def test_a_closed_window_of_a_stream() -> None:
-    """HTTP/2 holds up a small body, too."""
-    app = make_app(lambda: "small")
-    app.config["RESPONSE_TIMEOUT"] = 0.02
-    async with stream(app, raises=ResponseTimeoutError, aborts=True, http_version="2") as http:
-        http.pause()
-        http.body()
-        await http.finish()
-
-
-@pytest.mark.parametrize("size", [1_000_000, 65_537])
-async def test_a_client_that_does_not_read(size: int) -> None:
-    """What is in memory has the same limit as a stream, when it is too large for a buffer."""
-
-    async def view() -> Any:
-        return b"x" * size
-
-    app = make_app(view)
-    app.config["RESPONSE_TIMEOUT"] = 0.02
-    async with stream(app, raises=ResponseTimeoutError, aborts=True) as http:
-        http.pause()
-        http.body()
-        await http.finish()
-
-
-async def test_no_timeout() -> None:
-    """None is no limit, on the response or the application."""
-
-    async def view() -> Any:
-        async def words() -> AsyncIterator[str]:
-            yield "a"
-            await asyncio.sleep(0.04)
-            yield "b"
-
-        response = Response(words())
-        if "response" in current.args:
-            response.timeout = None
-        return response
-
-    app = make_app(view)
-    app.config["RESPONSE_TIMEOUT"] = 0.01
-    assert "ab" == (await get(app, "/?response")).text
-    app.config["RESPONSE_TIMEOUT"] = None
-    assert "ab" == (await get(app, "/")).text
-
-
-async def test_a_timeout_of_the_handlers_own_is_its_own() -> None:
-    """It is an error like others; the timeout of the response is not blamed."""
-
-    async def view() -> Any:
-        async def words() -> AsyncIterator[str]:
-            async with asyncio.timeout(0.01):
-                await asyncio.sleep(60)
-            yield "never"
-
-        return words()
-
-    assert 500 == (await get(make_app(view))).status
-
-
 # --- what is left
 
 
@@ -1100,333 +999,6 @@ async def test_nothing_is_left_for_the_garbage_collector(view: Any) -> None:
         assert [None] == [reference() for reference in seen]
     finally:
         gc.enable()
-
-
-# --- errors in streams
-
-
-def failing(sync: bool, first: str | None) -> Any:
-    async def words() -> AsyncIterator[str]:
-        if first is not None:
-            yield first
-        raise LookupError("in a stream")
-
-    def sync_words() -> Iterator[str]:
-        if first is not None:
-            yield first
-            time.sleep(0.02)
-        raise LookupError("in a stream")
-
-    return sync_words() if sync else words()
-
-
-@pytest.mark.parametrize("first", ["first", None])
-@pytest.mark.parametrize("sync", [True, False])
-async def test_teardown_is_told_what_a_stream_ended_in(sync: bool, first: str | None) -> None:
-    """So that work is undone. A client that goes cancels the work, as it does that of a view."""
-    told = []
-
-    async def view() -> Any:
-        words = endless([], sync=sync) if current.args else failing(sync, first)
-        response = Response(stream_with_context(words))
-        response.timeout = None
-        return response
-
-    async def tear_down(error: BaseException | None) -> None:
-        told.append(type(error))
-
-    app = make_app(view)
-    app.teardown_request(tear_down)
-    app.teardown_appcontext(tear_down)
-    async with stream(app, raises=LookupError if first else None, aborts=bool(first)) as http:
-        http.body()
-        while not told:
-            await asyncio.sleep(0.001)
-    async with stream(app, target="/?endless") as http:
-        http.body()
-        await http.start()
-        http.disconnect()
-
-    assert [LookupError] * 2 + [asyncio.CancelledError] * 2 == told
-
-
-@pytest.mark.parametrize("sync", [True, False])
-async def test_an_error_before_the_first_byte(sync: bool, caplog: pytest.LogCaptureFixture) -> None:
-    """A 500, by the application's own handler; one traceback in the log."""
-
-    async def view() -> Any:
-        return failing(sync, first=None)
-
-    app = make_app(view)
-    app.register_error_handler(500, lambda error: ("handled", 500))
-    response = await get(app)
-
-    assert (500, "handled") == (response.status, response.text)
-    assert 1 == caplog.text.count("Traceback (most recent call last)")
-
-
-def make_blueprint_app(view: Any) -> tuple[Quart, list[str]]:
-    """An application with one view, in a blueprint that answers errors in its own way."""
-    closed: list[str] = []
-    part = Blueprint("part", __name__)
-    part.get("/")(view)
-
-    @part.before_request
-    async def begin() -> None:
-        g.name = "g"
-        session["name"] = "session"
-
-    @part.errorhandler(500)
-    async def answer(error: Any) -> Response:
-        response = Response(f"{g.get('name')} {session.get('name')}", 500)
-        response.call_on_close(lambda: closed.append("error"))
-        return response
-
-    @part.after_request
-    async def allow(response: Response) -> Response:
-        response.headers["Access-Control-Allow-Origin"] = "*"
-        return response
-
-    app = Quart("tests", root_path="tests")
-    app.secret_key = "secret"
-    app.register_blueprint(part)
-    return app, closed
-
-
-def with_broken_trailers() -> Response:
-    response = Response(numbers())
-    response.trailers = Headers({"Not A Name": "value"})
-    return response
-
-
-async def numbers() -> AsyncIterator[str]:
-    yield "1"
-
-
-@pytest.mark.parametrize(
-    "make",
-    [
-        lambda: failing(sync=False, first=None),
-        lambda: failing(sync=True, first=None),
-        lambda: stream_with_context(failing(sync=False, first=None)),
-        lambda: WSGIResponse(failing(sync=True, first=None)),
-        lambda: Response(numbers(), headers={"Not A Name": "value"}),
-        with_broken_trailers,
-    ],
-)
-async def test_an_error_after_the_view_is_answered_as_one_in_it(make: Any) -> None:
-    """By the blueprint's handlers, with the view's `g`, and the session is saved."""
-
-    async def view() -> Any:
-        response = await make_response(make())
-        response.call_on_close(lambda: closed.append("view"))
-        return response
-
-    app, closed = make_blueprint_app(view)
-    response = await get(app, extensions=["http.response.trailers"])
-
-    assert (500, "g session") == (response.status, response.text)
-    assert "*" == response.headers["Access-Control-Allow-Origin"]
-    assert "session=" in response.headers["Set-Cookie"]
-    assert ["error", "view"] == sorted(closed)
-
-
-async def test_a_broken_header_of_a_small_response_is_answered_by_its_blueprint() -> None:
-    """The context is closed by then, and was not kept for a body in memory."""
-
-    async def view() -> Any:
-        return Response("", headers={"Not A Name": "value"})
-
-    app, closed = make_blueprint_app(view)
-    response = await get(app)
-
-    assert (500, "None None") == (response.status, response.text)
-    assert "*" == response.headers["Access-Control-Allow-Origin"]
-    assert ["error"] == closed
-
-
-async def test_an_error_page_that_fails_as_well(caplog: pytest.LogCaptureFixture) -> None:
-    """The server answers then; no page is made for the page."""
-
-    async def view() -> Any:
-        return failing(sync=False, first=None)
-
-    app = make_app(view)
-    app.register_error_handler(500, lambda error: (failing(sync=True, first=None), 500))
-    await get(app, raises=LookupError, aborts=True)
-
-    assert 1 == caplog.text.count("Traceback (most recent call last)")
-
-
-@pytest.mark.parametrize("sync", [True, False])
-async def test_an_error_after_the_first_byte(sync: bool) -> None:
-    """The answer is broken off: the server is told by the error."""
-
-    async def view() -> Any:
-        return failing(sync, first="first")
-
-    response = await get(make_app(view), raises=LookupError, aborts=True)
-
-    assert b"first" == response.body
-
-
-# --- uploads that stop, or are never read
-
-
-async def test_a_silent_client() -> None:
-    """`BODY_TIMEOUT` seconds without a byte are a 408, for the application's handlers, too."""
-    app = make_app(read_data)
-    app.config["BODY_TIMEOUT"] = 0.02
-    app.register_error_handler(408, lambda error: ("too slow", 408))
-    async with stream(app, "POST") as http:
-        http.body(b"x", more=True)
-        response = await http.response()
-
-    assert (408, "too slow") == (response.status, response.text)
-
-
-@pytest.mark.parametrize("read", [read_data, read_iterator])
-@pytest.mark.parametrize("rate", [240, None])
-async def test_a_body_that_trickles_in(
-    read: Any, rate: int | None, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """`BODY_MIN_RATE` counts once a reader has waited for a few seconds, here for 0.1."""
-    monkeypatch.setattr("quart.asgi.client._GRACE", 0.1)
-
-    async def view() -> Any:
-        await read()
-        return ""
-
-    app = make_app(view)
-    app.config["BODY_MIN_RATE"] = rate
-    async with stream(app, "POST") as http:
-        for _ in range(30):
-            http.body(b"x", more=True)
-            await asyncio.sleep(0.01)
-        http.body(b"x")
-        response = await http.response()
-
-    assert (408 if rate else 200) == response.status
-
-
-async def test_a_slow_reader_is_not_a_slow_client(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What a handler takes for what has come is not held against the client."""
-    monkeypatch.setattr("quart.asgi.client._GRACE", 0.05)
-
-    async def view() -> Any:
-        async for _ in current.body:
-            await asyncio.sleep(0.02)
-        return ""
-
-    async with stream(make_app(view), "POST") as http:
-        await asyncio.sleep(0.01)
-        for _ in range(10):
-            http.body(b"x", more=True)
-        http.body(b"x")
-        response = await http.response()
-
-    assert 200 == response.status
-
-
-@pytest.mark.parametrize("kind", ["request", "websocket"])
-async def test_a_disconnect_behind_what_is_left_unread(kind: str) -> None:
-    """After BODY_TIMEOUT it is looked for, and what is in front of it is lost."""
-    seen: list[Any] = []
-
-    async def view() -> None:
-        if kind == "websocket":
-            await websocket.accept()
-        try:
-            await asyncio.sleep(60)
-        finally:
-            seen.append("ended")
-
-    app = make_websocket_app(view) if kind == "websocket" else make_app(view)
-    app.config["BODY_TIMEOUT"] = 0.05
-    if kind == "websocket":
-        async with open_websocket(app) as ws:
-            await ws.accepted()
-            for _ in range(100):
-                ws.send("x")
-            assert (1008, "") == await ws.closed()
-    else:
-        async with stream(app, "POST") as http:
-            for _ in range(100):
-                http.body(b"x" * 10_000, more=True)
-            await asyncio.sleep(0.1)
-            http.disconnect()
-
-    assert ["ended"] == seen
-
-
-async def test_a_body_that_was_left_unread_for_too_long() -> None:
-    """Whoever reads it after all is told, each time."""
-
-    async def view() -> Any:
-        await asyncio.sleep(0.1)
-        try:
-            await current.get_data()
-        except RuntimeError as error:
-            try:
-                await current.get_data()
-            except RuntimeError as again:
-                return f"{error} {error is again}"
-
-    app = make_app(view)
-    app.config["BODY_TIMEOUT"] = 0.02
-    async with stream(app, "POST") as http:
-        for _ in range(100):
-            http.body(b"x" * 10_000, more=True)
-        response = await http.response()
-
-    assert "was left unread for longer than BODY_TIMEOUT. True" in response.text
-
-
-@pytest.mark.parametrize("size", [10, 100_000])
-async def test_a_disconnect_ends_the_last_send(size: int) -> None:
-    """Where it waits, half a second later: the server's own good-bye takes no time."""
-
-    async def view() -> Any:
-        return b"x" * size
-
-    async with stream(make_app(view), "GET") as http:
-        http.pause()
-        http.body()
-        await asyncio.sleep(0.02)
-        http.disconnect()
-        done, _ = await asyncio.wait([http._task], timeout=5)
-        assert done
-
-
-@pytest.mark.parametrize("piece", [1024, 65_536, 1_048_576])
-async def test_an_upload_that_nobody_reads(piece: int) -> None:
-    """Of 64 MiB offered to a handler that sleeps at most 1 MiB is pulled."""
-
-    async def view() -> Any:
-        await asyncio.sleep(0.02)
-        return "done"
-
-    async with stream(make_app(view), "POST") as http:
-        for _ in range(64 * 2**20 // piece):
-            http.body(b"x" * piece, more=True)
-        assert 200 == (await http.response()).status
-        assert 2**20 >= http.received * piece
-
-
-async def test_an_upload_to_a_handler_that_answers_at_once() -> None:
-    """Nothing is pulled at all."""
-
-    async def view() -> Any:
-        return "done"
-
-    async with stream(make_app(view), "POST") as http:
-        http.body(b"x" * 65_536, more=True)
-        assert 200 == (await http.response()).status
-        assert 0 == http.received
-
-
-async def test_a_404_pulls_nothing() -> None:
-    assert 404 == (await post(make_app(read_data), "/nowhere", body=b"x")).status
 
 
 # --- with real servers

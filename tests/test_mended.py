@@ -12,7 +12,7 @@ SHOWN_BY = {
         "test_request_body.py::test_bad_json_is_400",
     ],
     "a query string with raw bytes raised out of the application": [
-        "test_line.py::test_a_query_that_is_not_utf_8",
+        "test_odd_scopes.py::test_a_query_that_is_not_utf_8",
     ],
     "setting `request.max_content_length` had no effect on the body": [
         "test_request_body.py::test_the_limit_of_one_request",
@@ -25,7 +25,7 @@ SHOWN_BY = {
         "test_absolute_targets.py::test_it_is_served_as_its_path",
     ],
     "the body of a request could trickle in for ever": [
-        "test_disconnects.py::test_a_body_that_trickles_in",
+        "test_uploads.py::test_a_body_that_trickles_in",
     ],
     "a request body was received as fast as it came, and kept": [
         "test_request_body.py::test_an_unread_upload_stays_with_the_client",
@@ -53,18 +53,18 @@ SHOWN_BY = {
         "test_request_body.py::test_the_stream_is_a_file_in_sync_code",
     ],
     "`TRUSTED_HOSTS` was ignored; as a class attribute it raised out of the application": [
-        "test_line.py::test_trusted_hosts",
-        "test_line.py::test_trusted_hosts_of_a_class",
+        "test_hosts_and_rules.py::test_trusted_hosts",
+        "test_hosts_and_rules.py::test_trusted_hosts_of_a_class",
     ],
     "a missing file or field under debug was an unexplained 400": [
         "test_beside_flask.py::test_the_same_error",
         "test_beside_flask.py::test_the_same_error_in_other_words",
     ],
     "`SERVER_NAME` made other hosts a 404": [
-        "test_line.py::test_server_name_does_not_restrict_hosts",
+        "test_hosts_and_rules.py::test_server_name_does_not_restrict_hosts",
     ],
     '`root_path="/app"` also matched `/application`': [
-        "test_line.py::test_root_path",
+        "test_hosts_and_rules.py::test_root_path",
     ],
     "a client's own `Remote-Addr` stood among `request.headers`": [
         "test_bad_input.py::test_an_address_is_not_forged",
@@ -109,7 +109,7 @@ SHOWN_BY = {
         "test_response.py::test_a_location_is_a_uri",
     ],
     "`RESPONSE_TIMEOUT` ended a response without a trace": [
-        "test_disconnects.py::test_a_response_that_takes_too_long",
+        "test_sending.py::test_a_response_that_takes_too_long",
     ],
     "HTTP errors were Werkzeug responses, all others Quart's": [
         "test_response.py::test_after_request_always_has_one_type",
@@ -118,14 +118,14 @@ SHOWN_BY = {
         "test_response.py::test_get_json",
     ],
     "views could not return `map` objects and other iterators": [
-        "test_line.py::test_return_values",
-        "test_line.py::test_iterators_are_streamed",
+        "test_return_values.py::test_return_values",
+        "test_return_values.py::test_iterators_are_streamed",
     ],
     "a file object was sent as `Cache-Control: public`": [
         "test_files.py::test_a_file_without_a_name",
     ],
     "of headers given as pairs the last of each name was sent": [
-        "test_line.py::test_all_headers_of_a_name_are_kept",
+        "test_return_values.py::test_all_headers_of_a_name_are_kept",
     ],
     "in a `def` application, decorators of a `MethodView`": [
         "test_views.py::test_a_class_of_a_flask_application",
@@ -188,7 +188,7 @@ SHOWN_BY = {
         "test_line.py::test_error_handlers",
     ],
     "errors in building the context (a bad host, a session store that is down)": [
-        "test_line.py::test_trusted_hosts_and_names",
+        "test_hosts_and_rules.py::test_trusted_hosts_and_names",
         "test_contexts.py::test_a_session_store_that_is_down",
     ],
     "requests inside one `app.app_context()` shared `g`": [
