@@ -33,6 +33,7 @@ myst_enable_extensions = ["colon_fence", "deflist"]
 myst_heading_anchors = 3
 autodoc_member_order = "bysource"
 autodoc_typehints = "none"
+autodoc_default_options = {"no-value": True}
 # What is taken over from Flask refers to pages of its documentation.
 autodoc_inherit_docstrings = False
 
