@@ -56,11 +56,17 @@ def names_of(cls: type) -> Iterator[Name]:
         func: Any = getattr(value, "__func__", value)
         kind = "method" if callable(func) and not isinstance(value, type) else "attribute"
         if isinstance(value, property) or (hasattr(type(value), "__get__") and kind == "attribute"):
-            kind, func = "property", getattr(value, "fget", getattr(value, "func", None))
+            kind, func = "property", function_of(value)
         text = sentence_of(owners[0], name, func) if is_ours(owners[0]) else ""
         # Ours says nothing: it stands for the one of the same name that it replaces.
         owner = next((each for each in owners if text or not is_ours(each)), owners[0])
         yield Name(name, kind, callable(func) and is_awaited(func), owner, text)
+
+
+def function_of(value: Any) -> Any:
+    """What makes the value of a property, of whichever class; None where there is no function."""
+    read = (getattr(value, name, None) for name in ("fget", "func", "read"))
+    return next((func for func in read if func is not None), None)
 
 
 def is_ours(cls: type) -> bool:
@@ -135,7 +141,7 @@ def mark_awaited(
     app: Sphinx, what: str, name: str, obj: Any, options: Any, lines: list[str]
 ) -> None:
     """Begin the entry of a function, method or property that is awaited with the word."""
-    func = getattr(obj, "fget", None) or getattr(obj, "func", obj)
+    func = function_of(obj) or obj
     if what in ("function", "method", "property", "attribute") and is_awaited(func):
         lines[:] = [f":bdg-info:`await` {lines[0] if lines else ''}", *lines[1:]]
 
