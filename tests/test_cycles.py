@@ -75,6 +75,10 @@ def make_app() -> Quart:
     async def form() -> Any:
         return {**(await request.form)}
 
+    @app.post("/sync/form")
+    def sync_form() -> Any:
+        return {**request.form}
+
     @app.post("/json")
     async def json() -> Any:
         return {"json": await request.get_json()}
@@ -164,6 +168,7 @@ REQUESTS: dict[str, tuple[str, str, dict[str, str], bytes]] = {
     "several ranges": ("GET", "/file", {"range": "bytes=0-1,5-6"}, b""),
     "no range": ("GET", "/file", {"range": "bytes=9999999-"}, b""),
     "a form": ("POST", "/form", FORM, b"a=1"),
+    "a form in a thread": ("POST", "/sync/form", FORM, b"a=1"),
     "a multipart form": ("POST", "/form", MULTIPART, PART),
     "a broken form": ("POST", "/form", MULTIPART, PART[:-8]),
     "JSON": ("POST", "/json", {"content-type": "application/json"}, b'{"a":1}'),

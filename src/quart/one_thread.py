@@ -59,11 +59,11 @@ class _Kept(OneThread):
             self._start()
 
     def run_until(self, done: Future[T]) -> T:
-        _running.release()  # who waits does not count
+        _turns.put(None)  # who waits takes none
         try:
             return super().run_until(done)
         finally:
-            _running.acquire()
+            _turns.get()
 
     def end(self) -> None:
         self._ended = True
@@ -84,8 +84,11 @@ class _Kept(OneThread):
     def _run_next(self) -> None:
         job = self._jobs.get()
         if job is not None:
-            with _running:
+            _turns.get()
+            try:
                 job()
+            finally:
+                _turns.put(None)
 
 
 class KeptThread(OneThread):
@@ -111,14 +114,20 @@ class KeptThread(OneThread):
 
 
 _idle: list[_Kept] = []
-_running = threading.Semaphore(MOST_THREADS)
+# PERF: so many turns to run, in a queue, which is in C; a semaphore is not.
+_turns: SimpleQueue[None]
 
 
 def _forget_threads() -> None:
     """A forked child has none of its parent's threads."""
-    global _running
+    global _turns
     _idle.clear()
-    _running = threading.Semaphore(MOST_THREADS)
+    _turns = SimpleQueue()
+    for _ in range(MOST_THREADS):
+        _turns.put(None)
+
+
+_forget_threads()
 
 
 if hasattr(os, "register_at_fork"):

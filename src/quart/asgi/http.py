@@ -217,8 +217,10 @@ class ASGIHTTPConnection(ASGIConnection[Request]):
         finally:
             if client.limit is not None:
                 client.stop_limit()
-            if receives and client.pace is not None:
-                client.pace.end()
+            if receives:
+                client.task = None  # whose context, in sync code, leads back here
+                if client.pace is not None:
+                    client.pace.end()
         body.append(message.get("body", b""))
         if not message.get("more_body", False):
             body.set_complete()
