@@ -5,16 +5,19 @@ import inspect
 import io
 import subprocess
 import sys
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import Context
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import click
 import flask
 import pytest
 from asgi import Closed, connect, get, post, request
 from blinker import Namespace
+from jinja2 import FileSystemBytecodeCache, nodes
+from jinja2.ext import Extension
 
 import quart
 from quart import Quart
@@ -596,6 +599,150 @@ def test_a_template_without_a_loop(app: Quart) -> None:
         return "value"
 
     assert "value" == app.jinja_env.from_string("{{ value() }}").render(value=value)
+
+
+class Shouting(Extension):
+    """A tag as extensions for Flask have it: it wants the text of its block."""
+
+    tags: ClassVar = {"shout"}
+
+    def parse(self, parser: Any) -> nodes.Node:
+        line = next(parser.stream).lineno
+        body = parser.parse_statements(("name:endshout",), drop_needle=True)
+        return nodes.CallBlock(self.call_method("_shout"), [], [], body).set_lineno(line)
+
+    def _shout(self, caller: Any) -> str:
+        return caller().upper() + self.environment.mark  # type: ignore[no-any-return,attr-defined]
+
+
+class Whispering(Shouting):
+    """One that is written for async templates."""
+
+    tags: ClassVar = {"whisper"}
+
+    def parse(self, parser: Any) -> nodes.Node:
+        line = next(parser.stream).lineno
+        body = parser.parse_statements(("name:endwhisper",), drop_needle=True)
+        return nodes.CallBlock(self.call_method("_whisper"), [], [], body).set_lineno(line)
+
+    async def _whisper(self, caller: Any) -> str:
+        return (await caller()).lower()  # type: ignore[no-any-return]
+
+
+async def _in_both(app: Quart, source: str, **values: Any) -> list[str]:
+    """What a template becomes in a `def` view and in an `async` one."""
+
+    @app.get("/def")
+    def sync() -> str:
+        return quart.render_template_string(source, **values)  # type: ignore[return-value]
+
+    @app.get("/async")
+    async def waiting() -> str:
+        return await quart.render_template_string(source, **values)
+
+    @app.get("/flask")
+    def of_flask() -> str:
+        return flask.render_template_string(source, **values)
+
+    return [(await get(app, path)).text for path in ("/def", "/async", "/flask")]
+
+
+async def test_tags_of_extensions_of_jinja(app: Quart) -> None:
+    """They get text in sync and async views; what the environment is given later is there."""
+    app.jinja_env.add_extension(Shouting)
+    app.jinja_env.mark = "!"  # type: ignore[attr-defined]
+
+    texts = await _in_both(app, "{% shout %}{{ word }}{% endshout %}", word="word")
+
+    assert ["WORD!"] * 3 == texts
+
+
+async def test_tags_for_async_templates(app: Quart) -> None:
+    """An extension that is written for an async environment has it in sync views, too."""
+    app.jinja_env.add_extension(Whispering)
+
+    texts = await _in_both(app, "{% whisper %}{{ word }}{% endwhisper %}", word="WORD")
+
+    assert ["word"] * 3 == texts
+
+
+async def test_async_functions_in_templates_of_sync_code(app: Quart) -> None:
+    """Functions, filters and iterables may be async, within macros, too."""
+
+    async def double(value: str) -> str:
+        await asyncio.sleep(0)
+        return value * 2
+
+    async def items() -> Any:
+        for item in "ab":
+            await asyncio.sleep(0)
+            yield item
+
+    app.add_template_filter(double)
+    app.add_template_global(double, "twice")
+    app.add_template_global(items)
+
+    texts = await _in_both(
+        app,
+        "{% macro m(x) %}{{ twice(x) }}{% endmacro %}"
+        "{% for item in items() %}{{ loop.index }}{{ m(item)|double|upper }}{% endfor %}"
+        "{{ 'c'|double|length }}",
+    )
+
+    assert ["1AAAA2BBBB2"] * 3 == texts
+
+
+async def test_sync_code_renders_in_its_thread(app: Quart, tmp_path: Path) -> None:
+    """So do the sync context processors; async ones run on the loop, and signals are sent."""
+    (tmp_path / "templates").mkdir()
+    (tmp_path / "templates" / "base.html").write_text("<{% block a %}{% endblock %}>")
+    (tmp_path / "templates" / "page.html").write_text(
+        "{% extends 'base.html' %}{% block a %}{{ here() }} {{ sync }} {{ waited }}{% endblock %}"
+    )
+    signals = []
+
+    async def note(sender: Quart, template: Any, context: Any) -> None:
+        signals.append((template.name, context["own"]))
+
+    @app.context_processor
+    def processor() -> dict[str, object]:
+        return {"sync": threading.get_ident(), "own": "processor's"}
+
+    @app.context_processor
+    async def waiting() -> dict[str, object]:
+        await asyncio.sleep(0)
+        return {"waited": threading.get_ident()}
+
+    @app.get("/")
+    def view() -> str:
+        text = quart.render_template("page.html", here=threading.get_ident, own="own")
+        return f"{threading.get_ident()} {text}"
+
+    with (
+        quart.template_rendered.connected_to(note, app),
+        quart.before_render_template.connected_to(note, app),
+    ):
+        numbers = (await get(app, "/")).text.replace("<", "").replace(">", "").split()
+
+    assert [numbers[0], numbers[0], str(threading.get_ident())] == numbers[1:]
+    assert [("page.html", "own")] * 2 == signals
+
+
+async def test_templates_of_sync_code_with_a_cache_of_bytecode(app: Quart, tmp_path: Path) -> None:
+    """The cache has the async form of a template; sync code compiles its own."""
+    (tmp_path / "templates").mkdir()
+    (tmp_path / "templates" / "page.html").write_text("{{ [1, 2]|join }}")
+    app.jinja_options = {"bytecode_cache": FileSystemBytecodeCache(str(tmp_path))}
+
+    @app.get("/async")
+    async def waiting() -> str:
+        return await quart.render_template("page.html")
+
+    @app.get("/def")
+    def view() -> str:
+        return quart.render_template("page.html")  # type: ignore[return-value]
+
+    assert ["12"] * 3 == [(await get(app, path)).text for path in ("/async", "/def", "/async")]
 
 
 # Copies of contexts

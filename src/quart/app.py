@@ -36,9 +36,9 @@ from .mounting import Mounts
 from .registration import F, QuartScaffold, open_file, with_or_without_name
 from .routing import QuartMap, QuartRule
 from .serving import Serving, StateT
-from .templating import Environment
+from .templating import Environment, update_template_context_here
 from .templating import update_template_context as _update_template_context
-from .workers import awaited_or_blocking, remind_of_awaits
+from .workers import remind_of_awaits, with_blocking_form
 from .wrappers import Request, Response, Websocket
 
 if TYPE_CHECKING:
@@ -77,6 +77,16 @@ class _Testing:
 
 
 _testing = cast("Callable[[str], Any]", _Testing)
+
+
+def _update_template_context_here(
+    app: Quart,
+    ctx: AppContext | dict[str, object] | None = None,
+    context: dict[str, object] | None = None,
+) -> None:
+    if context is None:  # as before Flask 3.2: the template's context alone
+        ctx, context = _cv_quart.get(None), ctx  # type: ignore[assignment]
+    update_template_context_here(app, ctx, context)  # type: ignore[arg-type]
 
 
 class _NoWSGI:
@@ -333,7 +343,7 @@ class Quart(QuartScaffold, Serving[StateT], Generic[StateT]):  # pyright: ignore
         environment.policies["json.dumps_function"] = self.json.dumps
         return environment
 
-    @awaited_or_blocking
+    @with_blocking_form(_update_template_context_here)
     async def update_template_context(
         self,
         ctx: AppContext | dict[str, object] | None = None,

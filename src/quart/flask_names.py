@@ -17,7 +17,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from contextvars import Context, ContextVar, Token
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import flask.ctx
 import flask.globals
@@ -55,7 +55,7 @@ def leave(entered: Entered) -> None:
     take_back(lent)
 
 
-def lend_request(ctx: Any) -> Token[object] | None:
+def lend_request(ctx: object) -> Token[object] | None:
     """Let Flask's names find the request of a context, if it has one."""
     if flask_request is not None and getattr(ctx, "has_request", False):
         return flask_request.set(ctx)
@@ -72,7 +72,7 @@ def take_back(lent: Token[object] | None) -> None:
 def lend_request_to_thread(context: Context) -> None:
     """Let Flask's names find the request in code that a thread will run within a context."""
     if flask_request is not None:
-        ctx: Any = context.get(_cv_app)
+        ctx = context.get(_cv_app)
         if getattr(ctx, "has_request", False):
             context.run(flask_request.set, ctx)
 

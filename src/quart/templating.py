@@ -35,7 +35,14 @@ from .globals import current_app as current_app
 from .globals import request_ctx as request_ctx
 from .helpers import get_template_attribute, stream_with_context
 from .signals import before_render_template, template_rendered
-from .workers import awaited_or_blocking, needs_no_thread, wait_in_thread
+from .sync_templates import SyncForms, items_of, value_of
+from .workers import (
+    awaited_or_blocking,
+    may_block,
+    needs_no_thread,
+    wait_in_thread,
+    with_blocking_form,
+)
 
 if TYPE_CHECKING:
     from types import CodeType
@@ -61,6 +68,9 @@ _OF_DICTS = frozenset(dir(dict))
 
 class _Template(Template):
     """A template that sync code can render anywhere, as Flask's own `render_template` does."""
+
+    #: What it was made of, if it has no name.
+    source: str | None = None
 
     def new_context(
         self,
@@ -90,12 +100,25 @@ class _Template(Template):
     def render(self, *args: object, **kwargs: object) -> str:
         if not self.environment.is_async:
             return super().render(*args, **kwargs)
+        sync_form = self._sync_form()
+        if sync_form is not None:
+            return sync_form.render(*args, **kwargs)
         return _completed(self.render_async(*args, **kwargs))
 
     def generate(self, *args: object, **kwargs: object) -> Iterator[str]:
         if not self.environment.is_async:
             return super().generate(*args, **kwargs)
+        sync_form = self._sync_form()
+        if sync_form is not None:
+            return sync_form.generate(*args, **kwargs)
         return iter((_completed(self.render_async(*args, **kwargs)),))
+
+    def _sync_form(self) -> Template | None:
+        """What sync code in a thread renders instead of this; None on the event loop."""
+        if not may_block():
+            return None
+        forms: SyncForms | None = getattr(self.environment, "sync_forms", None)
+        return None if forms is None else forms.of(self)
 
 
 def _completed(coroutine: Coroutine[object, None, str]) -> str:
@@ -132,6 +155,25 @@ class Environment(BaseEnvironment):
             options["loader"] = app.create_global_jinja_loader()
         super().__init__(**{**options, "enable_async": True})
         self.app = app
+        #: Its templates as sync code renders them.
+        self.sync_forms = SyncForms(self)
+
+    value_of = staticmethod(value_of)
+    items_of = staticmethod(items_of)
+
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> object:
+            # Of the overlay for sync code: what the environment was given after it was made.
+            if self.linked_to is None:
+                raise AttributeError(name)
+            return getattr(self.linked_to, name)
+
+        def from_string(self, source, *args, **kwargs) -> Template:
+            template = super().from_string(source, *args, **kwargs)
+            if self.is_async and isinstance(source, str):
+                template.source = source
+            return template
 
     def getattr(self, obj: object, attribute: str) -> Any:
         """An attribute of an object, else its item of that name."""
@@ -161,15 +203,10 @@ def searched_places(app: App) -> str:
     return f"Templates are looked for in {', then '.join(places) or 'no place'}."
 
 
-async def update_template_context(
+def _add_usual_values(
     app: Quart, ctx: AppContext | None, context: dict[str, object]
-) -> None:
-    """Add what every template sees to a template's own values, which come first.
-
-    That is ``g``, ``request`` or ``websocket``, ``session``, and what the context processors give:
-    the app's, then those of the blueprints from the outermost in.
-    """
-    own = context.copy()
+) -> list[Callable[[], Any]]:
+    """Add to a template's context what every template sees; the context processors to be called."""
     names: tuple[str | None, ...] = (None,)
     if ctx is not None:
         names = ctx.blueprint_names
@@ -182,12 +219,35 @@ async def update_template_context(
             context["session"] = session  # the proxy: none is opened for a template without one
     processors = app.template_context_processors
     # What Flask's own processor gives is there already.
-    functions: list[Callable[[], Any]] = [
+    return [
         function
         for name in names
         for function in processors.get(name, ())
         if function is not _flask_default_processor
     ]
+
+
+def update_template_context_here(
+    app: Quart, ctx: AppContext | None, context: dict[str, object]
+) -> None:
+    """`update_template_context` for sync code, whose thread runs the sync context processors."""
+    own = context.copy()
+    for function in _add_usual_values(app, ctx, context):
+        values: dict[str, object] = value_of(app.ensure_sync(function)())
+        context.update(values)
+    context.update(own)
+
+
+async def update_template_context(
+    app: Quart, ctx: AppContext | None, context: dict[str, object]
+) -> None:
+    """Add what every template sees to a template's own values, which come first.
+
+    That is ``g``, ``request`` or ``websocket``, ``session``, and what the context processors give:
+    the app's, then those of the blueprints from the outermost in.
+    """
+    own = context.copy()
+    functions = _add_usual_values(app, ctx, context)
     while functions:
         # PERF: sync neighbours share one thread.
         sync = 0
@@ -215,10 +275,43 @@ async def _prepare(app: Quart, template: Template, context: dict[str, object]) -
 
 async def _render(app: Quart, template: Template, context: dict[str, object]) -> str:
     await _prepare(app, template, context)
-    rendered = await template.render_async(context)
+    forms = getattr(template.environment, "sync_forms", None)
+    if forms is not None and forms.are_needed:
+        rendered: str = await app.sync_to_async(template.render)(context)
+    else:
+        rendered = await template.render_async(context)
     if template_rendered.receivers:
         await app._send_signal(template_rendered, template=template, context=context)
     return rendered
+
+
+def _render_here(app: Quart, template: Template, context: dict[str, object]) -> str:
+    """`_render` for sync code, in its thread."""
+    value_of(app.update_template_context(_cv_quart.get(None), context))
+    if before_render_template.receivers:
+        value_of(app._send_signal(before_render_template, template=template, context=context))
+    rendered = template.render(context)
+    if template_rendered.receivers:
+        value_of(app._send_signal(template_rendered, template=template, context=context))
+    return rendered
+
+
+def _render_template_here(
+    template_name_or_list: str | Template | list[str | Template], **context: object
+) -> str:
+    app = _cv_quart.current().app
+    template = _templates_here(app).get_or_select_template(template_name_or_list)
+    return _render_here(app, template, context)
+
+
+def _render_template_string_here(source: str, **context: object) -> str:
+    app = _cv_quart.current().app
+    return _render_here(app, _templates_here(app).from_string(source), context)
+
+
+def _templates_here(app: Quart) -> SyncForms | Environment:
+    """Where sync code finds templates; an environment of another class has no other place."""
+    return getattr(app.jinja_env, "sync_forms", app.jinja_env)
 
 
 async def _stream(app: Quart, template: Template, context: dict[str, object]) -> AsyncIterator[str]:
@@ -233,7 +326,7 @@ async def _stream(app: Quart, template: Template, context: dict[str, object]) ->
     return stream_with_context(generate())
 
 
-@awaited_or_blocking
+@with_blocking_form(_render_template_here)
 async def render_template(
     template_name_or_list: str | Template | list[str | Template], **context: object
 ) -> str:
@@ -246,7 +339,7 @@ async def render_template(
     return await _render(app, template, context)
 
 
-@awaited_or_blocking
+@with_blocking_form(_render_template_string_here)
 async def render_template_string(source: str, **context: object) -> str:
     """Render a template from its source, with these values. Values are escaped as in HTML."""
     app = _cv_quart.current().app

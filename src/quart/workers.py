@@ -222,6 +222,12 @@ def in_worker_thread() -> bool:
     return runs is not None and runs.on_loop == (asyncio._get_running_loop() is not None)
 
 
+def may_block() -> bool:
+    """Whether this is such code in a thread: it may block, and no event loop waits meanwhile."""
+    runs = _this_thread.runs
+    return runs is not None and not runs.on_loop and asyncio._get_running_loop() is None
+
+
 # Whether what is to be awaited is a `forgotten.Reminder` of that, instead of a coroutine.
 _reminding = False
 
@@ -242,9 +248,32 @@ def awaited_or_blocking(func: Callable[P, Coro[T]]) -> Callable[P, Coro[T]]:
             return wait_in_thread(coroutine)
         return reminder_of(coroutine, written(func, args, kwargs)) if _reminding else coroutine
 
+    return _as_async(wrapper)
+
+
+def _as_async(wrapper: Callable[P, object]) -> Callable[P, Coro[T]]:
     marked: Any = _marked_async(wrapper)
     marked._quart_marked = marked
     return marked  # type: ignore[no-any-return]
+
+
+def with_blocking_form(
+    blocking: Callable[..., T],
+) -> Callable[[Callable[P, Coro[T]]], Callable[P, Coro[T]]]:
+    """Decorate an async function as `awaited_or_blocking`; sync code in a thread gets `blocking`'s
+    result, which is worked out there.
+    """
+
+    def decorator(func: Callable[P, Coro[T]]) -> Callable[P, Coro[T]]:
+        awaited = awaited_or_blocking(func)
+
+        @wraps(func)
+        def wrapper(*args: P.args, **kwargs: P.kwargs) -> T | Coro[T]:
+            return blocking(*args, **kwargs) if may_block() else awaited(*args, **kwargs)
+
+        return _as_async(wrapper)
+
+    return decorator
 
 
 def async_to_sync(func: Callable[P, Coro[T]]) -> Callable[P, T]:
