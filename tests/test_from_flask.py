@@ -368,6 +368,27 @@ async def test_one_session_and_g_for_both_worlds(flask_app: flask.Flask) -> None
         assert "hello ada" == await websocket.receive()
 
 
+async def test_a_decorator_that_asks_for_flasks_response() -> None:
+    """As many do, to read the body of what a view has made and to put another there."""
+    flask_app = flask.Flask(__name__)
+
+    def shouting(view: Callable[[], Any]) -> Callable[[], Any]:
+        def wrapper() -> Any:
+            response = view()
+            assert isinstance(response, flask.Response)
+            response.data = response.data.upper()
+            return response
+
+        return wrapper
+
+    flask_app.get("/")(shouting(lambda: flask.jsonify(a=1)))
+
+    response = await get(Quart.from_flask(flask_app), "/")
+
+    assert {"A": 1} == response.json
+    assert "<Response [200 OK]>" == repr(Quart.from_flask(flask_app).response_class("a"))
+
+
 def test_settings(flask_app: flask.Flask) -> None:
     """Flask's stay, its defaults too; those that it does not have get Quart's defaults."""
     flask_app.config.update(MY_OWN=1, BODY_TIMEOUT=3)
