@@ -25,6 +25,7 @@ _IDLE = {
 
 
 def advise(project: Project) -> None:
+    """Note what a project uses of WSGI, threads and extensions, and what takes its place."""
     for module in project.modules.values():
         for name, full in sorted(module.imports.items()):
             package = full.partition(".")[0]

@@ -59,6 +59,7 @@ def _settle(project: Project, functions: list[Function]) -> None:
 
 
 def callers(functions: Iterable[Function]) -> dict[Function, set[Function]]:
+    """For each function, those that call it."""
     found: dict[Function, set[Function]] = defaultdict(set)
     for function in functions:
         for callee in function.calls:

@@ -152,6 +152,7 @@ class Reason:
 
     @property
     def place(self) -> str:
+        """The call, and the file and line where it stands."""
         module = self.function.module
         return f"{self.text} ({module.source.name}:{module.line(self.node)})"
 

@@ -83,6 +83,7 @@ def text_of(node: cst.BaseExpression) -> str | None:
 
 
 def parameters_of(node: cst.FunctionDef | cst.Lambda) -> list[cst.Param]:
+    """The parameters of a function, without `*args` and `**kwargs`."""
     params = node.params
     return [*params.posonly_params, *params.params, *params.kwonly_params]
 
@@ -181,6 +182,7 @@ class Module:
         self._positions: dict[cst.CSTNode, CodeRange] | None = None
 
     def line(self, node: cst.CSTNode) -> int:
+        """The line that a node begins in; 0 for a node that is not in this file."""
         if self._positions is None:
             wrapper = MetadataWrapper(self.tree, unsafe_skip_copy=True)
             self._positions = dict(wrapper.resolve(PositionProvider))
@@ -188,6 +190,7 @@ class Module:
         return found.start.line if found else 0
 
     def code(self, node: cst.CSTNode) -> str:
+        """The source of a node."""
         return self.tree.code_for_node(node)
 
     def resolve(self, name: str) -> str:
@@ -198,11 +201,13 @@ class Module:
 
     @property
     def imports_flask(self) -> bool:
+        """Whether this file imports Flask, or names from it."""
         names = (*self.imports.values(), *self.stars)
         return any(name.partition(".")[0] == "flask" for name in names)
 
     @property
     def imports_quart(self) -> bool:
+        """Whether this file imports Quart, or names from it."""
         names = (*self.imports.values(), *self.stars)
         return any(name.partition(".")[0] == "quart" for name in names)
 
@@ -322,10 +327,12 @@ class Project:
                 self.fixtures[function.fixture].append(function)
 
     def functions(self) -> Iterator[Function]:
+        """Each function of the project, inner ones and methods included."""
         for module in self.modules.values():
             yield from module.all_functions.values()
 
     def note(self, module: Module, node: cst.CSTNode | None, rule: str, text: str) -> None:
+        """Report something for the people of the project to look at, in the line of a node."""
         line = module.line(node) if node is not None else 0
         self.report.note(module.source.name, line, rule, text)
 
@@ -379,6 +386,7 @@ class Project:
                     todo.append(found)
 
     def class_named(self, name: str, near: Class) -> Class | None:
+        """The class of the project that a name means within `near`; None for other classes."""
         outer = near.outer
         while outer is not None:
             if name in outer.inner_classes and outer.inner_classes[name] is not near:
@@ -410,6 +418,7 @@ class Project:
         return bool(names & _CASES) or _ASYNC_CASES in names
 
     def is_view(self, cls: Class) -> bool:
+        """Whether a class is a class of views, by what it inherits from."""
         return bool(_VIEWS & set(self.bases_elsewhere(cls)))
 
     def fixture_named(self, name: str, asked_by: Function) -> Function | None:

@@ -85,6 +85,7 @@ class Names:
                 self.exported[star].add("*")
 
     def rename(self, module: Module, tree: cst.Module) -> cst.Module:
+        """A file's tree with Quart's names in the place of Flask's."""
         if "flask" not in module.source.text.lower():
             return tree
         # Once over the tree as it was, whose nodes have lines, for what is to be noted.

@@ -61,6 +61,7 @@ class Change:
     after: str
 
     def diff(self) -> str:
+        """The change as a unified diff."""
         lines = unified_diff(
             (self.before or "").splitlines(keepends=True),
             self.after.splitlines(keepends=True),
@@ -82,13 +83,16 @@ class Report:
     counts: Counter[str] = field(default_factory=Counter)
 
     def note(self, path: str, line: int, rule: str, text: str) -> None:
+        """Add a finding. `rule` is one of RULES."""
         assert rule in RULES, rule
         self.findings.add(Finding(path, line, rule, text))
 
     def count(self, what: str, number: int = 1) -> None:
+        """Count a kind of change for the summary."""
         self.counts[what] += number
 
     def diff(self) -> str:
+        """All changes as one unified diff."""
         return "".join(change.diff() for change in self.changes)
 
     def summary(self) -> list[str]:
@@ -112,6 +116,7 @@ class Report:
 
 
 def plural(number: int, word: str) -> str:
+    """A number and a word, with an "s" unless the number is 1."""
     return f"{number} {word}" if number == 1 else f"{number} {word}s"
 
 
@@ -122,4 +127,5 @@ def shorten(code: str, width: int = 60) -> str:
 
 
 def joined(words: Iterable[str]) -> str:
+    """Words in the order of the alphabet, with commas."""
     return ", ".join(sorted(words))

@@ -20,6 +20,8 @@ from .sources import Source, SourceError
 
 @dataclass
 class Options:
+    """What was asked for on the command line."""
+
     make_async: bool = False
     """Also make views and hooks async that call nothing that may block."""
     again: bool = False

@@ -115,12 +115,14 @@ class Scope:
     # Names
 
     def bind(self, name: str, value: Value) -> None:
+        """Note what a variable holds. Within a branch, an unknown value replaces no known one."""
         if value is not None or self.depth == 0 or name not in self.variables:
             self.variables[name] = value
         if value is not None or name not in self.merged:
             self.merged[name] = value
 
     def bind_target(self, target: cst.CSTNode, value: Value) -> None:
+        """Note what each variable or attribute of an assignment holds."""
         if isinstance(target, cst.Name):
             if self.cls is not None:
                 self._set_attribute(self.cls, target.value, value)
@@ -158,6 +160,7 @@ class Scope:
             self.changed = True
 
     def name(self, node: cst.CSTNode) -> Value:
+        """What a name stands for where it is read."""
         name = cast(cst.Name, node).value
         if name in self.variables:
             return self.variables[name]

@@ -61,9 +61,11 @@ class Source:
 
     @property
     def parts(self) -> tuple[str, ...]:
+        """The parts of the path from the root of the project."""
         return Path(self.name).parts
 
     def encoded(self, text: str) -> bytes:
+        """A new text as the bytes of the file, with the byte order mark that the file had."""
         return (b"\xef\xbb\xbf" if self.bom else b"") + text.encode()
 
 

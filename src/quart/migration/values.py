@@ -116,6 +116,7 @@ def kind_of(project: Project, value: Value) -> str:
 
 
 def is_manager(function: Function) -> bool:
+    """Whether a decorator makes a context manager of a function."""
     return any(
         name.rpartition(".")[2] in {"contextmanager", "asynccontextmanager"}
         for name in function.decorators
@@ -123,6 +124,7 @@ def is_manager(function: Function) -> bool:
 
 
 def is_property(function: Function) -> bool:
+    """Whether a decorator makes a property of a method."""
     return any(name in {"property", "cached_property"} for name in function.decorators)
 
 

@@ -48,7 +48,7 @@ class Walk(Scope):
             self.visit(child)
         return None
 
-    def plain_name(self, node: cst.CSTNode) -> Value:
+    def _walk_plain_name(self, node: cst.CSTNode) -> Value:
         return self._seen(self.name(node), node)
 
     def _seen(self, value: Value, node: cst.CSTNode) -> Value:
@@ -57,7 +57,7 @@ class Walk(Scope):
             value.function.escapes = True
         return value
 
-    def attribute(self, node: cst.CSTNode) -> Value:
+    def _walk_attribute(self, node: cst.CSTNode) -> Value:
         node = cast(cst.Attribute, node)
         base = self.visit(node.value)
         name = node.attr.value
@@ -99,12 +99,13 @@ class Walk(Scope):
         return value
 
     def add(self, site: Site) -> None:
+        """Note a place where an await would stand, unless one stands there already."""
         if site.node in self.awaited:
             return
         site.place = "lambda" if self.lambdas else site.place
         self.sites[site.node] = site
 
-    def call(self, node: cst.CSTNode) -> Value:
+    def _walk_call(self, node: cst.CSTNode) -> Value:
         node = cast(cst.Call, node)
         self.called.add(node.func)
         target = self.visit(node.func)
@@ -169,7 +170,7 @@ class Walk(Scope):
             self.quiet += 1
             attribute = cst.Attribute(node.args[0].value, cst.Name(name))
             self.called.add(attribute)
-            found = self.attribute(attribute)
+            found = self._walk_attribute(attribute)
             self.quiet -= 1
         fake = values[-1] if values else None
         if isinstance(found, TheFunction) and found.function.is_async:
@@ -247,7 +248,7 @@ class Walk(Scope):
             if text is not None:
                 attribute = cst.Attribute(node.args[0].value, cst.Name(text))
                 self.called.add(attribute)
-                return self.attribute(attribute)
+                return self._walk_attribute(attribute)
             return Bound("client", "*") if kind_of(self.project, values[0]) == "client" else None
         if name == "functools.partial" and values:
             return values[0]
@@ -257,12 +258,12 @@ class Walk(Scope):
             return values[0].value
         return None
 
-    def await_(self, node: cst.CSTNode) -> Value:
+    def _walk_await(self, node: cst.CSTNode) -> Value:
         node = cast(cst.Await, node)
         self.awaited.add(node.expression)
         return self.visit(node.expression)
 
-    def lambda_(self, node: cst.CSTNode) -> Value:
+    def _walk_lambda(self, node: cst.CSTNode) -> Value:
         self.lambdas += 1
         names = [param.name.value for param in cast(cst.Lambda, node).params.params]
         before = {name: self.variables[name] for name in names if name in self.variables}
@@ -275,7 +276,7 @@ class Walk(Scope):
         self.lambdas -= 1
         return None
 
-    def comprehension(self, node: cst.CSTNode) -> Value:
+    def _walk_comprehension(self, node: cst.CSTNode) -> Value:
         node = cast(cst.BaseComp, node)
         self.visit(node.for_in)
         if isinstance(node, cst.DictComp):
@@ -283,7 +284,7 @@ class Walk(Scope):
             return _many(self.visit(node.value))
         return _many(self.visit(cast(cst.BaseSimpleComp, node).elt))
 
-    def comp_for(self, node: cst.CSTNode) -> Value:
+    def _walk_comp_for(self, node: cst.CSTNode) -> Value:
         node = cast(cst.CompFor, node)
         value = self.visit(node.iter)
         self.bind_target(node.target, _element(value))
@@ -293,15 +294,15 @@ class Walk(Scope):
             self.visit(node.inner_for_in)
         return None
 
-    def tuple_(self, node: cst.CSTNode) -> Value:
+    def _walk_tuple(self, node: cst.CSTNode) -> Value:
         values = [self.visit(e.value) for e in cast(cst.Tuple, node).elements]
         return Several(tuple(None if isinstance(v, Several | Many) else v for v in values))
 
-    def list_(self, node: cst.CSTNode) -> Value:
+    def _walk_list(self, node: cst.CSTNode) -> Value:
         values = [self.visit(e.value) for e in cast(cst.List, node).elements]
         return _many(next((value for value in values if value is not None), None))
 
-    def subscript(self, node: cst.CSTNode) -> Value:
+    def _walk_subscript(self, node: cst.CSTNode) -> Value:
         node = cast(cst.Subscript, node)
         value = self.visit(node.value)
         for part in node.slice:
@@ -314,13 +315,13 @@ class Walk(Scope):
             return None
         return value.value if isinstance(value, Many) else None
 
-    def either(self, node: cst.CSTNode) -> Value:
+    def _walk_either(self, node: cst.CSTNode) -> Value:
         values = [self.visit(child) for child in node.children]
         return next((value for value in values if value is not None), None)
 
     # Statements
 
-    def assign(self, node: cst.CSTNode) -> Value:
+    def _walk_assign(self, node: cst.CSTNode) -> Value:
         node = cast(cst.Assign, node)
         value = self.visit(node.value)
         for target in node.targets:
@@ -337,27 +338,27 @@ class Walk(Scope):
             ("flask.g.", "flask.globals.g.")
         )
 
-    def annotated_assign(self, node: cst.CSTNode) -> Value:
+    def _walk_annotated_assign(self, node: cst.CSTNode) -> Value:
         node = cast(cst.AnnAssign, node)
         value = self.visit(node.value) if node.value is not None else None
         annotated = self._annotated(node.annotation.annotation)
         self.bind_target(node.target, annotated if annotated is not None else value)
         return None
 
-    def named_expression(self, node: cst.CSTNode) -> Value:
+    def _walk_named_expression(self, node: cst.CSTNode) -> Value:
         node = cast(cst.NamedExpr, node)
         value = self.visit(node.value)
         self.bind_target(node.target, value)
         return value
 
-    def branch(self, node: cst.CSTNode) -> Value:
+    def _walk_branch(self, node: cst.CSTNode) -> Value:
         self.depth += 1
         for child in node.children:
             self.visit(child)
         self.depth -= 1
         return None
 
-    def loop(self, node: cst.CSTNode) -> Value:
+    def _walk_loop(self, node: cst.CSTNode) -> Value:
         # Twice: what is bound at the end of the body is used at its beginning.
         self.depth += 1
         for _ in range(2):
@@ -372,7 +373,7 @@ class Walk(Scope):
         self.depth -= 1
         return None
 
-    def with_(self, node: cst.CSTNode) -> Value:
+    def _walk_with(self, node: cst.CSTNode) -> Value:
         node = cast(cst.With, node)
         entered: list[str] = []
         forces = False
@@ -438,14 +439,14 @@ class Walk(Scope):
                 self.visit(argument.value)
         return None
 
-    def return_(self, node: cst.CSTNode) -> Value:
+    def _walk_return(self, node: cst.CSTNode) -> Value:
         expression = cast(cst.Return, node).value
         if expression is not None:
             value = self.visit(expression)
             self.gives = value if self.gives is None else self.gives
         return None
 
-    def yield_(self, node: cst.CSTNode) -> Value:
+    def _walk_yield(self, node: cst.CSTNode) -> Value:
         expression = cast(cst.Yield, node).value
         if expression is not None:
             value = self.visit(expression)
@@ -453,7 +454,7 @@ class Walk(Scope):
                 self.gives = value if self.gives is None else self.gives
         return None
 
-    def function_(self, node: cst.CSTNode) -> Value:
+    def _walk_function(self, node: cst.CSTNode) -> Value:
         node = cast(cst.FunctionDef, node)
         self.quiet += 1
         for decorator in node.decorators:
@@ -464,7 +465,7 @@ class Walk(Scope):
         self.quiet -= 1
         return None
 
-    def class_(self, node: cst.CSTNode) -> Value:
+    def _walk_class(self, node: cst.CSTNode) -> Value:
         node = cast(cst.ClassDef, node)
         outer, self.cls = self.cls, self.module.all_classes[node]
         for statement in node.body.body:
@@ -472,7 +473,7 @@ class Walk(Scope):
         self.cls = outer
         return None
 
-    def nothing(self, node: cst.CSTNode) -> Value:
+    def _skip(self, node: cst.CSTNode) -> Value:
         return None
 
 
@@ -499,39 +500,39 @@ def _connections(node: cst.BaseExpression) -> set[cst.Call]:
 
 
 _HANDLERS: dict[type[cst.CSTNode], _Handler] = {
-    cst.Name: Walk.plain_name,
-    cst.Attribute: Walk.attribute,
-    cst.Call: Walk.call,
-    cst.Await: Walk.await_,
-    cst.Lambda: Walk.lambda_,
-    cst.ListComp: Walk.comprehension,
-    cst.SetComp: Walk.comprehension,
-    cst.GeneratorExp: Walk.comprehension,
-    cst.DictComp: Walk.comprehension,
-    cst.CompFor: Walk.comp_for,
-    cst.Tuple: Walk.tuple_,
-    cst.List: Walk.list_,
-    cst.Subscript: Walk.subscript,
-    cst.IfExp: Walk.either,
-    cst.BooleanOperation: Walk.either,
-    cst.Assign: Walk.assign,
-    cst.AnnAssign: Walk.annotated_assign,
-    cst.NamedExpr: Walk.named_expression,
-    cst.If: Walk.branch,
-    cst.Try: Walk.branch,
-    cst.Match: Walk.branch,
-    cst.For: Walk.loop,
-    cst.While: Walk.loop,
-    cst.With: Walk.with_,
+    cst.Name: Walk._walk_plain_name,
+    cst.Attribute: Walk._walk_attribute,
+    cst.Call: Walk._walk_call,
+    cst.Await: Walk._walk_await,
+    cst.Lambda: Walk._walk_lambda,
+    cst.ListComp: Walk._walk_comprehension,
+    cst.SetComp: Walk._walk_comprehension,
+    cst.GeneratorExp: Walk._walk_comprehension,
+    cst.DictComp: Walk._walk_comprehension,
+    cst.CompFor: Walk._walk_comp_for,
+    cst.Tuple: Walk._walk_tuple,
+    cst.List: Walk._walk_list,
+    cst.Subscript: Walk._walk_subscript,
+    cst.IfExp: Walk._walk_either,
+    cst.BooleanOperation: Walk._walk_either,
+    cst.Assign: Walk._walk_assign,
+    cst.AnnAssign: Walk._walk_annotated_assign,
+    cst.NamedExpr: Walk._walk_named_expression,
+    cst.If: Walk._walk_branch,
+    cst.Try: Walk._walk_branch,
+    cst.Match: Walk._walk_branch,
+    cst.For: Walk._walk_loop,
+    cst.While: Walk._walk_loop,
+    cst.With: Walk._walk_with,
     cst.Expr: Walk.expression,
-    cst.Return: Walk.return_,
-    cst.Yield: Walk.yield_,
-    cst.FunctionDef: Walk.function_,
-    cst.ClassDef: Walk.class_,
-    cst.Import: Walk.nothing,
-    cst.ImportFrom: Walk.nothing,
-    cst.Global: Walk.nothing,
-    cst.Nonlocal: Walk.nothing,
+    cst.Return: Walk._walk_return,
+    cst.Yield: Walk._walk_yield,
+    cst.FunctionDef: Walk._walk_function,
+    cst.ClassDef: Walk._walk_class,
+    cst.Import: Walk._skip,
+    cst.ImportFrom: Walk._skip,
+    cst.Global: Walk._skip,
+    cst.Nonlocal: Walk._skip,
     cst.Arg: lambda walk, node: walk.visit(cast(cst.Arg, node).value),
 }
 
