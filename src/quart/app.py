@@ -225,7 +225,7 @@ class Quart(QuartScaffold, Serving[StateT], Generic[StateT]):  # pyright: ignore
             self._got_first_request = True
             self._has_flask_code = flask_names.are_imported()
         if kind == "http":
-            # PERF: under its name `__call__` is called without a detour.
+            # PERF: CPython calls `__call__` faster by its name than as a call of the instance.
             await self.asgi_http_class(self, scope).__call__(receive, send)
         elif kind == "websocket":
             await self.asgi_websocket_class(self, scope)(receive, send)

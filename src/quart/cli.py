@@ -270,7 +270,7 @@ def _place(error: Exception) -> str:
 
 
 class ScriptInfo(flask.cli.ScriptInfo):
-    """What a command knows of the application: where it is to be found, and how to make it.
+    """What a command knows of the application: where it is, and how to make it.
 
     It is Flask's, so that commands of Flask's extensions find it.
     """

@@ -126,7 +126,7 @@ class Dispatch(App):
 
     #: Whether the map's short way may be asked first: not where a subclass makes its own adapters.
     _matches_plainly = True
-    #: Whether rules with a subdomain are to be left out: `subdomain_matching=False` was said.
+    #: `subdomain_matching=False` was said, so rules with a subdomain match nothing.
     _ignores_subdomains = False
     #: What signs sessions, and all that it was made of; the session interface keeps it here.
     _session_serializer: tuple[tuple[object, ...], URLSafeTimedSerializer] | None = None
@@ -194,7 +194,9 @@ class Dispatch(App):
             if not gone and _ends_the_task(error):
                 raise
             if _cancelling():
-                await asyncio.sleep(0)  # what a TaskGroup left to be delivered is delivered here
+                # CPython 3.11 and 3.12: a TaskGroup may leave a cancellation pending. It arrives
+                # here, and not in a teardown function.
+                await asyncio.sleep(0)
             if gone:
                 raise
             response = await ctx.stages.handle_exception(ctx, error)
@@ -257,8 +259,8 @@ class Dispatch(App):
         except Exception as error:
             result = await self.handle_user_exception(ctx, error)
             if result is error or error is ctx.request_websocket.routing_exception:
-                # PERF: it is an answer, not a fault. The frames that its traceback holds hold it
-                # in turn, and would be left to the garbage collector.
+                # PERF: an HTTPException that is an answer. Its traceback holds frames that refer
+                # back to it: without it no cycle is left for the garbage collector.
                 _forget_frames(error)
         return await stages.finalize_request(ctx, result)
 
@@ -987,7 +989,7 @@ class Dispatch(App):
             return None
         try:
             accepted = ctx.request_websocket.accept_mimetypes
-        except RequestHeaderFieldsTooLarge:  # as the error may say, which is to be answered here
+        except RequestHeaderFieldsTooLarge:  # perhaps the very error that is answered here
             return None
         wanted = max(accepted.quality("application/json"), accepted.quality(PROBLEM))
         if error.code < 400 or wanted <= accepted.quality("text/html"):
@@ -1001,7 +1003,7 @@ class Dispatch(App):
         return self.response_class(self.json.dumps(problem), error.code, headers)
 
     def _response_instead(self, result: object) -> Response:
-        """The response for what a hook put in its place."""
+        """Make a response of ours of the one that a hook returned."""
         if isinstance(result, SansIOResponse):
             return self.response_class.force_type(result)
         raise TypeError(
@@ -1189,7 +1191,7 @@ async def _give_up(response: object) -> None:
 
 
 def _forget_frames(error: BaseException | None) -> None:
-    """Drop the tracebacks of an error, and of those that it was raised on account of."""
+    """Drop the tracebacks of an error and of the errors that led to it."""
     while error is not None:
         error.__traceback__ = None
         error = error.__context__

@@ -1,7 +1,7 @@
-"""Forgotten awaits: what is to be awaited says so itself where it is taken for its value.
+"""Forgotten awaits: a coroutine that names itself if it is used without having been awaited.
 
-That is for developers: in debug mode, and once an application has a test client. Elsewhere what is
-to be awaited is a coroutine, which costs less.
+It is for developers, so it is made in debug mode and once an application has a test client.
+Elsewhere plain coroutines take its place, because they cost less.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ T = TypeVar("T", covariant=True)
 
 
 class Reminder(Coroutine[object, None, T]):
-    """A coroutine that raises a TypeError, or AttributeError, where it is taken for its value.
+    """A coroutine that raises a TypeError, or AttributeError, if it is used as its value.
 
-    :param value: What is to be awaited, as it is written: "request.form".
+    :param value: The expression that lacks an await: "request.form".
     """
 
     __slots__ = ("_coroutine", "_value")

@@ -382,7 +382,7 @@ def _groups(given: Headers | Mapping[str, Any]) -> Iterator[tuple[str, list[str]
         for name, _ in given:
             key = name.lower()
             seen[key] += 1
-            # The first time decides where the first value stands, the last where the others do.
+            # A name stands where it was first set; its other values stand where the last one was.
             if seen[key] == len(values[key]):
                 yield name, values[key]
             elif seen[key] == 1:

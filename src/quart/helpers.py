@@ -162,7 +162,7 @@ async def flash(message: str, category: str = "message") -> None:
     ctx = _cv_session.current()
     flashes = ctx.session.get("_flashes", [])
     flashes.append((category, message))
-    # Set anew, because a session only notes changes of its own items.
+    # The list is set anew, because a session notices changes of its own items only.
     ctx.session["_flashes"] = flashes
     if message_flashed.receivers:
         await ctx.app._send_signal(message_flashed, message=message, category=category)
@@ -284,7 +284,7 @@ def _stream_in(ctx: AppContext | None, iterable: Any) -> object:
 async def make_push_promise(path: str) -> None:
     """Promise the client what is at a path, before it asks: HTTP/2 server push.
 
-    Where that is not to be had it is an early hint.
+    If the server offers no push, this sends an early hint.
     """
     await _cv_request.current().request.send_push_promise(path)
 

@@ -32,7 +32,7 @@ __all__ = (
 )
 
 
-#: What ``sys.stderr`` is at the time of writing: tests, for one, put another in its place. The name
+#: Whatever ``sys.stderr`` is when a line is written, because tests replace it. The name
 #: is Flask's, for configurations that have ``ext://flask.logging.wsgi_errors_stream``.
 wsgi_errors_stream: TextIO = cast(TextIO, LocalProxy(lambda: sys.stderr))
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS", "QUERY", "TRACE"})
 
-# The scheme of a websocket is told by the name that HTTP has for it, and the other way round.
+# A proxy may name the scheme of a websocket as HTTP does, and the other way round.
 _SCHEMES = {
     "http": {"ws": "http", "wss": "https"},
     "websocket": {"http": "ws", "https": "wss"},

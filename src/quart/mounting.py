@@ -191,7 +191,7 @@ class Mounts(list[Mount]):
 class _Life:
     """The lifespan of one application, in a task of its own."""
 
-    #: Whether it ended before it had answered to its start, so that it is to be left alone.
+    #: It ended before it answered to its start, so it takes no part in the lifespan.
     absent = False
 
     def __init__(self, app: ASGIApp, scope: Scope, seconds: float | None = None) -> None:

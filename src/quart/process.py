@@ -165,7 +165,7 @@ def _is_a_servers(handler: object) -> bool:
         # PERF: takes long to load, and a worker of a parent has it loaded.
         from multiprocessing import parent_process
 
-        # What a worker is to ignore, its parent sees to: Ctrl-C reaches them both.
+        # The parent handles the signals that it has its workers ignore: Ctrl-C reaches both.
         return parent_process() is not None
     # Python's own handler, and the partial that asyncio.run sets, end the program.
     own = handler is signal.default_int_handler or isinstance(handler, functools.partial)
@@ -173,7 +173,7 @@ def _is_a_servers(handler: object) -> bool:
 
 
 async def until_empty(things: Sized, seconds: float | None) -> bool:
-    """Wait some seconds (None: any time) until there is nothing left; tell whether there is not."""
+    """Wait up to `seconds` (None: forever) for something to become empty; return whether it did."""
     with suppress(TimeoutError):
         async with asyncio.timeout(seconds):
             while len(things):
@@ -184,8 +184,9 @@ async def until_empty(things: Sized, seconds: float | None) -> bool:
 async def end_tasks(
     tasks: set[asyncio.Task[object]], seconds: float | None
 ) -> set[asyncio.Task[object]]:
-    """Wait some seconds (None: any time) for these tasks and those that join the set meanwhile,
-    then cancel what is left. Gives the tasks that go on all the same; they are not waited for.
+    """Wait up to `seconds` (None: forever) for these tasks and for those that join the set.
+
+    Then cancel the others. Return those that ignore it; nobody waits for them.
     """
     me = asyncio.current_task()
 
@@ -204,15 +205,14 @@ async def end_tasks(
 
 
 def give_up(task: asyncio.Task[object]) -> None:
-    """Leave a task that ignores its cancellation behind, where `asyncio.run` would wait for it."""
+    """Leave a task behind that ignores its cancellation, so that `asyncio.run` ends without it."""
     asyncio.tasks._unregister_task(task)
 
 
 def abandon(task: asyncio.Task[object], coroutine: Coroutine[object, None, object]) -> None:
-    """End a coroutine that a task awaits, whatever it does about that, and cancel the task.
+    """Close a coroutine that a task awaits, even if it ignores that, and cancel the task.
 
-    Its `finally` blocks run, as far as they do not wait. What awaits it in the task then gets
-    RuntimeError instead of a result.
+    Its `finally` blocks run until they wait. Whoever awaits it in the task gets a RuntimeError.
     """
     context = context_of(task)
     # Each call ends at least the innermost of the coroutines that ignore it.

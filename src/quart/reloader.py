@@ -164,7 +164,7 @@ class _Watched:
         self.changed()
 
     def add_neighbours(self) -> None:
-        """Watch the Python files beside the program's own, one of which may be why it failed."""
+        """Watch the Python files beside the program's: a mistake in one may have made it fail."""
         own = {Path(name).parent for name in self._own}
         self._add(str(path) for each in own for path in each.glob("*.py"))
 

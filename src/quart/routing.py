@@ -226,7 +226,7 @@ class QuartMap(Map):
                 request.scheme,
                 request.method,
                 request.path,
-                # As it came, but for what no header may hold: it goes into redirects.
+                # The query goes into redirects as it came, without what no header may hold.
                 quote(request.query_string, safe=_PRINTABLE),
             )
         except UnicodeError as error:  # a host that IDNA refuses
@@ -276,7 +276,7 @@ def blueprint_names(endpoint: str) -> tuple[str | None, ...]:
     return (None, *(".".join(parts[: i + 1]) for i in range(len(parts))))
 
 
-# A rule, the names of its variables, and those that its hooks are kept under.
+# A rule, the names of its variables, and the names under which its hooks are kept.
 _Plan = tuple[QuartRule, tuple[str, ...], tuple[str | None, ...]]
 
 
@@ -573,7 +573,7 @@ class _Finder:
         return nodes
 
     def lacks_slash(self, path: str, method: str, websocket: bool) -> bool:
-        """Whether no rule matches the path, and one does with a slash behind it; False in doubt."""
+        """Whether a rule matches the path only with a slash after it; False in doubt."""
         ends = self._ends(path)
         if ends is None or len(ends) != 1:
             return False

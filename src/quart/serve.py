@@ -108,7 +108,7 @@ def _uvicorn(settings: Settings) -> list[str]:
 def _granian(settings: Settings) -> list[str]:
     options = ["--interface", "asgi", "--factory", "--workers", str(settings.workers)]
     options += ["--respawn-failed-workers", "--http", "auto" if settings.http2 else "1"]
-    # One that does not end when it is told to is killed, but has the time to end by itself.
+    # A worker that does not end when it is asked to is killed, after the time to end by itself.
     options += ["--workers-kill-timeout", str(settings.graceful_timeout + 30)]
     options += ["--access-log" if settings.access_log == "on" else "--no-access-log"]
     if settings.uds:
@@ -359,7 +359,7 @@ def _run(server: Server, settings: Settings, report: Path) -> int:
 
 
 def _load_once(info: ScriptInfo) -> None:
-    """Load the application, so that what is wrong is told once, and refuse to debug."""
+    """Load the application, so that an error is shown once, and refuse to debug."""
     if info.create_app is not None:
         raise click.ClickException("Workers import the application themselves: name it by --app.")
     if get_debug_flag():

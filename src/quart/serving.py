@@ -302,9 +302,9 @@ class Serving(Dispatch, Generic[StateT]):
             process.give_up(task)
 
     def _steps(self) -> list[Callable[[], object] | AsyncIterator[None]]:
-        """What is to be started, in the order of registration.
+        """The functions and generators to start, in the order of registration.
 
-        What was put into one of the lists by hand comes right after what is before it there.
+        One that somebody put into a list by hand comes right after the one before it there.
         """
         steps: list[tuple[int, Callable[[], object] | AsyncIterator[None]]] = []
         for some in (self.before_serving_funcs, self.while_serving_gens):

@@ -101,7 +101,7 @@ class SecureCookieSession(FlaskSecureCookieSession):
 
 
 class NullSession(SecureCookieSession, FlaskNullSession):
-    """The session where none is to be had: it is empty, and changing it raises RuntimeError."""
+    """Used if there is no secret key: it reads as empty, and any change raises RuntimeError."""
 
     def __ior__(self, other: Any) -> Any:  # type: ignore[misc]  # unlike `|`, it fails
         return self.update(other)  # raises as every other change does
@@ -120,7 +120,7 @@ class SessionInterface:
     pickle_based = False
 
     async def make_null_session(self, app: Quart) -> NullSession:
-        """The session used where ``open_session`` gives None."""
+        """Make the session that is used if ``open_session`` gives None."""
         return self.null_session_class()
 
     def is_null_session(self, instance: object = None, *, obj: object = None) -> bool:
@@ -166,7 +166,7 @@ class SessionInterface:
         return partitioned
 
     def get_expiration_time(self, app: Quart, session: SessionMixin) -> datetime | None:
-        """When the cookie ends: PERMANENT_SESSION_LIFETIME from now; None is with the browser."""
+        """When the cookie ends: PERMANENT_SESSION_LIFETIME from now; None: with the browser."""
         if session.permanent:
             return datetime.now(UTC) + app.permanent_session_lifetime
         return None
@@ -182,7 +182,7 @@ class SessionInterface:
         )
 
     async def open_session(self, app: Quart, request: BaseRequestWebsocket) -> SessionMixin | None:
-        """The session of a request or websocket; None where there is none to be had."""
+        """Open the session of a request or websocket; return None if it cannot be opened."""
         raise NotImplementedError
 
     async def save_session(
@@ -390,7 +390,7 @@ class SecureCookieSessionInterface(SessionInterface):
         try:
             cookie = request._cookie(self.get_cookie_name(app))
         except RequestHeaderFieldsTooLarge:
-            return False  # it is for the view to answer, if it reads them
+            return False  # the view answers that, if it reads the cookies
         return cookie is not None and (
             asks_itself
             or self.serializer is not session_json_serializer

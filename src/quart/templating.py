@@ -78,7 +78,8 @@ class _Template(Template):
         shared: bool = False,
         locals: Mapping[str, object] | None = None,
     ) -> Context:
-        # PERF: Jinja copies the globals of each template and of the environment key by key.
+        # PERF: this repeats `Template.new_context`, which copies the globals of the template and of
+        # the environment key by key. It is safe because `update` in this order gives the same dict.
         globals: MutableMapping[str, object] = self.globals
         if isinstance(globals, ChainMap) and not shared:
             merged: dict[str, object] = {}
@@ -218,7 +219,7 @@ def _add_usual_values(
         if ctx.has_session:
             context["session"] = session  # the proxy: none is opened for a template without one
     processors = app.template_context_processors
-    # What Flask's own processor gives is there already.
+    # `request`, `session` and `g`, which Flask's own processor would add, are in it already.
     return [
         function
         for name in names

@@ -29,7 +29,7 @@ FILE_THREADS = 8
 #: and all of the documents together take longer.
 PARSER_THREADS = 1
 
-# Seconds for which `certainly` asks a system that gives no threads, and those in between.
+# How many seconds `certainly` asks a system that gives no threads, and how many it pauses.
 _PATIENCE = 10.0
 _PAUSE = 0.1
 
@@ -103,13 +103,13 @@ class Pool:
         self.forget()
 
     def forget(self) -> None:
-        """Start anew: a forked child has none of its parent's threads."""
+        """Start anew, because a forked child has no threads of its parent."""
         self._jobs: SimpleQueue[Job[Any]] = SimpleQueue()
         self._lock = threading.Lock()
         # Sets, so that a thread that is killed at any point can be taken out once more.
         self._threads: set[threading.Thread] = set()
-        self._starting: set[threading.Thread] = set()  # those that have not come to `_work`
-        self._waiting: set[int] = set()  # identifiers of those whose job waits for the loop
+        self._starting: set[threading.Thread] = set()  # they have not reached `_work`
+        self._waiting: set[int] = set()  # identifiers of threads whose job waits for the loop
         self._unfinished: set[Job[Any]] = set()  # running or not
 
     def submit(self, job: Job[Any]) -> None:

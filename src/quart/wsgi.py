@@ -28,7 +28,7 @@ from .utils import printable
 from .workers import Visit, wait_uncounted
 from .wrappers import ClientDisconnectedError, Response
 
-#: What `start_response` may be given: the error that a second call of it is for.
+#: The error that an application calls `start_response` a second time for.
 ExcInfo = tuple[type[BaseException], BaseException, TracebackType | None]
 
 #: An object that PEP 3333 calls an application.

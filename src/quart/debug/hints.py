@@ -1,4 +1,4 @@
-"""What a developer is told of a 404 or a 405 in debug mode: the routes that the client may mean."""
+"""A 404 or 405 in debug mode names the routes that the client may mean."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""What has no form of its own in JSON: the values for which a provider's ``default`` is asked.
+"""Values that JSON has no form for: what a provider's ``default`` makes of them.
 
-Models are told by what their libraries leave on the class, so none of the libraries is imported.
+A model is recognised by what its library leaves on the class, so no library is imported.
 Each is taken apart one level deep: what it holds comes to ``default`` in its turn.
 """
 

@@ -88,7 +88,7 @@ class Names:
         """A file's tree with Quart's names in the place of Flask's."""
         if "flask" not in module.source.text.lower():
             return tree
-        # Once over the tree as it was, whose nodes have lines, for what is to be noted.
+        # The first pass is over the tree as it was, because only its nodes have lines to report.
         module.tree.visit(_Renamer(self, module, module.tree, Report()))
         return tree.visit(_Renamer(self, module, tree, self.project.report))
 

@@ -1,5 +1,4 @@
-"""The whole migration of a project: from the path to what has changed, what is to be done by hand,
-and the files as they are to be written."""
+"""The whole migration of a project: from its path to the changed files and a report."""
 
 from __future__ import annotations
 
@@ -52,7 +51,7 @@ class Migration:
 def migrate(root: Path, options: Options | None = None) -> Migration:
     """Go through the project in a directory, or through one file.
 
-    :raises SourceError: a file could not be rewritten; none is to be written then.
+    :raises SourceError: a file could not be rewritten, so none may be written.
     """
     options = options or Options()
     migration = Migration(root)

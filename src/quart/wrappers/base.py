@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 # PERF: a byte is found in bytes ten times faster as a number than as bytes.
 _PERCENT = ord("%")
 
-# It cannot be changed, so all requests without cookies may share it.
+# All requests without cookies share it, because nobody can change it.
 _NO_COOKIES: ImmutableMultiDict[str, str] = ImmutableMultiDict()
 
 
@@ -208,7 +208,7 @@ class BaseRequestWebsocket(SansIORequest):
         self.scope = scope
         self.routing_exception = None
         self._files: MultiDict[str, Any] | None = None
-        # A request's; here, so that there is one constructor.
+        # Only requests have these two; they are here so that there is one constructor.
         if max_content_length is not None:
             setattr(self, "max_content_length", max_content_length)  # noqa: B010
         if body_timeout is not None:

@@ -106,7 +106,7 @@ class Request(BaseRequestWebsocket):
     # PERF: state that most requests never have lives on the class until it is needed.
     _body: Body | None = None
     _body_timeout: float | EllipsisType | None = ...
-    # None is the application's limit, as in 0.22; infinity is none at all.
+    # None stands for the application's limit, as in 0.22; infinity means that there is no limit.
     _max_content_length: float | None = None
     _max_form_memory_size: float | None = None
     _max_form_parts: float | None = None
@@ -185,7 +185,8 @@ class Request(BaseRequestWebsocket):
 
     # The body
 
-    # PERF: the usual values are known from the bytes that came, without Werkzeug's parsers.
+    # PERF: these two repeat Werkzeug's `content_length` and `is_json` for the usual values, without
+    # its parsers. It is safe because any other value goes to Werkzeug.
 
     @lazily
     def content_length(self) -> int | None:
@@ -340,7 +341,7 @@ class Request(BaseRequestWebsocket):
         )
 
     def multipart(self) -> AsyncIterator[Part]:
-        """The parts of a multipart body as they arrive, none of it kept in memory.
+        """The parts of a multipart body as they arrive; the body is not kept in memory.
 
         ``async for part in request.multipart(): async for chunk in part: ...``; see
         `quart.formparser.Part`. Each part comes once, and `form` and `files` do not have it.
@@ -382,7 +383,7 @@ class Request(BaseRequestWebsocket):
                 pass  # or fail again
         body = self.body
         if self._data_awaited:
-            # The data was asked for and can be again: the parser gets its own.
+            # Somebody has read the data and may read it again, so the parser gets a copy.
             body = self.body_class(None, None)
             body.set_result(await self.body)
         form, files = await parser.parse(
