@@ -48,15 +48,16 @@ def without_reminders(monkeypatch: pytest.MonkeyPatch) -> None:
 
 MARKERS = (
     "server: starts a process, most often a server; see pytest_collection_modifyitems",
-    "slow: tries many examples, or runs all pages of the documentation",
+    "slow: tries many examples, feeds what is very long, or runs whole programs",
 )
 
 # What a test starts a process with: names that it calls, and fixtures.
 _PROCESSES = {"running", "serving", "Popen", "subprocess", "program", "target", "targets"}
-_PROCESSES |= {"http2_target", "server", "command", "browser", "shop"}
+_PROCESSES |= {"http2_target", "server", "command", "browser", "shop", "serve", "pytester"}
 _SERVERS = ("servers", "attacks")
-# Files whose tests take long without one.
-_SLOW = ("test_docs", "test_typing", "test_migrate")
+# Files whose tests take long without one: they run whole programs, or feed what is very long.
+_SLOW = ("test_advisories", "test_bad_input", "test_blog", "test_chat", "test_cycles", "test_docs")
+_SLOW += ("test_migrate",)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

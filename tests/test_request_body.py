@@ -99,6 +99,7 @@ async def send(app: Quart, body: Any, content_type: str, **headers: str) -> Resp
 # --- reading
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("reader", "content_type", "head", "tail"),
     [
@@ -642,6 +643,7 @@ async def test_on_json_loading_failed() -> None:
     assert {"json": "JSONDecodeError"} == (await post_json(app, b"{")).json
 
 
+@pytest.mark.slow
 async def test_a_large_json_document_is_equal() -> None:
     """Documents that are parsed off the loop come out as all others."""
     app = make_app(view_json)
@@ -684,6 +686,7 @@ async def test_a_long_json_document_is_parsed_in_steps(
     assert [400_001] == parsed
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "document",
     [
@@ -715,6 +718,7 @@ async def test_a_hostile_json_document_is_read(
 CONTAINERS = 1_048_576  # that a document may hold by default
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("document", "limit", "status"),
     [
@@ -751,6 +755,7 @@ async def test_the_most_arrays_and_objects_of_a_document(
     assert status == (await post_json(app, document)).status
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "unit",
     [

@@ -426,13 +426,11 @@ class RequestContext(AppContext):
     """The context of one HTTP request."""
 
     if not TYPE_CHECKING:
-        # PERF: CPython cannot specialise a read of an instance's attribute while the class holds a
-        # descriptor of the same name, so None shadows `_Lacking` here.
+        # PERF: CPython reads an attribute slowly if the class has a descriptor of that name.
         request = request_websocket = None
 
     def __init__(self, app: Quart, request: Request, session: SessionMixin | None = None) -> None:
-        # PERF: this repeats `AppContext.__init__` for one kind of connection. It is safe as long as
-        # both set the same attributes.
+        # PERF: this repeats `AppContext.__init__`, and is safe while both set the same attributes.
         self.app = self.stages = app
         self.kind = REQUEST
         self.request = self.request_websocket = request

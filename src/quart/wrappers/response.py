@@ -14,12 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar, overload
 
 from werkzeug.datastructures import Headers
 from werkzeug.exceptions import HTTPException
-from werkzeug.http import (
-    HTTP_STATUS_CODES,
-    generate_etag,
-    parse_etags,
-    remove_entity_headers,
-)
+from werkzeug.http import HTTP_STATUS_CODES, generate_etag, parse_etags, remove_entity_headers
 from werkzeug.sansio.response import Response as SansIOResponse
 from werkzeug.utils import get_content_type
 from werkzeug.wrappers import Request as WSGIRequest
@@ -137,8 +132,8 @@ class Response(SansIOResponse):
     #: Where a body that is made while it is sent comes from: an error in it is answered there.
     _context: AppContext | None = None
 
-    # PERF: this repeats the constructor of Werkzeug's `Response`, which takes three times as long.
-    # It is safe as long as status, headers and body come of the arguments as they do there.
+    # PERF: this repeats the constructor of Werkzeug's `Response`, which takes longer. It is safe
+    # while status, headers and body come of the arguments as they do there.
     def __init__(
         self,
         response: ResponseBody | Chunk | Iterable[Chunk] | AsyncIterable[Chunk] | None = None,
