@@ -33,8 +33,11 @@ _HEADERS = (
     "X-Seen",
 )
 
-# What differs from one run to the next: tokens against forgery, and the values of cookies.
-_CHANGING = re.compile(r'(?<=value=")[\w.-]{40,}(?=")|(?<=^session=)[^;]*|(?<=Expires=)[^;]+')
+# What differs from one run to the next: tokens against forgery, cookies, the time, the port.
+_CHANGING = re.compile(
+    r'(?<=value=")[\w.#-]{40,}(?=")'
+    r"|(?<=^session=)[^;]*|(?<=Expires=)[^;]+|(?<=_)20[-_0-9]+(?=\.csv)|(?<=127\.0\.0\.1:)\d+"
+)
 
 
 @dataclass(frozen=True)

@@ -39,6 +39,7 @@ def test_each_application_is_run() -> None:
     assert apps == (run - of_their_own) | {
         "gzip-and-cors",
         "each-middleware",
+        "flask-sites",
         "new-api",
         "sentry-asgi",
         "without-a-patch",

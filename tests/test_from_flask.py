@@ -223,7 +223,7 @@ def site(root: Path) -> flask.Flask:
             "/float",
             "/tuple",
             "/stream",
-            # "/file",
+            "/file",
             "/back/drawer",
             "/missing",
             "/forbidden",
@@ -310,7 +310,7 @@ def test_a_crawl_answers_as_on_flask(tmp_path: Path) -> None:
     expected = by_flask(site(tmp_path), answers=answers)
     actual = by_quart(Quart.from_flask(site(tmp_path)), answers=answers)
 
-    assert len(expected) > 25
+    assert len(expected) > 26
     for page, here in zip(expected, actual, strict=True):
         assert page == here
 

@@ -146,6 +146,25 @@ GROUPS = [
         ["quart-schema[pydantic]==0.25.0", "pydantic >= 2", "hatchling", "mypy", "pytest-asyncio"],
         ["new-api"],
     ),
+    # What `Quart.from_flask` carries over, beside Flask itself; without Flask-Babel, which
+    # Flask-Admin wants set up wherever it is installed.
+    Group(
+        "for-flask-sites",
+        [],
+        [
+            "flask-admin",
+            "flask-caching",
+            "flask-compress",
+            "flask-cors",
+            "flask-httpauth",
+            "flask-limiter",
+            "flask-login",
+            "flask-restful",
+            "flask-sqlalchemy",
+            "flask-wtf",
+        ],
+        ["flask-sites"],
+    ),
     # Apart, because it wants Flask-Babel set up wherever that is installed.
     Group(
         "for-flask-admin", ["flask-admin==2.2.1"], ["quart-flask-patch==0.3.0", "flask-sqlalchemy"]
