@@ -36,6 +36,11 @@ SEARCHES = {
     "debug": ["debugging"],
     "blueprint": ["blueprints"],
     "error handler": ["errors"],
+    "favicon": ["static-files"],
+    "heroku": ["deployment"],
+    "hooks": ["hooks"],
+    "json api": ["json-api"],
+    "mongodb": ["databases"],
 }
 
 
