@@ -8,6 +8,7 @@ Beside a raw ASGI application and Starlette, in one run; servers run on loopback
 import argparse
 import asyncio
 import contextlib
+import gc
 import importlib.metadata
 import json
 import os
@@ -37,6 +38,7 @@ MESSAGES = 1000  # echoed by one connection
 OFFERED = 20_000  # to a handler that sleeps
 FLOOD = 60_000_000  # bytes
 IDLE = 500  # websockets
+COLLECTED = 5000  # websockets, which a full garbage collection looks through
 OPEN = 100  # websockets, and as many event streams
 PATIENCE = 15  # seconds for anything that a server should do at once
 
@@ -100,6 +102,15 @@ class Peer:
             self.waiter.set_result(None)
 
 
+class SilentPeer(Peer):
+    """A client that opens a websocket and sends nothing."""
+
+    def __init__(self) -> None:
+        super().__init__(1, waits=True)
+
+    def _next(self) -> None: ...
+
+
 def scope(path: str) -> dict[str, Any]:
     headers = [(b"host", b"bench.example"), (b"upgrade", b"websocket"), (b"origin", b"http://a.b")]
     return {
@@ -137,6 +148,26 @@ async def offer(app: Any) -> int:
     return peer.pulled
 
 
+async def collect(app: Any) -> list[float]:
+    """Milliseconds of a full garbage collection while websockets wait, and objects for each."""
+    gc.collect()
+    objects = len(gc.get_objects())
+    peers = [SilentPeer() for _ in range(COLLECTED)]
+    tasks = [asyncio.create_task(app(scope("/idle"), peer.receive, peer.send)) for peer in peers]
+    await asyncio.sleep(1)
+    gc.collect()
+    objects = len(gc.get_objects()) - objects
+    times = []
+    for _ in range(9):
+        began = time.process_time()
+        gc.collect()
+        times.append((time.process_time() - began) * 1e3)
+    for task in tasks:
+        task.cancel()
+    await asyncio.wait(tasks)
+    return [statistics.median(times), objects / COLLECTED]
+
+
 def work(name: str) -> None:
     """A process with one application, which does as it is told on standard input."""
     from apps import connections
@@ -144,8 +175,11 @@ def work(name: str) -> None:
     app = getattr(connections, name)()
     with asyncio.Runner() as runner:
         for line in sys.stdin:
-            waits = json.loads(line)
-            answer: Any = runner.run(offer(app) if waits is None else echo(app, waits))
+            wanted = json.loads(line)
+            if wanted == "collect":
+                answer: Any = runner.run(collect(app))
+            else:
+                answer = runner.run(offer(app) if wanted is None else echo(app, wanted))
             print(json.dumps(answer), flush=True)
 
 
@@ -159,9 +193,10 @@ class Worker:
             bufsize=1,
         )
 
-    def ask(self, waits: bool | None) -> float:
+    def ask(self, wanted: bool | str | None) -> Any:
+        """An echo that is waited for or not, by a bool; an offer, by None; or "collect"."""
         assert self.process.stdin and self.process.stdout
-        self.process.stdin.write(json.dumps(waits) + "\n")
+        self.process.stdin.write(json.dumps(wanted) + "\n")
         return json.loads(self.process.stdout.readline())
 
     def close(self) -> None:
@@ -195,6 +230,23 @@ def echoes(rounds: int) -> Iterator[str]:
             + ", ".join(f"{name} {count}" for name, count in pulled.items())
             + ". (Ours reads a little ahead, to notice that the client has gone.)"
         )
+
+
+def collections(rounds: int) -> Iterator[str]:
+    figures: dict[str, list[list[float]]] = defaultdict(list)
+    for _ in range(rounds):
+        for name in random.sample(list(APPS), len(APPS)):
+            with contextlib.closing(Worker(name)) as worker:
+                figures[name].append(worker.ask("collect"))
+    rows = [["", *APPS.values()]]
+    for place, title in enumerate(("milliseconds", "objects for each")):
+        values = ([figure[place] for figure in figures[name]] for name in APPS)
+        rows.append([title, *(spread(each, 1) for each in values)])
+    yield (
+        f"A full garbage collection at the ASGI seam while {COLLECTED:,} websockets wait, and the"
+        " objects of theirs that it looks at, the server's included, median (quartiles) of"
+        f" {rounds} interleaved rounds:\n\n{table(rows)}"
+    )
 
 
 def spread(values: list[float], digits: int = 2) -> str:
@@ -387,6 +439,7 @@ def main() -> None:
         echoes(options.rounds),
         floods(),
         memory(options.processes),
+        collections(options.processes),
         ends(options.processes),
     ):
         for paragraph in measured:
