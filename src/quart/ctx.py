@@ -61,7 +61,17 @@ class AppContext:
     `g`, the session and the URL adapter come to life when they are first touched.
     """
 
-    kind: Kind | None = None
+    # PERF: what each connection sets has no default on the class. From Python 3.12 on, an attribute
+    # of an instance that its class has too is found, and set, ten times more slowly.
+    kind: Kind | None
+    _session: SessionMixin | None
+    _after_functions: list[Callable[..., object]] | None
+    #: Kept open when the response is ready: its body still needs this context.
+    held: bool
+    #: Its teardown functions have run, or begun to.
+    closed: bool
+    #: The names hooks are kept under: None for the application, then blueprint by blueprint.
+    blueprint_names: tuple[str | None, ...]
 
     if TYPE_CHECKING:
         request: Request
@@ -74,19 +84,13 @@ class AppContext:
 
     # PERF: what most connections never touch is a class attribute until it is set.
     _g: _AppCtxGlobals | None = None
-    _session: SessionMixin | None = None
     _flashes: list[tuple[str, str]] | None = None
-    _after_functions: list[Callable[..., object]] | None = None
     _url_adapter: MapAdapter | None = None
     #: How it was entered, to be left in the reverse order.
     _tokens: list[Entered] | None = None
     _thread: OneThread | None = None
     #: Ends the values that sync code outside of an event loop gets, see `__enter__`.
     _values: AbstractContextManager[None] | None = None
-    #: Kept open when the response is ready: its body still needs this context.
-    held = False
-    #: Its teardown functions have run, or begun to.
-    closed = False
     #: Made by `copy`; what this is a copy of, until it is entered elsewhere.
     _copied = False
     _original: AppContext | None = None
@@ -96,8 +100,6 @@ class AppContext:
     failed: BaseException | None = None
     #: Its class has a `push` or `pop` of its own, which are called for a connection too.
     opens_itself = False
-    #: The names hooks are kept under: None for the application, then blueprint by blueprint.
-    blueprint_names: tuple[str | None, ...] = (None,)
 
     def __init__(
         self,
@@ -110,6 +112,10 @@ class AppContext:
         self.app = app
         #: Where the stages and the hooks of this kind of connection are found.
         self.stages: Stages = app
+        self.kind = self._after_functions = None
+        self._session = session
+        self.held = self.closed = False
+        self.blueprint_names = (None,)
         if request is not None:
             self.kind = REQUEST
             self.request = self.request_websocket = request
@@ -117,8 +123,6 @@ class AppContext:
             self.kind = WEBSOCKET
             self.websocket = self.request_websocket = websocket
             self.stages = WebsocketStages(app)  # pyright: ignore[reportAttributeAccessIssue]
-        if session is not None:
-            self._session = session
 
     def __init_subclass__(cls, **kwargs: object) -> None:
         super().__init_subclass__(**kwargs)
@@ -435,9 +439,9 @@ class RequestContext(AppContext):
         self.kind = REQUEST
         self.request = self.request_websocket = request
         self._session = session
-        # PERF: read on each request; on the instance they are found faster than on the class.
         self._after_functions = None
-        self.held = False
+        self.held = self.closed = False
+        self.blueprint_names = (None,)
 
 
 class WebsocketContext(AppContext):
@@ -456,11 +460,7 @@ class WebsocketContext(AppContext):
     ) -> None:
         if websocket is None:
             websocket = _given(request, None)  # as Quart up to 0.22 names it
-        self.app = app
-        self.stages = WebsocketStages(app)  # pyright: ignore[reportAttributeAccessIssue]
-        self.kind = WEBSOCKET
-        self.websocket = self.request_websocket = websocket
-        self._session = session
+        super().__init__(app, websocket=websocket, session=session)
 
 
 def opens_on_touch(interface: SessionInterface) -> TypeGuard[SecureCookieSessionInterface]:

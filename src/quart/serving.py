@@ -95,14 +95,13 @@ class BackgroundContext(AppContext):
     """The context of a background task: its own, with what it was started for still in reach."""
 
     def __init__(self, app: Quart, origin: AppContext) -> None:
-        self.app = app
+        super().__init__(app, session=origin._session)
         self.request_websocket = origin.request_websocket
         if origin.has_request:
             self.request = origin.request
         else:
             self.websocket = origin.websocket
         self.blueprint_names = origin.blueprint_names
-        self._session = origin._session
         with suppress(HTTPException):  # a request with a host that is not acceptable
             self._url_adapter = origin.url_adapter
 

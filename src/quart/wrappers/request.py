@@ -112,7 +112,7 @@ class Request(BaseRequestWebsocket):
     _max_form_parts: float | None = None
     _data_awaited = False
     _form: MultiDict[str, str] | None = None
-    _files: MultiDict[str, FileStorage] | None = None
+    _files: MultiDict[str, FileStorage] | None
     _form_error: Exception | None = None
     _parts: Parts | None = None
 

@@ -120,15 +120,15 @@ class Response(SansIOResponse):
     #: Seconds that sending it may take in all: `...` is RESPONSE_TIMEOUT, None is no limit.
     timeout: float | EllipsisType | None = ...
     #: Headers to be sent after the body, where the server and the client can.
-    trailers: Headers | None = None
+    trailers: Headers | None
 
     # PERF: for bytes in memory the body object is made when it is asked for, and so is `headers`:
     # until then the headers are `_encoded`, as they are sent.
-    _data: bytes | None = None
+    _data: bytes | None
     _body: ResponseBody | None = None
     _headers: Headers | None = None
-    _encoded: list[tuple[bytes, bytes]] | None = None
-    _on_close: list[Callable[[], object]] | None = None
+    _encoded: list[tuple[bytes, bytes]] | None
+    _on_close: list[Callable[[], object]] | None
     #: Where a body that is made while it is sent comes from: an error in it is answered there.
     _context: AppContext | None = None
 
@@ -179,16 +179,14 @@ class Response(SansIOResponse):
             if data is not None and self.automatically_set_content_length:
                 self.headers["Content-Length"] = str(len(data))
 
-        # PERF: the line reads these of each response; on the class they are found more slowly.
         self.trailers = None
         self._on_close = None
-        if data is not None:
-            self._data = data
-        elif response is None:
+        self._data = data
+        if response is None:
             self._data = b""
             if self.automatically_set_content_length:
                 self.headers.setdefault("Content-Length", "0")
-        else:
+        elif data is None:
             if isinstance(response, ResponseBody):
                 self._body = response
             elif isinstance(response, BytesIO):
