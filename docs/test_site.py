@@ -39,7 +39,7 @@ SEARCHES = {
     "favicon": ["static-files"],
     "heroku": ["deployment"],
     "hooks": ["hooks"],
-    "json api": ["json-api"],
+    "openapi": ["json-api", "return-models"],
     "mongodb": ["databases"],
 }
 
