@@ -112,7 +112,7 @@ class _Closing:
         in_worker = run_sync(func)
 
         @wraps(func)
-        async def wrapper(*args: Any, **kwargs: Any) -> Any:
+        async def wrapper(*args: object, **kwargs: object) -> object:
             if not self._idle:
                 return await in_worker(*args, **kwargs)
             self._idle = False

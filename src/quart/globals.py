@@ -122,10 +122,10 @@ _cv_websocket: _ContextView[WebsocketContext] = _ContextView("has_websocket", _n
 _cv_session: _ContextView[AppContext] = _ContextView("has_session", _no_session_msg)
 
 
-def _proxy_of(find: Callable[[AppContext], object]) -> type[LocalProxy[Any]]:
+def _proxy_of(find: Callable[[AppContext], object]) -> type[LocalProxy[object]]:
     """Werkzeug's proxy, with a short way to the attributes of what `find` finds in a context."""
 
-    class Proxy(LocalProxy[Any]):
+    class Proxy(LocalProxy[object]):
         __slots__ = ()
 
         # PERF: this repeats `LocalProxy.__getattr__`, which Python calls only after a search that

@@ -15,7 +15,7 @@ from collections.abc import Coroutine, Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
 from contextvars import copy_context
-from typing import Any, TypeVar, cast
+from typing import TypeVar, cast
 
 from .one_thread import OneThread
 from .workers import in_worker_thread, own_thread, wait_in_thread, waiting_by
@@ -26,7 +26,7 @@ T = TypeVar("T")
 class CallingThread(OneThread):
     """A thread that waits for the loop, and meanwhile runs the sync functions that it calls."""
 
-    def wait(self, coroutine: Coroutine[Any, Any, T]) -> T:
+    def wait(self, coroutine: Coroutine[object, None, T]) -> T:
         """The result of a coroutine, which sees the context variables from here."""
         context, loop = copy_context(), _loop.get()
         outcome: Future[T] = Future()
@@ -99,7 +99,7 @@ class _Local(threading.local):
 _local = _Local()
 
 
-def wait(coroutine: Coroutine[Any, Any, T]) -> T:
+def wait(coroutine: Coroutine[object, None, T]) -> T:
     """The result of a coroutine, for sync code outside of any event loop."""
     waits = wait_in_thread(coroutine)
     return _local.calling.wait(coroutine) if waits is coroutine else cast(T, waits)

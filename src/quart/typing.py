@@ -161,8 +161,8 @@ ResponseReturnValue = (
 #: What `sys.exc_info()` gives.
 ExcInfo = tuple[type[BaseException], BaseException, TracebackType | None] | tuple[None, None, None]
 
-# Functions that users register. A plain one runs in a thread. Where a parameter is Any, it is the
-# app's own response class, or the exception class the handler is for.
+# Functions that users register. A plain one runs in a thread. Users annotate the parameter with
+# their own response class, or with the exception class that a handler is for.
 
 #: The key of registries: None for the app, or the name of a blueprint.
 AppOrBlueprintKey = str | None
@@ -207,7 +207,7 @@ WWWScope = Scope
 LifespanScope = Scope
 Message = Mapping[str, Any]
 ASGIReceiveCallable = Callable[[], Awaitable[Message]]
-#: Takes a message; Any, because each server's own type for it is narrower than a dictionary.
+#: Takes a message. Each server has a type of its own for it, narrower than a dictionary.
 ASGISendCallable = Callable[[Any], Awaitable[None]]
 ASGIApp = Callable[[Any, ASGIReceiveCallable, ASGISendCallable], Awaitable[None]]
 

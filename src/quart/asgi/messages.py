@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 from typing import Any
 
+from .. import typing
 from ..wrappers import ClientDisconnectedError
 
-# ASGI leaves open what else a server puts into them.
-Message = Mapping[str, Any]
-Scope = Mapping[str, Any]
-#: A message of ours, while it is put together.
+Message = typing.Message
+Scope = typing.Scope
+Receive = typing.ASGIReceiveCallable
+Send = typing.ASGISendCallable
+
+#: A message or a scope of ours, while it is put together. ASGI leaves open what is in it.
 Draft = dict[str, Any]
 
 HeaderItems = list[tuple[bytes, bytes]]
-Receive = Callable[[], Awaitable[Message]]
-#: Takes a message; Any, because each server's own type for it is narrower.
-Send = Callable[[Any], Awaitable[None]]
 
 #: Types of messages by which the client goes; the last is ours, for an OSError of the server's.
 DISCONNECTS = frozenset({"http.disconnect", "websocket.disconnect", "disconnect"})

@@ -140,7 +140,7 @@ class SyncClient(QuartClient):
             if self._values is not None:
                 self._values.__exit__(None, None, None)
 
-    def session_transaction(self, *args: Any, **kwargs: Any) -> SyncTransaction:
+    def session_transaction(self, *args: object, **kwargs: object) -> SyncTransaction:
         """Open the session of this client, to be looked at and changed; save it after the block::
 
             with client.session_transaction() as session:
