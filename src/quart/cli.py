@@ -30,6 +30,7 @@ from flask.cli import prepare_import
 from werkzeug.utils import import_string
 
 from . import process, reloader
+from ._speedups import COMPILED
 from .command_context import command_context
 from .globals import _cv_quart
 from .globals import current_app as current_app
@@ -443,7 +444,9 @@ def get_version(ctx: click.Context, param: click.Parameter, value: object) -> No
     if not value or ctx.resilient_parsing:
         return
     click.echo(f"Python {platform.python_version()}", color=ctx.color)
-    for name in ("Quart", "Flask", "Werkzeug"):
+    runs = "compiled" if COMPILED else "pure Python"
+    click.echo(f"Quart {version('quart')} ({runs})", color=ctx.color)
+    for name in ("Flask", "Werkzeug"):
         click.echo(f"{name} {version(name.lower())}", color=ctx.color)
     ctx.exit()
 

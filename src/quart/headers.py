@@ -15,7 +15,10 @@ from werkzeug.datastructures import Headers, MultiDict
 from werkzeug.exceptions import BadRequest, BadRequestKeyError, RequestHeaderFieldsTooLarge
 from werkzeug.urls import iri_to_uri
 
-from .lazy import lazily
+from ._speedups import all_values, decoded, encoded, first_value, is_in_one_line, lazily, put_all
+
+if TYPE_CHECKING:
+    from ._speedups.pure import Header
 
 if TYPE_CHECKING:
     from .typing import Scope
@@ -54,10 +57,7 @@ _new = object.__new__
 
 def decode_header_items(items: Iterable[tuple[bytes, bytes]]) -> list[tuple[str, str]]:
     """Headers as they are read: names in title case, Latin-1 values."""
-    return [
-        (_TITLES.get(name) or name.decode("latin-1").title(), value.decode("latin-1"))
-        for name, value in items
-    ]
+    return decoded(items, _TITLES)
 
 
 def decode_headers(headers: Iterable[tuple[bytes, bytes]]) -> Headers:
@@ -118,8 +118,8 @@ class ScopeHeaders(Headers):
             if type is None and self._undecoded:
                 wanted = _raw_name(key)
                 if wanted != b"remote-addr":
-                    items = self.scope.get("headers", ())
-                    return [value.decode("latin-1") for name, value in items if name == wanted]
+                    values = all_values(self.scope.get("headers", ()), wanted)
+                    return [value.decode("latin-1") for value in values]
             return super().getlist(key, type)
 
     def _get_key(self, key: str) -> str:
@@ -141,11 +141,8 @@ class ScopeHeaders(Headers):
             if wanted == b"remote-addr":
                 return client_address(self.scope)
             return all_lines(self.scope, wanted)
-        for name, value in self.scope.get("headers", ()):
-            if name == wanted:
-                text: str = value.decode("latin-1")
-                return text
-        return None
+        value = first_value(self.scope.get("headers", ()), wanted)
+        return None if value is None else value.decode("latin-1")
 
     def copy(self) -> Self:
         """The same headers in another object."""
@@ -192,7 +189,7 @@ _NOT_FOUND_IN_ONE_LINE = _LISTS | {b"remote-addr"}
 
 def all_lines(scope: Scope, wanted: bytes) -> str | None:
     """The value of a header whose lines make one list; None if there is no line of it."""
-    lines = [value for name, value in scope.get("headers", ()) if name == wanted]
+    lines = all_values(scope.get("headers", ()), wanted)
     return b", ".join(lines).decode("latin-1") if lines else None
 
 
@@ -244,7 +241,7 @@ class ResponseHeaders(Headers):
     """
 
     #: By a name as it is sent: the value as it is sent, or the name and the value as written.
-    _single: dict[bytes, bytes | tuple[str, str]] | None = None
+    _single: dict[bytes, Header] | None = None
 
     @classmethod
     def of(cls, items: Iterable[tuple[bytes, bytes]]) -> Self:
@@ -273,7 +270,7 @@ class ResponseHeaders(Headers):
 
         def __setitem__(self, key: object, value: object) -> None:
             single = self._single
-            if single is not None and type(key) is str and _is_plain(value):
+            if single is not None and type(key) is str and is_in_one_line(value):
                 sent = _SENT.get(key) or _learn(key)
                 if sent is not None:
                     single[sent] = key, value
@@ -313,7 +310,7 @@ class ResponseHeaders(Headers):
                 super().update(arg, **kwargs)
                 return
             groups = list(_groups(arg))
-            if all(_is_plain(value) for _, values in groups for value in values):
+            if all(is_in_one_line(value) for _, values in groups for value in values):
                 _set_groups(self._list, groups)
             else:
                 super().update(arg)  # says which value it is
@@ -321,18 +318,7 @@ class ResponseHeaders(Headers):
     def _put(self, given: dict[str, str]) -> bool:
         """Set what is plain; whether that is all of it."""
         single = self._single
-        try:
-            text = "".join(given.values())
-        except TypeError:
-            return False
-        if single is None or "\n" in text or "\r" in text:
-            return False
-        for name, value in given.items():
-            sent = _SENT.get(name) or _learn(name)
-            if sent is None:
-                return False
-            single[sent] = name, value
-        return True
+        return single is not None and put_all(single, given, _SENT, _learn)
 
     def _get_key(self, key: str) -> str:
         if self._single is None:
@@ -357,16 +343,11 @@ class ResponseHeaders(Headers):
     __hash__ = None
 
 
-def _written(sent: bytes, header: bytes | tuple[str, str]) -> tuple[str, str]:
+def _written(sent: bytes, header: Header) -> tuple[str, str]:
     """A name and a value as they are read, of what `ResponseHeaders` keeps."""
     if isinstance(header, bytes):
         return decode_header_items([(sent, header)])[0]
     return header
-
-
-def _is_plain(value: object) -> bool:
-    """Whether `Headers` takes a value as it is: text without line breaks."""
-    return isinstance(value, str) and "\n" not in value and "\r" not in value
 
 
 def _groups(given: Headers | Mapping[str, Any]) -> Iterator[tuple[str, list[str]]]:
@@ -422,30 +403,16 @@ def encode_header_items(headers: Headers) -> list[tuple[bytes, bytes]]:
     Raises ValueError, naming the header, for what would break the protocol: control characters,
     names that are no token, values outside Latin-1.
     """
-    items: Iterable[tuple[bytes, bytes | tuple[str, str]]]
-    data: bytes
+    items: Iterable[tuple[bytes, Header]]
     if isinstance(headers, ResponseHeaders) and headers._single is not None:
         items = headers._single.items()
     else:
         items = ((_SENT.get(item[0]) or _sent_name(item[0]), item) for item in headers._list)
-    encoded = []
-    for sent, header in items:
-        if type(header) is bytes:
-            data = header
-        else:
-            written: tuple[str, str] = header  # type: ignore[assignment]  # as it is no bytes
-            name, value = written
-            # PERF: printable ASCII is what nothing below objects to.
-            if value.isascii() and value.isprintable() and sent not in _URI_HEADERS:
-                data = value.encode().strip()
-            else:
-                data = _encode_value(name, value, sent in _URI_HEADERS)
-        encoded.append((sent, data))
-    return encoded
+    return encoded(items, _URI_HEADERS, _encode_value)
 
 
-def _encode_value(name: str, value: str, is_uri: bool) -> bytes:
-    if is_uri and not _BROKEN_VALUE.search(value):
+def _encode_value(sent: bytes, name: str, value: str) -> bytes:
+    if sent in _URI_HEADERS and not _BROKEN_VALUE.search(value):
         value = iri_to_uri(value)
     check_header_value(name, value)
     return value.encode("latin-1").strip()

@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol, Self, TypeVar, overloa
 from werkzeug.datastructures import CombinedMultiDict, Headers, MultiDict
 from werkzeug.exceptions import BadRequest, UnsupportedMediaType
 
+from .._speedups import lazily
 from ..datastructures import FileStorage
 from ..environ import environ_of
 from ..formparser import FormDataParser
 from ..globals import _cv_quart, current_app
 from ..json.long import LONG_JSON, loads_off_loop
-from ..lazy import lazily
 from ..workers import awaited_or_blocking, in_worker_thread
 from .base import BaseRequestWebsocket
 from .body import Body, BodyFile
