@@ -514,6 +514,31 @@ async def test_send_file_of_flasks_own(app: Quart, tmp_path: Path) -> None:
     assert 404 == (await get(app, "/files/nothing.txt")).status
 
 
+@pytest.mark.parametrize("body", [["new"], [b"n", b"ew"], "new", iter([b"new"])])
+async def test_a_body_that_is_assigned(app: Quart, body: Any) -> None:
+    """An `after_request` function reads the body, and assigns another to `response.response`."""
+
+    @app.after_request
+    def after(response: Any) -> Any:
+        assert "old" == response.get_data(as_text=True)
+        response.response = body
+        response.content_length = 3
+        return response
+
+    @app.get("/")
+    async def view() -> str:
+        return "old"
+
+    answer = await get(app, "/")
+
+    assert ("new", "3") == (answer.text, answer.headers["Content-Length"])
+
+
+def test_a_blueprint_is_one_of_flasks() -> None:
+    """Extensions ask, to register on it."""
+    assert isinstance(quart.Blueprint("name", __name__), flask.Blueprint)
+
+
 async def test_conditions_of_an_environ(app: Quart) -> None:
     """`make_conditional` takes an `environ`, this framework's and others'."""
 

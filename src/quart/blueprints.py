@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from flask.blueprints import Blueprint as FlaskBlueprint
 from flask.sansio.app import App
-from flask.sansio.blueprints import Blueprint as SansIOBlueprint
 from flask.sansio.blueprints import BlueprintSetupState
 from flask.sansio.scaffold import setupmethod
 
@@ -33,10 +33,10 @@ T_while_serving = TypeVar("T_while_serving", bound="WhileServingCallable")
 
 
 # What a view may return is wider than Flask's types of it.
-class Blueprint(QuartScaffold, SansIOBlueprint):  # type: ignore[misc]  # pyright: ignore[reportIncompatibleMethodOverride]
+class Blueprint(QuartScaffold, FlaskBlueprint):  # type: ignore[misc]  # pyright: ignore[reportIncompatibleMethodOverride]
     """Routes, websockets and hooks kept together, to be registered on an application.
 
-    The arguments are those of `flask.Blueprint`.
+    It is a `flask.Blueprint`, with the same arguments.
     """
 
     def __init__(self, *args: object, **kwargs: object) -> None:

@@ -4,6 +4,7 @@ Two kinds of proof, in virtual environments of their own. The published source d
 downloaded now, their own test suites run, and the number of tests that pass is held against the
 number expected; nothing of theirs is kept here. And `apps/` holds a small application for each
 further extension, which a server serves and which is asked for what the extension is there for.
+Those for Flask are in `flask_extensions/`, each in several ways.
 
 `constraints.txt` names the releases of all they depend on, so that a new one does not fail the
 build of a change that has nothing to do with it; `--newest` leaves it out.
@@ -28,6 +29,8 @@ HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
 CONSTRAINTS = HERE / "constraints.txt"
 TIMEOUT = 300  # seconds for one command
+#: The two runs of `flask_extensions/ways.py`, with their further options.
+WAYS = {"each way": [], "each way, patched": ["-p", "quart_flask_patch"]}
 
 
 @dataclass(frozen=True)
@@ -58,11 +61,13 @@ class Group:
     """What the applications need beside the extensions."""
     also: Sequence[str] = ()
     """Further applications, each for several of the extensions."""
+    in_each_way: bool = False
+    """Whether the extensions are for Flask, and in `flask_extensions/` instead."""
 
     @property
     def apps(self) -> list[str]:
         """What is reported on: the releases, and the names of the further applications."""
-        return [*self.releases, *self.also]
+        return [*(WAYS if self.in_each_way else self.releases), *self.also]
 
 
 SUITES = [
@@ -118,26 +123,52 @@ GROUPS = [
         ["granian", "httpx", "opentelemetry-sdk", "starlette", "websockets"],
         ["gzip-and-cors", "each-middleware"],
     ),
+    # Each of these in each way: `flask_extensions/ways.py`.
     Group(
         "for-flask",
         [
+            "authlib==1.9.10",
+            "bootstrap-flask==2.6.0",
+            "flask-admin==2.2.1",
+            "flask-apscheduler==1.13.1",
+            "flask-assets==2.1.0",
             "flask-babel==4.0.0",
+            "flask-bcrypt==1.0.1",
             "flask-caching==2.5.1",
             "flask-compress==1.25",
             "flask-cors==6.0.5",
+            "flask-dance==7.1.0",
+            "flask-debugtoolbar==0.16.0",
+            "flask-executor==1.0.0",
+            "flask-flatpages==0.9.0",
             "flask-httpauth==4.8.1",
+            "flask-jwt-extended==4.7.4",
             "flask-limiter==4.1.1",
             "flask-login==0.6.3",
             "flask-mail==0.10.0",
+            "flask-mailman==1.1.1",
+            "flask-marshmallow==1.5.0",
+            "flask-menu==2.0.1",
+            "flask-migrate==4.1.0",
+            "flask-minify==0.50",
+            "flask-moment==1.0.6",
+            "flask-paginate==2026.10.22",
             "flask-principal==0.4.0",
+            "flask-pydantic==0.14.0",
             "flask-restful==0.3.10",
+            "flask-restx==1.3.2",
+            "flask-reuploaded==1.6.0",
+            "flask-seasurf==2.0.0",
+            "flask-security-too==5.9.2",
             "flask-session==0.8.0",
+            "flask-smorest==0.47.0",
             "flask-sqlalchemy==3.1.1",
             "flask-talisman==1.1.0",
             "flask-wtf==1.3.0",
         ],
-        ["quart-flask-patch==0.3.0", "cachelib"],
-        ["without-a-patch"],
+        ["quart-flask-patch==0.3.0", "cachelib", "marshmallow-sqlalchemy", "python-socketio"],
+        ["flask-socketio-instead"],
+        in_each_way=True,
     ),
     # What `quart new --api` makes.
     Group(
@@ -164,10 +195,6 @@ GROUPS = [
             "flask-wtf",
         ],
         ["flask-sites"],
-    ),
-    # Apart, because it wants Flask-Babel set up wherever that is installed.
-    Group(
-        "for-flask-admin", ["flask-admin==2.2.1"], ["quart-flask-patch==0.3.0", "flask-sqlalchemy"]
     ),
 ]
 
@@ -286,8 +313,13 @@ def run_group(group: Group, place: Place) -> list[Row]:
     rows = []
     for release in group.apps:
         name = release.partition("==")[0]
+        arguments = [*options, f"{name}.py"]
+        if name in WAYS:
+            # What is imported is Authlib, not the module of that name there.
+            options_here = [*WAYS[name], *options, "--import-mode=importlib"]
+            arguments = [*options_here, "../flask_extensions/ways.py"]
         try:
-            passed, total = place.test(name, HERE / "apps", [*options, f"{name}.py"])
+            passed, total = place.test(name, HERE / "apps", arguments)
         except Trouble as error:
             rows.append(Row(release, 0, 0, 1, place.log, str(error)))
         else:

@@ -39,6 +39,7 @@ from .response_body import (
     IterableBody,
     ResponseBody,
     _raise_if_invalid_range,
+    as_body,
 )
 
 if TYPE_CHECKING:
@@ -229,8 +230,8 @@ class Response(SansIOResponse):
         return self._body
 
     @response.setter
-    def response(self, body: ResponseBody) -> None:
-        self._body = body
+    def response(self, body: ResponseBody | Iterable[str | bytes]) -> None:
+        self._body = as_body(body)
         self._data = self._context = None
 
     @classmethod
@@ -466,9 +467,8 @@ class Response(SansIOResponse):
 
         The response becomes 304 or 412 where a condition says so, and 206 for the ranges asked
         for if `accept_ranges` is set or `complete_length` is given: the length of the body in
-        bytes, which some bodies cannot tell. Raises RequestedRangeNotSatisfiable.
-
-        The request may be given as its `environ`, as in Flask.
+        bytes, which some bodies cannot tell. Raises RequestedRangeNotSatisfiable. The request may
+        be given as its `environ`, as in Flask.
         """
         asking: Any = request
         if isinstance(request, dict):

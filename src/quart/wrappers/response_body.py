@@ -86,6 +86,16 @@ class DataBody(ResponseBody):
         return size
 
 
+def as_body(body: ResponseBody | Iterable[str | bytes]) -> ResponseBody:
+    """A body of what code for Flask assigns to `response.response`, a list of bytes for one."""
+    if isinstance(body, ResponseBody):
+        return body
+    if isinstance(body, (str, bytes, list, tuple)):
+        pieces = [body] if isinstance(body, (str, bytes)) else body
+        return DataBody(b"".join(p.encode() if isinstance(p, str) else p for p in pieces))
+    return IterableBody(body)
+
+
 class IterableBody(ResponseBody):
     """The items of any iterable or iterator, sync or async.
 
