@@ -595,3 +595,32 @@ def test_a_failure_leaves_it_as_it_was(flask_app: flask.Flask) -> None:
     assert type(flask_app) is flask.Flask
     assert before == vars(flask_app)
     assert 404 == flask_app.test_client().get("/").status_code
+
+
+def test_hooks_for_the_values_of_a_url_and_exceptions_as_flask_calls_them() -> None:
+    """The first read forms, the second are given a WSGI environment."""
+    flask_app = flask.Flask(__name__)
+
+    class SeeOther(HTTPException):
+        code = 303
+
+        def get_response(self, environ: Any) -> Any:  # type: ignore[override]
+            return flask.redirect(environ["PATH_INFO"] + "/elsewhere", 303)
+
+    @flask_app.url_value_preprocessor
+    def read(endpoint: str | None, values: dict[str, Any] | None) -> None:
+        flask.g.sent = flask.request.form.get("name") or len(flask.request.files)
+
+    @flask_app.post("/")
+    def index() -> str:
+        return str(flask.g.sent)
+
+    @flask_app.get("/see")
+    def see() -> str:
+        raise SeeOther
+
+    client: Any = Quart.from_flask(flask_app).test_client()
+
+    assert "a" == client.post("/", data={"name": "a"}).text
+    response = client.get("/see")
+    assert (303, "/see/elsewhere") == (response.status_code, response.headers["Location"])

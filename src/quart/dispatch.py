@@ -292,7 +292,10 @@ class Dispatch(App):
             connection = ctx.request_websocket
             for name in names:
                 for func in self.url_value_preprocessors.get(name, ()):
-                    func(connection.endpoint, connection.view_args)
+                    if self.is_for_sync_code:
+                        await self.ensure_async(func)(connection.endpoint, connection.view_args)
+                    else:
+                        func(connection.endpoint, connection.view_args)
         hooks = ctx.stages.before_request_funcs
         for name in names:
             if name in hooks:

@@ -3,10 +3,26 @@
 from __future__ import annotations
 
 import sys
+from inspect import signature
 from typing import IO, TYPE_CHECKING, Any
+
+from .globals import _cv_quart
 
 if TYPE_CHECKING:
     from wsgiref.types import WSGIEnvironment
+
+    from werkzeug.exceptions import HTTPException
+    from werkzeug.sansio.response import Response
+
+
+def response_of(error: HTTPException) -> Response:
+    """The response of an exception that makes its own, and that code for Flask may have written to
+    need an environment."""
+    try:
+        signature(error.get_response).bind()
+    except TypeError:
+        return error.get_response(_cv_quart.get().request.environ)
+    return error.get_response()
 
 
 def environ_of(

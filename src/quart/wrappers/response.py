@@ -21,6 +21,7 @@ from werkzeug.wrappers import Request as WSGIRequest
 from werkzeug.wrappers import Response as WSGIResponse
 
 from .. import json
+from ..environ import response_of
 from ..globals import _cv_quart, current_app
 from ..headers import (
     ResponseHeaders,
@@ -270,7 +271,7 @@ class Response(SansIOResponse):
         ):
             data = page[2]
         elif kind.get_response is not HTTPException.get_response or error.response is not None:
-            return cls.force_type(error.get_response())
+            return cls.force_type(response_of(error))
         else:
             data = error.get_body().encode()
         if kind.get_headers is HTTPException.get_headers:
