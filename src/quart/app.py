@@ -58,7 +58,7 @@ if TYPE_CHECKING:
     )
     from .wsgi import WSGIApplication
 
-#: What a warning about the set-up is not about.
+#: A warning about the set-up names the first caller outside of these packages.
 _SETUP_PACKAGES = frozenset({"quart", "flask.sansio"})
 
 
@@ -90,7 +90,7 @@ def _update_template_context_here(
 
 
 class _NoWSGI:
-    """Where Flask has its WSGI application: a name that middleware is wrapped around."""
+    """The name by which Flask has its WSGI application, around which middleware is wrapped."""
 
     def __get__(self, app: object, owner: type | None = None) -> Any:
         raise AttributeError("Quart is an ASGI application: use 'asgi_app' instead of 'wsgi_app'.")
@@ -293,7 +293,7 @@ class Quart(QuartScaffold, Serving[StateT], Generic[StateT]):  # pyright: ignore
         return instance
 
     def _check_setup_finished(self, f_name: str) -> None:
-        # Where Flask refuses: extensions register late, and here it works.
+        # Flask refuses here. Extensions register late, and in Quart that works.
         if self._got_first_request:
             self._has_flask_code = flask_names.are_imported()
             level, frame = 3, sys._getframe(2)

@@ -207,7 +207,7 @@ class Rooms:
         app.while_serving(self.running)
 
     async def running(self) -> AsyncGenerator[None, None]:
-        """What lasts as long as the process, for `while_serving`.
+        """The part that lasts as long as the process, for `while_serving`.
 
         Raises RuntimeError where Redis cannot be reached.
         """

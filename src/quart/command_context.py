@@ -68,7 +68,7 @@ class _Closing:
     def __init__(self, app: Quart, runner: asyncio.Runner) -> None:
         self._app = app
         self._runner = runner
-        #: What this thread is to do; None when the coroutine has ended.
+        #: Jobs for this thread; None when the coroutine has ended.
         self._jobs: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
         #: Whether this thread waits for something to do. The loop's thread alone takes it.
         self._idle = True

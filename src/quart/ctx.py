@@ -56,7 +56,7 @@ class _Lacking:
 
 
 class AppContext:
-    """What belongs to one connection while it is handled, or to a stretch of work without one.
+    """The state of one connection while it is handled, or of a stretch of work without one.
 
     `g`, the session and the URL adapter come to life when they are first touched.
     """
@@ -96,7 +96,7 @@ class AppContext:
     _original: AppContext | None = None
     #: Kept open by the test client, which closes it itself.
     preserved = False
-    #: What the connection of a context that is kept open ended in, for the teardown functions.
+    #: The error in which the connection of a context ended that is kept open, for its teardown.
     failed: BaseException | None = None
     #: Its class has a `push` or `pop` of its own, which are called for a connection too.
     opens_itself = False

@@ -1,4 +1,4 @@
-"""What user code holds: `FileStorage`, an uploaded file, and `State`, what the start left."""
+"""Objects that user code holds: `FileStorage`, an uploaded file, and `State`, of the start-up."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ class FileStorage(WerkzeugFileStorage):
 
 
 class State:
-    """What the start of the application left for its connections, by attribute or by key.
+    """The values that the start-up left for the connections, by attribute or by key.
 
     It is a view of `scope["state"]`: each connection has its own copy of the names, and shares the
     values. What is not there raises AttributeError or KeyError.

@@ -82,7 +82,7 @@ if TYPE_CHECKING:
 P = ParamSpec("P")
 T = TypeVar("T")
 
-# A view or hook; what it gives, or what its coroutine gives, is its caller's to check.
+# A view or hook. Its caller checks the value that it, or its coroutine, gives.
 UserFunction = Callable[..., object]
 
 #: The media type of RFC 9457.
@@ -100,7 +100,7 @@ _SAVE_IF_TOUCHED = SecureCookieSessionInterface.save_session
 
 
 class _NothingToDo:
-    """What a stage gives if it had nothing to do: awaited, it is None."""
+    """Stands for the awaitable of a stage that had nothing to do: awaited, it is None."""
 
     def __await__(self) -> Generator[object, None, None]:
         yield from ()
@@ -124,7 +124,7 @@ class Dispatch(App):
     session_interface: SessionInterface = SecureCookieSessionInterface()
     url_map: QuartMap
 
-    #: Whether the map's short way may be asked first: not where a subclass makes its own adapters.
+    #: The map's short way may be asked first, because no subclass makes its own adapters.
     _matches_plainly = True
     #: `subdomain_matching=False` was said, so rules with a subdomain match nothing.
     _ignores_subdomains = False
@@ -651,7 +651,7 @@ class Dispatch(App):
         server_error = InternalServerError(original_exception=error)
         handler = self._handler_for(ctx, server_error)
         if handler is not None:
-            # What answers errors may fail, too: the plain 500 is left.
+            # The handler may fail, too; then the answer is the plain 500.
             try:
                 result = await self._call_handler(ctx, handler, server_error)
                 return await ctx.stages.finalize_request(ctx, result, from_error_handler=True)
@@ -666,7 +666,7 @@ class Dispatch(App):
     async def _late_response(
         self, connection: Request | Websocket, made: Response, error: Exception
     ) -> Response:
-        """What answers an error that was found when a response was made already, but not sent.
+        """Answer an error that was found when a response was made already, but not sent.
 
         The response's own context, closed or held, is entered for it if there is one; else a new
         one, which knows the blueprint only.
@@ -1071,7 +1071,7 @@ class Dispatch(App):
     def _adapter_without_host(
         self, connection: BaseRequestWebsocket, external: bool | None
     ) -> MapAdapter:
-        """What builds URLs for a connection whose host must not be used, in an error handler say.
+        """Make an adapter that builds URLs without the host of a connection, which is not trusted.
 
         Raises RuntimeError for an external URL if there is no `SERVER_NAME`.
         """

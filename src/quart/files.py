@@ -36,14 +36,14 @@ if TYPE_CHECKING:
 #: The content codings of precompressed files, best first, and what their names end in.
 PRECOMPRESSED = {"br": ".br", "zstd": ".zst", "gzip": ".gz"}
 
-#: The content type of a file whose name tells none.
+#: The content type of a file if its name does not tell.
 DEFAULT_MIMETYPE = "application/octet-stream"
 
 _UNSAFE_NAME = re.compile(r"[\\\0]|(?:\A|/)[A-Za-z]:")
 
 
 class _Paths(tuple[str, ...]):
-    """Where a file may be, likeliest first."""
+    """The paths where a file may be, likeliest first."""
 
 
 class _Found(NamedTuple):
@@ -198,7 +198,7 @@ async def send_from_directory(
 
 
 def _under_root(root_path: str, path: str) -> list[str]:
-    """Where a path may be: under the application's root, as in Flask, or as it stands."""
+    """The places of a path: under the application's root, as in Flask, and as it stands."""
     rooted = os.path.join(root_path, path)
     return [path] if rooted == path else [rooted, path]
 
@@ -242,7 +242,7 @@ def _guess_type(name: str | None, mimetype: str | None) -> tuple[str, str | None
 
 
 def _accepted_codings(request: Request, offered: Iterable[str]) -> list[str]:
-    """Those of the offered codings that the client takes, its favourite first."""
+    """The offered codings that the client accepts, its favourite first."""
     quality = request.accept_encodings.quality
     codings = [coding for coding in PRECOMPRESSED if coding in offered and quality(coding) > 0]
     return sorted(codings, key=quality, reverse=True)

@@ -77,7 +77,7 @@ class Reminder(Coroutine[object, None, T]):
 def written(
     func: Callable[..., object], args: Sequence[object], kwargs: Mapping[str, object]
 ) -> str:
-    """What those who call a function of ours have written: "request.form", "request.get_json()"."""
+    """Write a call as the caller has written it: "request.form", "request.get_json()"."""
     # A macro of a template has no name.
     full = getattr(func, "__qualname__", None) or type(func).__name__
     owner, dot, name = full.rpartition(".")

@@ -77,7 +77,7 @@ class _Parser(PushMultipartParser):  # type: ignore[misc]
 
 
 class _Events:
-    """What comes of a body: for each part its head, its content in pieces, and None."""
+    """The events of a body: for each part its head, its content in pieces, and None."""
 
     _error: Exception | None = None
 
@@ -124,7 +124,7 @@ class _Events:
                 self._refuse(error)
         return events.popleft()
 
-    # What parsers disagree on is refused: a filter in front may have seen another form.
+    # Parsers disagree on this, so it is refused: a filter in front may have seen another form.
 
     def _is_content(self, chunk: bytes) -> bool:
         """Whether a chunk is content of a part and nothing else; its delimiters are checked."""

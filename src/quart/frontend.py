@@ -24,7 +24,7 @@ _HASHED = re.compile(
     (?: \w{8,} | (?= [\w-]* [a-z] ) (?= [\w-]* [A-Z] ) [\w-]{8} ) \. [\w.]+ $""",
     re.ASCII,
 )
-#: What a page loads, and nobody navigates to.
+#: Kinds of files that a page loads, and nobody navigates to.
 _ASSETS = re.compile(r"(?:audio|font|image|video)/|.*(?:css|javascript|json|wasm|manifest)")
 
 

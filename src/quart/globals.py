@@ -101,7 +101,7 @@ class _ContextView(Generic[T]):
         return ctx
 
 
-# What to say of a request's proxy in a websocket, and the other way round.
+# The errors for a request's proxy in a websocket, and the other way round.
 _OTHER_KIND = {
     "has_request": (
         "has_websocket",

@@ -110,7 +110,7 @@ class ScopeHeaders(Headers):
             """The value of a header, converted by `type`; the default if there is none."""
             if type is not None or not self._undecoded:
                 return super().get(key, default, type)
-            value = self._find(key)  # PERF: what is not there need not be an exception first
+            value = self._find(key)  # PERF: saves an exception for a missing header
             return default if value is None else value
 
         def getlist(self, key: str, type: object = None) -> list[object]:
@@ -254,7 +254,7 @@ class ResponseHeaders(Headers):
     def copied_from(
         cls, given: Mapping[str, str | Iterable[str]] | Iterable[tuple[str, str]] | None
     ) -> Self:
-        """What `Headers(given)` has."""
+        """Make headers with the items of `Headers(given)`."""
         if type(given) is dict:
             headers = cls.of(())
             if headers._put(given) and len(headers) == len(given):
@@ -337,7 +337,7 @@ class ResponseHeaders(Headers):
         return _raw_name(key) in self._single
 
     def __eq__(self, other: object) -> bool:
-        # Plain ones are equal only to those of their own class.
+        # Plain `Headers` are equal only to objects of their own class.
         return Headers(self) == (Headers(other) if isinstance(other, ResponseHeaders) else other)
 
     __hash__ = None

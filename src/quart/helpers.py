@@ -338,7 +338,7 @@ def get_template_attribute(template_name: str, attribute: str) -> Any:
 
 
 def find_package(name: str) -> tuple[Path | None, Path]:
-    """Where a package is: the prefix it is installed under, if it is, and its import path."""
+    """Find a package: the prefix it is installed under, or None, and its import path."""
     prefix, path = flask_find_package(name)
     return Path(prefix) if prefix else None, Path(path)
 

@@ -147,7 +147,7 @@ class SameSite:
 
 
 def _own_origin(scope: Scope) -> str:
-    """What a browser calls the origin of this very request."""
+    """The origin of this very request, as a browser writes it."""
     scheme = "https" if scope.get("scheme") in ("https", "wss") else "http"
     return _as_sent(f"{scheme}://{_header(scope, b'host')}")
 

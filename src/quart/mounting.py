@@ -36,9 +36,9 @@ class Mount:
     def __init__(self, prefix: str, app: ASGIApp) -> None:
         self.prefix = prefix
         self.app = app
-        #: What middleware calls this path, as it calls a route's (`scope["route"]`).
+        #: The path for middleware, which reads it from `scope["route"]` as that of a route.
         self.path = self.path_format = prefix
-        #: What the application put into its `state` at start-up, for its connections.
+        #: The `state` that the application filled at start-up, for its connections.
         self.state: dict[str, object] = {}
 
     async def __call__(

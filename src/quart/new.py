@@ -16,7 +16,7 @@ import click
 
 SCAFFOLDS = Path(__file__).parent / "scaffolds"
 
-#: What stands for the project's name, in the paths and the text of the files.
+#: The placeholder for the project's name, in the paths and the text of the files.
 _PLACEHOLDER = "project_name"
 _ENDING = ".in"
 

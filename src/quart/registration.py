@@ -1,4 +1,4 @@
-"""What applications and blueprints have alike, beside Flask's `Scaffold`: websockets and files."""
+"""The set-up methods that applications and blueprints share: Flask's, websockets and files."""
 
 from __future__ import annotations
 

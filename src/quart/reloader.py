@@ -23,7 +23,7 @@ from .process import CHILD, is_child, on_stop_signal
 
 #: Seconds between two looks at the watched files, and so the longest that Ctrl-C waits for one.
 POLL_INTERVAL = 0.2
-#: Seconds between two looks at those of installed packages and of Python, which are many.
+#: Seconds between two looks at the many files of installed packages and of Python.
 LIBRARY_INTERVAL = 2.0
 #: Seconds that a child has to end before it is killed.
 CHILD_TIMEOUT = 10.0
@@ -121,7 +121,7 @@ def reload_on_change(
             env.pop(name, None)  # the child reads it anew
         reloaded = False
         while True:
-            watched.changed()  # what has changed by now is what the child is going to load
+            watched.changed()  # the child loads the files as they are now
             child = subprocess.Popen([sys.executable, *sys.orig_argv[1:]], env=env)
             changed = None
             while changed is None and not stopping:

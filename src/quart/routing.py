@@ -166,7 +166,7 @@ class QuartMap(Map):
     finder: _Finder
     #: Whether a rule was added with a subdomain of its own.
     has_subdomains = False
-    #: What Werkzeug's matcher says where both have no answer: a rule, or the error to answer with.
+    #: Werkzeug's matcher, for paths that `find` is not sure of: a rule, or an error to answer with.
     match: Callable[[str, str, bool], Found | HTTPException | None]
     #: How often rules were added: a view in a thread may do it while others are matched.
     _additions = 0
@@ -241,7 +241,7 @@ def allowed_methods(adapter: MapAdapter) -> Iterable[str]:
 
 
 def match(adapter: MapAdapter) -> Found:
-    """What Werkzeug's matcher finds.
+    """Match by Werkzeug's matcher.
 
     Raises the HTTPException that matching ends in: NotFound, MethodNotAllowed, a redirect.
     """
@@ -303,7 +303,7 @@ class _Node:
         self.static: dict[str, _Node] = {}
         self.number: _Node | None = None  # where an <int:...> leads
         self.text: _Node | None = None  # where a <string:...> leads
-        #: What a path that ends here matches, by method; by True for websockets.
+        #: The rule for a path that ends here, by method; by True for websockets.
         self.plans: dict[str | bool, _Plan] = {}
         self.doubtful = False  # a rule that is not plain ends here: there are no plans
         self.unsure = False  # a rule that is not plain goes on from here
@@ -312,7 +312,7 @@ class _Node:
 
 
 def _keys_of(rule: Rule, has_defaults: bool) -> Iterable[str | bool] | None:
-    """What a rule is found by, methods or True for websockets; None where that is not all."""
+    """The keys that find a rule: methods, or True for websockets; None if more decides."""
     if has_defaults or rule.alias or rule.redirect_to is not None or not rule.strict_slashes:
         return None
     if rule.websocket:  # whose method is always GET
@@ -330,11 +330,11 @@ class _Finder:
 
     def __init__(self, url_map: QuartMap) -> None:
         self.root = _Node()
-        #: Where static segments alone lead, by the path; the plans are empty on the way.
+        #: The nodes that static segments alone lead to, by the path; on the way plans are empty.
         self.static: dict[str, dict[str | bool, _Plan]] = {}
-        #: The nodes of those where only plain variables follow, besides static segments.
+        #: The nodes after which, besides static segments, only plain variables follow.
         self.branches: dict[str, _Node] = {}
-        #: The nodes, besides static segments, from where leaves alone follow.
+        #: The nodes after which, besides static segments, only leaves follow.
         self.before_leaves: dict[str, _Node] = {}
         self.leaf_depth = 0
         #: How many slashes the plain rules have that are in neither of the two.
@@ -493,7 +493,7 @@ class _Finder:
         return rule, dict(zip(names, values)), blueprints  # noqa: B905
 
     def match(self, path: str, method: str, websocket: bool) -> Found | HTTPException | None:
-        """What `MapAdapter.match` gives or raises for a clean path; None for redirects and doubts.
+        """Match a clean path as `MapAdapter.match` does; None for redirects and in doubt.
 
         PERF: this repeats `MapAdapter.match` without an adapter, which costs three times as much
         to make as the matcher costs. It is safe where all rules are for one domain.
@@ -554,7 +554,7 @@ class _Finder:
         return None
 
     def _ends(self, path: str) -> list[_Node] | None:
-        """Where the path ends, on all branches of the tree; None where it meets a doubt."""
+        """The nodes where a path ends, on all branches of the tree; None in doubt."""
         if "//" in path or path[:1] != "/":
             return None
         nodes = [self.root]

@@ -38,13 +38,13 @@ if TYPE_CHECKING:
 _STARTED = "started"
 # The environment variable by which the parent tells the workers their settings, as JSON.
 _ENVIRONMENT = "_QUART_SERVE"
-#: Where the workers get their application.
+#: The target from which the workers load the application.
 _TARGET = "quart.serve:load"
 
 
 @dataclass(frozen=True)
 class Settings:
-    """What was asked for."""
+    """The options of the command."""
 
     server: str
     bind: tuple[str, ...]
@@ -62,7 +62,7 @@ class Settings:
 
     @property
     def wishes(self) -> set[str]:
-        """What not each server offers."""
+        """The options in use that not every server has."""
         asked = {
             _HTTP2: self.http2,
             _HTTP3: bool(self.quic_bind),
@@ -73,7 +73,7 @@ class Settings:
 
 
 class WorkerSettings(TypedDict):
-    """What the parent tells each worker."""
+    """The settings that the parent hands to each worker."""
 
     app: str | None
     server: str

@@ -55,7 +55,7 @@ class StartError(OSError):
     """The server cannot start; the message is one line that says why."""
 
 
-#: What `run` says in one line.
+#: A mistake that `run` reports in one line.
 START_ERRORS = (StartError, LifespanFailureError, LifespanTimeoutError)
 
 
@@ -66,7 +66,7 @@ class _ConsoleLogger(Logger):
         click.echo(f" * {message}")
 
     async def exception(self, message: str, *args: object, **kwargs: object) -> None:
-        # What the application has logged, Hypercorn need not call an error of the framework.
+        # The application has logged it; Hypercorn would call it an error of the framework.
         if not getattr(sys.exception(), "_quart_logged", False):
             await super().exception(message, *args, **kwargs)
 
@@ -192,7 +192,7 @@ def _bind(host: str, port: int) -> str:
 
 
 def _who_listens(binds: list[str]) -> str:
-    """Who has one of these addresses, as far as Linux tells it, and what to do about it."""
+    """Name the process that has one of these addresses, if Linux tells, and what to do about it."""
     ports = {int(port) for _, _, port in (bind.rpartition(":") for bind in binds) if port.isdigit()}
     process = ""
     with suppress(OSError, ValueError):
@@ -408,7 +408,7 @@ class _Served:
 
 
 def termination_of(send: object) -> Event | None:
-    """What Hypercorn sets when it ends, found by its `send`; None where another server serves.
+    """The event that Hypercorn sets when it ends, found by its `send`; None for other servers.
 
     Its workers learn of the end from their parent, not by a signal.
     """

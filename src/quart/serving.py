@@ -134,7 +134,7 @@ class Serving(Dispatch, Generic[StateT]):
         super().__init__(*args, **kwargs)
         self._lifespan: Callable[[Quart], AbstractAsyncContextManager[StateT]] | None = None
         self._within: AbstractAsyncContextManager[StateT] | None = None  # the lifespan, entered
-        #: Where in the order of registration something stands, by its id.
+        #: The place of each function and generator in the order of registration, by its id.
         self._registered: dict[int, int] = {}
         self.before_serving_funcs: list[Callable[[], object]] = []
         self.after_serving_funcs: list[Callable[[], object]] = []
@@ -150,7 +150,7 @@ class Serving(Dispatch, Generic[StateT]):
 
     @cached_property
     def state(self) -> StateT:
-        """What the lifespan yielded; without one, an object for attributes of your own."""
+        """The value that the lifespan yielded, or an object for attributes of your own."""
         return cast(StateT, SimpleNamespace())
 
     # Registration

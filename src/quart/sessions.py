@@ -114,7 +114,7 @@ class SessionInterface:
     Requests of one client are handled side by side, so a store may have to guard itself.
     """
 
-    #: What stands for the session that ``open_session`` did not give.
+    #: The class of the session that is used if ``open_session`` gives None.
     null_session_class: type[NullSession] = NullSession
     #: Whether values are pickled; read by extensions.
     pickle_based = False
@@ -335,7 +335,7 @@ class SecureCookieSessionInterface(SessionInterface):
     session_class: type[SecureCookieSession] = SecureCookieSession
 
     def get_signing_serializer(self, app: Quart) -> URLSafeTimedSerializer | None:
-        """What signs the sessions of an app; None where it has no secret key."""
+        """The serializer that signs the sessions of an app; None without a secret key."""
         secret_key = app.secret_key
         if not secret_key:
             return None
@@ -507,7 +507,7 @@ def _cookie_without_value(
     samesite: str | None,
     partitioned: bool,
 ) -> tuple[str, str]:
-    """What stands before and after the value of such a cookie."""
+    """The text before and after the value of such a cookie."""
     line = dump_cookie(
         name,
         expires=expires,

@@ -115,7 +115,7 @@ class _Template(Template):
         return iter((_completed(self.render_async(*args, **kwargs)),))
 
     def _sync_form(self) -> Template | None:
-        """What sync code in a thread renders instead of this; None on the event loop."""
+        """The template that sync code in a thread renders instead; None on the event loop."""
         if not may_block():
             return None
         forms: SyncForms | None = getattr(self.environment, "sync_forms", None)
@@ -131,7 +131,7 @@ def _completed(coroutine: Coroutine[object, None, str]) -> str:
     if asyncio._get_running_loop() is None:
         return asyncio.run(coroutine)
     hooks = sys.get_asyncgen_hooks()
-    sys.set_asyncgen_hooks(None, None)  # what ends here is nothing that the loop has to close
+    sys.set_asyncgen_hooks(None, None)  # the loop has no generator to close that ends here
     try:
         coroutine.send(None)
     except StopIteration as stop:
@@ -311,7 +311,7 @@ def _render_template_string_here(source: str, **context: object) -> str:
 
 
 def _templates_here(app: Quart) -> SyncForms | Environment:
-    """Where sync code finds templates; an environment of another class has no other place."""
+    """The environment in which sync code finds templates, if it is of our class."""
     return getattr(app.jinja_env, "sync_forms", app.jinja_env)
 
 

@@ -238,7 +238,7 @@ class Call(Job[T]):
         self._ended: asyncio.Future[None] | None = None  # if it is cancelled while it runs
 
     async def result(self, pool: Pool | OneThread) -> T:
-        """What the function returns or raises.
+        """Return or raise what the function does.
 
         A call that is cancelled before a thread took it never runs. One that runs already cannot be
         stopped: the cancellation goes on when it has ended, so that nothing is torn down under its

@@ -133,10 +133,10 @@ class PydanticValue(Protocol):
     def model_dump(self) -> object: ...
 
 
-#: What a view may return for the JSON provider to write.
+#: A model that a view may return, for the JSON provider to write.
 ModelValue = DataclassValue | AttrsValue | StructValue | PydanticValue
 
-#: What can become a response. A mapping is a dict in truth, but that would shut out TypedDict.
+#: A value that becomes a response. A mapping must be a dict; that type would refuse TypedDict.
 ResponseValue = (
     ResponseTypes
     | bytes
@@ -150,7 +150,7 @@ ResponseValue = (
     | ModelValue
 )
 
-#: What a view may return: a value, or a tuple of a value with a status, headers, or both.
+#: The result of a view: a value, or a tuple of a value with a status, headers, or both.
 ResponseReturnValue = (
     ResponseValue
     | tuple[ResponseValue, HeadersValue]
@@ -158,7 +158,7 @@ ResponseReturnValue = (
     | tuple[ResponseValue, StatusCode, HeadersValue]
 )
 
-#: What `sys.exc_info()` gives.
+#: The result of `sys.exc_info()`.
 ExcInfo = tuple[type[BaseException], BaseException, TracebackType | None] | tuple[None, None, None]
 
 # Functions that users register. A plain one runs in a thread. Users annotate the parameter with
@@ -213,7 +213,7 @@ ASGIApp = Callable[[Any, ASGIReceiveCallable, ASGISendCallable], Awaitable[None]
 
 
 class ASGIHTTPProtocol(Protocol):
-    """What ``app.asgi_http_class`` makes for each request."""
+    """An object that ``app.asgi_http_class`` makes for each request."""
 
     def __init__(self, app: Quart, scope: HTTPScope) -> None: ...
 
@@ -221,7 +221,7 @@ class ASGIHTTPProtocol(Protocol):
 
 
 class ASGILifespanProtocol(Protocol):
-    """What ``app.asgi_lifespan_class`` makes for the lifespan."""
+    """The object that ``app.asgi_lifespan_class`` makes for the lifespan."""
 
     def __init__(self, app: Quart, scope: LifespanScope) -> None: ...
 
@@ -229,7 +229,7 @@ class ASGILifespanProtocol(Protocol):
 
 
 class ASGIWebsocketProtocol(Protocol):
-    """What ``app.asgi_websocket_class`` makes for each websocket."""
+    """An object that ``app.asgi_websocket_class`` makes for each websocket."""
 
     def __init__(self, app: Quart, scope: WebsocketScope) -> None: ...
 
@@ -237,7 +237,7 @@ class ASGIWebsocketProtocol(Protocol):
 
 
 class Event(Protocol):
-    """What ``app.event_class`` makes: :class:`asyncio.Event`, or another loop's equal of it."""
+    """An object of ``app.event_class``: an :class:`asyncio.Event`, or another loop's like it."""
 
     async def wait(self) -> object: ...
 

@@ -26,10 +26,10 @@ from typing import Any, TypeGuard
 from jinja2.runtime import AsyncLoopContext, Context, LoopContext
 from markupsafe import Markup
 
-#: The types whose values are never awaitable. It is asked for each value of a template.
+#: Types of values that are never awaitable. Templates ask it for each value.
 PLAIN = frozenset({bool, bytes, dict, float, int, list, Markup, set, str, tuple, type(None)})
 
-#: What an awaited `Waiting` gives behind the last item.
+#: The result of awaiting a `Waiting` after the last item.
 END = object()
 
 #: A function of a template: `root`, or a block.
@@ -60,7 +60,7 @@ class Waiting(Iterator["Waiting"]):
 
 
 def each(items: Any) -> Iterator[object]:
-    """What a loop runs over: the items themselves, or a `Waiting` for them."""
+    """The iterator that a loop runs over: of the items, or a `Waiting` for them."""
     return Waiting(items) if hasattr(items, "__aiter__") else iter(items)
 
 
@@ -72,7 +72,7 @@ def each_with_loop(items: Any, *args: Any) -> Iterator[object]:
 
 
 def whole_of(pieces: Callable[[Context], object]) -> Whole | None:
-    """What gives the text of a function's pieces in a list, where it was compiled here."""
+    """The function that gives a list of another's pieces; None if that was not compiled here."""
     return getattr(pieces, "whole", None)
 
 
@@ -190,7 +190,7 @@ class _Listed(ast.NodeTransformer):
 
 
 def _whole(node: ast.AsyncFunctionDef) -> list[ast.stmt]:
-    """What gives a function of a template its `whole`."""
+    """A decorator that gives a function of a template its `whole`."""
     whole = copy.deepcopy(node)
     whole.name = f"{node.name}_whole"
     head = ast.parse("_pieces = []; _add = _pieces.append; _extend = _pieces.extend").body

@@ -263,7 +263,7 @@ class _Exchange:
         try:
             for data in result:
                 if self._ended:
-                    break  # what is over the announced length, or in answer to HEAD
+                    break  # bytes beyond the announced length, or in answer to HEAD
                 if data:
                     self._write(data)
             if not self._ended:

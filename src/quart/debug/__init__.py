@@ -1,4 +1,4 @@
-"""What a developer is shown of an unhandled error: for debug mode and nothing else.
+"""The page that shows a developer an unhandled error, for debug mode and nothing else.
 
 A page, or plain text for a client that does not read HTML. The console that `quart run --debug`
 adds to each frame of the page is in console.py, which nothing here loads.

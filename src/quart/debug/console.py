@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from ..ctx import AppContext
     from .frames import Frame
 
-#: How many errors' frames are kept; those before have no console any more.
+#: The console is there for the frames of this many errors, the latest ones.
 MOST_ERRORS = 10
 
 

@@ -1,4 +1,4 @@
-"""What an error is shown with: the errors it came out of, the calls on the way, their variables.
+"""The parts of an error's page: the errors that led to it, the calls, and their variables.
 
 Nothing here knows of pages: it is read by page.py and text.py.
 """
@@ -31,7 +31,7 @@ _PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
 
 def _directories() -> dict[str, str]:
-    """Where code lies that is not the application's, and what it is called if it is one thing."""
+    """The directories with code of others, each with the name of its package if it has one."""
     paths = sysconfig.get_paths()
     found = {}
     for key, name in (

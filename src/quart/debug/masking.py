@@ -130,7 +130,7 @@ class Masking(reprlib.Repr):
 
     def repr1(self, x: Any, level: int) -> str:
         cls = type(x)
-        # What user code may do here, it may do badly; even a KeyboardInterrupt is no way out.
+        # User code runs here and may raise anything, even a KeyboardInterrupt.
         try:
             # By the type, because an object may claim another class, or fail when it is asked.
             if issubclass(cls, dict):

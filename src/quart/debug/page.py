@@ -27,7 +27,7 @@ _MOST_ROWS = 100
 
 
 class Console(Protocol):
-    """What runs code in the frames of a page (console.py)."""
+    """Runs code in the frames of a page; console.py has it."""
 
     #: The application that it is mounted in, and where.
     app: Any
@@ -110,7 +110,7 @@ def _all_frames(errors: list[Error]) -> list[Frame]:
 
 
 def _about(ctx: AppContext, connection: Request | Websocket, masking: Masking) -> dict[str, object]:
-    """What is shown of a request or websocket; whatever of it cannot be had is left out."""
+    """Describe a request or websocket, without the parts of it that raise an error."""
     tables: list[tuple[str, list[tuple[str, str]]]] = []
 
     def add(title: str, pairs: Any) -> None:

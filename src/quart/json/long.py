@@ -29,7 +29,7 @@ from .provider import DefaultJSONProvider, JSONProvider
 #: JSON of this many bytes is parsed off the loop.
 LONG_JSON = 256 * 1024
 
-# In characters: what is tried first, and the most that C gets at once.
+# In characters: the length of the first trial, and the most that C parses at once.
 _VALUE = 4096
 _RUN = 65_536
 
@@ -46,7 +46,7 @@ _STRING = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+(?:"|\Z)', re.DOTALL)
 
 
 async def loads_off_loop(provider: JSONProvider, data: bytes, max_size: int | None) -> Any:
-    """What `provider.loads(data)` gives or raises, of a body that may have `max_size` bytes.
+    """Do as `provider.loads(data)`, for a body that may have `max_size` bytes.
 
     Raises RequestEntityTooLarge for more arrays and objects than one for 16 of these bytes,
     or than 1,048,576, whichever is more. None is no limit.

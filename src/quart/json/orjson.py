@@ -71,7 +71,7 @@ class OrjsonProvider(DefaultJSONProvider):
                 if _LONG_NUMBER not in data.translate(_DIGITS):  # might be read as a float
                     return orjson.loads(data)
             except ValueError:
-                pass  # NaN, surrogates, UTF-16; or the standard library says what is wrong
+                pass  # NaN, surrogates, UTF-16; or the standard library names the mistake
         return super().loads(s, **kwargs)
 
 

@@ -30,7 +30,7 @@ def _encoder(
     item_separator: str,
     key_separator: str,
 ) -> Any:
-    """What `json.JSONEncoder` encodes with: a function of an object and a level, to chunks."""
+    """Make the function that `json.JSONEncoder` encodes by: of an object and a level, to chunks."""
     escape = encoder.encode_basestring_ascii if ensure_ascii else encoder.encode_basestring
     return _make_encoder(
         markers, default, escape, None, key_separator, item_separator, sort_keys, False, True
@@ -65,7 +65,7 @@ class DefaultJSONProvider(FlaskDefaultJSONProvider):
         return self._encode(obj, separators or (", ", ": "))
 
     def _encode(self, obj: object, separators: tuple[str, str]) -> str:
-        """What `json.dumps` does with these separators and the options of the provider."""
+        """Do as `json.dumps` with these separators and the options of the provider."""
         # PERF: JSONEncoder makes an encoder for each call.
         options = (self.default, self.ensure_ascii, self.sort_keys)
         if options != self._encoder_options:
@@ -78,7 +78,7 @@ class DefaultJSONProvider(FlaskDefaultJSONProvider):
         try:
             return "".join(encode(obj, 0))
         except RecursionError:
-            # Once more, keeping track of what it is in: a circular reference is a ValueError.
+            # Encode it again with the containers in mind: a circular reference is a ValueError.
             return "".join(_encoder({}, *options, *separators)(obj, 0))
 
     def loads(self, s: str | bytes, **kwargs: object) -> Any:

@@ -33,7 +33,7 @@ __all__ = (
     "TaggedJSONSerializer",
 )
 
-# What no standard tag changes.
+# Types that no standard tag changes.
 _PLAIN = frozenset({str, int, float, bool, type(None)})
 
 

@@ -21,7 +21,7 @@ __all__ = ("default", "is_model")
 
 
 def default(o: object) -> Any:
-    """What JSON has for a value: Flask's choice, and for models and members of enums ours.
+    """Turn a value into one that JSON has: as Flask does, and for models and enums as we do.
 
     Dates become the text that HTTP has for them, decimals, UUIDs and ``__html__`` their text,
     members of an enum their value. Data classes, attrs classes and msgspec's structs become

@@ -14,7 +14,7 @@ from .model import HOOKS, ROUTES, Class, Function, Project, dotted, parameters_o
 from .report import shorten
 from .values import has_yield
 
-#: What is known to block, by the beginnings of full names.
+#: Calls that are known to block, by the beginnings of full names.
 BLOCKS = (
     "MySQLdb",
     "PIL",
@@ -73,7 +73,7 @@ BLOCKS = (
     "werkzeug.security",
     "zipfile",
 )
-#: What is known not to.
+#: Calls that are known not to block.
 DOES_NOT = (
     "abc",
     "base64",

@@ -106,7 +106,7 @@ class Function:
     """The name by which tests ask for a fixture."""
     inner: dict[str, Function] = field(default_factory=dict)
     inner_classes: dict[str, Class] = field(default_factory=dict)
-    # What `values` finds out:
+    # Found out by `values`:
     parameters: dict[str, Value] = field(default_factory=dict)
     variables: dict[str, Value] = field(default_factory=dict)
     gives: Value = None
@@ -336,7 +336,7 @@ class Project:
         line = module.line(node) if node is not None else 0
         self.report.note(module.source.name, line, rule, text)
 
-    # What names stand for
+    # The meaning of names
 
     def module(self, name: str) -> Module | None:
         """A module by its full name, or by that which it has from a directory on the path."""

@@ -137,7 +137,7 @@ class _Renamer(cst.CSTTransformer):
                         self.renamed.update({} if keeps else {name: RENAMED[name]})
         local = {name for name, full in self.module.imports.items() if full == "flask"}
         uses = {name: self._uses(nodes, name) for name in local}
-        # Where nothing that is used of it is in Quart, all stays as it is.
+        # An import stays as it is if Quart has nothing of what is used of it.
         self.packages = {
             name for name in local if all(uses[name]) or (any(uses[name]) and name == "flask")
         }

@@ -10,7 +10,7 @@ from __future__ import annotations
 #: The methods of the test client that send a request.
 VERBS = frozenset({"delete", "get", "head", "open", "options", "patch", "post", "put", "trace"})
 
-#: Calls that are awaited, by the kind of what they are called on.
+#: Calls that are awaited, by the kind of the object that they are called on.
 METHODS: dict[str, frozenset[str]] = {
     "flask": frozenset(
         {
@@ -54,7 +54,7 @@ METHODS: dict[str, frozenset[str]] = {
     ),
 }
 
-#: Attributes that are awaited, by the kind of what they belong to.
+#: Attributes that are awaited, by the kind of their object.
 ATTRIBUTES: dict[str, frozenset[str]] = {
     "request": frozenset({"data", "files", "form", "json", "values"}),
     "response": frozenset({"data", "json"}),
@@ -66,7 +66,7 @@ CONTEXTS = frozenset({"client", "context", "resource", "transaction"})
 #: A `macro` is what `get_template_attribute` gives; its call is awaited.
 CALLED = frozenset({"macro"})
 
-#: What calls give, by the kind of what they are called on.
+#: The results of calls, by the kind of the object that they are called on.
 GIVES: dict[tuple[str, str], str] = {
     **{("client", verb): "response" for verb in VERBS},
     ("app", "app_context"): "context",
@@ -96,7 +96,7 @@ GIVES: dict[tuple[str, str], str] = {
     ("flask", "send_from_directory"): "response",
 }
 
-#: What attributes hold, by the kind of what they belong to.
+#: The values of attributes, by the kind of their object.
 HOLDS: dict[tuple[str, str], str] = {
     ("app", "json"): "json",
     ("client", "application"): "app",

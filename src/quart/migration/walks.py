@@ -327,7 +327,7 @@ class Walk(Scope):
         for target in node.targets:
             self.bind_target(target.target, value)
         for target in node.targets:
-            # What a request keeps is used by functions in more than one thread.
+            # Functions in more than one thread use a value that a request keeps.
             if value == "connection" and self._is_kept(target.target):
                 self.project.bound_connections |= _connections(node.value)
         return None
@@ -359,7 +359,7 @@ class Walk(Scope):
         return None
 
     def _walk_loop(self, node: cst.CSTNode) -> Value:
-        # Twice: what is bound at the end of the body is used at its beginning.
+        # Twice, because the beginning of the body uses names that its end binds.
         self.depth += 1
         for _ in range(2):
             if isinstance(node, cst.For):
@@ -478,7 +478,7 @@ class Walk(Scope):
 
 
 def _many(value: Value) -> Many:
-    # Collections of collections are not followed: those that hold themselves have no end.
+    # Collections of collections are not followed, because one may hold itself.
     return Many(None if isinstance(value, Several | Many) else value)
 
 

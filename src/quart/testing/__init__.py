@@ -1,4 +1,4 @@
-"""What tests need: clients, connections, the lifespan and the command line, without a server."""
+"""Tools for tests: clients, connections, the lifespan and the command line, without a server."""
 
 from __future__ import annotations
 

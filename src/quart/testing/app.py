@@ -54,7 +54,7 @@ class TestApp(AsyncOnly):
         self.app = app
         self.startup_timeout = startup_timeout
         self.shutdown_timeout = shutdown_timeout
-        #: What the start of the application leaves for requests to find in `scope["state"]`.
+        #: The values of the start-up, which requests find in `scope["state"]`.
         self.state: dict[str, Any] = {}
         self._events: asyncio.Queue[ASGIReceiveEvent] = asyncio.Queue()
         self._answers: asyncio.Queue[ASGISendEvent] = asyncio.Queue()

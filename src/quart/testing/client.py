@@ -126,11 +126,11 @@ class QuartClient(AsyncOnly):
         self.app = app
         self.cookie_jar = CookieJar() if use_cookies else None
         self.allow_subdomain_redirects = allow_subdomain_redirects
-        #: What every request has, in the words of WSGI: see `describe_request`.
+        #: Words that hold for every request, in those of WSGI: see `describe_request`.
         self.environ_base: dict[str, Any] = {}
         self.preserve_context = False
         self.push_promises: list[tuple[str, Headers]] = []
-        #: What the start of the application has left for `scope["state"]`.
+        #: The values of the start-up, for `scope["state"]`.
         self.state: dict[str, Any] | None = None
 
     @property

@@ -40,7 +40,7 @@ __all__ = (
     "loads",
 )
 
-#: What an application receives, and what it sends.
+#: A message that an application receives, and one that it sends.
 ASGIReceiveEvent = dict[str, Any]
 ASGISendEvent = dict[str, Any]
 
@@ -84,7 +84,7 @@ class TestResponse(Response):
 
     #: The redirects that led here, first to last.
     history: tuple[TestResponse, ...] = ()
-    #: What this answers, as the test described it.
+    #: The request that this answers, as the test described it.
     builder: RequestBuilder
 
     @cached_property
@@ -126,7 +126,7 @@ async def close_preserved_context(app: Quart) -> None:
 
 
 class AsyncOnly:
-    """What is entered with `async with`, and says so where it is not."""
+    """A context manager for `async with` that says so if it is used with `with`."""
 
     def __enter__(self) -> NoReturn:
         raise TypeError(f"{type(self).__name__} is entered with 'async with'.")
@@ -135,7 +135,7 @@ class AsyncOnly:
 
 
 def _place(task: asyncio.Task[object]) -> str:
-    """Where a task waits: in which functions that are neither ours nor Python's, and there."""
+    """Name the functions that a task waits in, without ours and Python's, and the place."""
     places = []
     waits: Any = task.get_coro()
     while waits is not None:
@@ -151,7 +151,7 @@ def _place(task: asyncio.Task[object]) -> str:
 
 
 class _TestConnection(AsyncOnly, Generic[Item]):
-    """What requests and websockets have in common: the task, and a queue in each direction."""
+    """The common part of requests and websockets: the task, and a queue in each direction."""
 
     __test__ = False
 
@@ -169,7 +169,7 @@ class _TestConnection(AsyncOnly, Generic[Item]):
         # None says that nothing follows.
         self._sent: asyncio.Queue[Item | None] = asyncio.Queue()
         self._task: asyncio.Task[None] | None = None
-        #: What left the application and has not been raised in the test.
+        #: The error that left the application and has not been raised in the test.
         self._error: BaseException | None = None
 
     async def __aenter__(self) -> Self:

@@ -161,7 +161,7 @@ def is_within(host: str, domain: str) -> bool:
 
 
 def _filed(host: str) -> str:
-    """What the library's jar files the cookies of a host under."""
+    """The name under which the library's jar files the cookies of a host."""
     return host if "." in host or ":" in host else f"{host}.local"
 
 

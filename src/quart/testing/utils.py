@@ -1,4 +1,4 @@
-"""What a test asks for, in Quart's words or Flask's, made into headers, a body and a scope."""
+"""Make headers, a body and a scope of a test's words, which are Quart's or Flask's."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What user code holds of a connection: `Request`, `Websocket` and `Response`."""
+"""The objects by which user code holds a connection: `Request`, `Websocket` and `Response`."""
 
 from .base import BaseRequestWebsocket, ClientDisconnectedError
 from .body import Body

@@ -101,7 +101,7 @@ class BaseRequestWebsocket(SansIORequest):
     routing_exception: HTTPException | None = None
     #: Set by the route; None is the application's CANCEL_ON_DISCONNECT.
     cancel_on_disconnect: bool | None = None
-    #: What `headers` is, once it was asked for or set.
+    #: The headers, once somebody has read or set them.
     _headers: Headers | None = None
     #: Teardown functions, or those of `call_on_close`, are running: neither a disconnect nor a
     #: shutdown interrupts them.
@@ -111,7 +111,7 @@ class BaseRequestWebsocket(SansIORequest):
         # For a request that asgi makes of its scope, without the constructor.
         #: `http` or `https`, for a websocket `ws` or `wss`.
         scheme = lazily(lambda self: self.scope.get("scheme", "http"))
-        #: What follows the question mark, in bytes as the client sent it.
+        #: The part after the question mark, in bytes as the client sent it.
         query_string = lazily(lambda self: self.scope.get("query_string", b""))
         #: The path that the application is mounted at, without a slash at its end.
         root_path = lazily(lambda self: "")
@@ -148,10 +148,10 @@ class BaseRequestWebsocket(SansIORequest):
             check_parsed_length(self.headers.get("Content-Type"))
             super()._parse_content_type()
 
-    #: What the start of the application left in `scope["state"]`.
+    #: The values that the start-up left in `scope["state"]`.
     state: State
 
-    # What Werkzeug's constructor would store.
+    # The attributes that Werkzeug's constructor would set.
     def __init__(
         self,
         method: str,

@@ -169,7 +169,7 @@ class Body:
         """
         while not self.complete:
             self._check_limit(max_size)
-            source = self.source  # PERF: what is no method takes longer to call as one
+            source = self.source  # PERF: a local name is called faster than an attribute
             await (self._next_arrival() if source is None else source(self))
         self._check_limit(max_size)
         chunks = self._chunks

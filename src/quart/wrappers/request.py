@@ -51,7 +51,7 @@ SERVER_PUSH_HEADERS_TO_COPY = {
 
 
 class Connection(Protocol):
-    """What a request needs of the connection it came by; asgi has it."""
+    """The part of a connection that a request uses; asgi implements it."""
 
     app: Quart
     task: asyncio.Task[object] | None  # None where the body is pushed

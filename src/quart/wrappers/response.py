@@ -111,7 +111,7 @@ class Response(SansIOResponse):
     direct_passthrough = False
     #: As in Flask; a relative Location is sent as it is, which RFC 9110 allows.
     autocorrect_location_header = False
-    #: What `json` and `get_json` decode with.
+    #: `json` and `get_json` decode with it.
     json_module = json
 
     data_body_class = DataBody
@@ -121,7 +121,7 @@ class Response(SansIOResponse):
 
     #: Seconds that sending it may take in all: `...` is RESPONSE_TIMEOUT, None is no limit.
     timeout: float | EllipsisType | None = ...
-    #: Headers to be sent after the body, where the server and the client can.
+    #: Headers that are sent after the body, if the server and the client can.
     trailers: Headers | None
 
     # PERF: for bytes in memory the body object is made when it is asked for, and so is `headers`:
@@ -543,7 +543,7 @@ class Response(SansIOResponse):
         if complete_length is None:
             complete_length = await body.make_conditional(0, None)
         if not complete_length:
-            return False  # nothing has no ranges; all of it is what Flask sends
+            return False  # an empty body has no ranges; Flask sends it whole
         ranges = satisfiable_ranges(asked[1], complete_length)
         if ranges is None or (len(ranges) > 1 and isinstance(body, IterableBody)):
             return False

@@ -34,7 +34,7 @@ def _raise_if_invalid_range(begin: int, end: int | None, size: int) -> None:
 
 
 class ResponseBody(ABC):
-    """What a response sends: `async with body as chunks: async for chunk in chunks`.
+    """The content of a response: `async with body as chunks: async for chunk in chunks`.
 
     A body that can send a part of itself has `async make_conditional(begin, end)`: it narrows
     the body to the bytes [begin, end), None being the end, and returns the length of the whole,

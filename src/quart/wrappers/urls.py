@@ -14,7 +14,7 @@ _ASCII = bytes(range(128))
 # Bytes that are not UTF-8, as `surrogateescape` decodes them, and percent-encoded.
 _STRAY = {0xDC00 + byte: f"%{byte:02X}" for byte in range(128, 256)}
 
-# What is to stay percent-encoded in a URL that is read: else it would mean something else there.
+# These stay percent-encoded in a URL that is read, where they would mean something else.
 _UNREADABLE = [*range(0x21), ord("%"), 0x7F]
 
 # Characters that need not be percent-encoded in a path (https://url.spec.whatwg.org).
@@ -52,7 +52,7 @@ class _Readable:
     def __call__(self, quoted: str) -> str:
         if "%" not in quoted:
             return quoted
-        # What is kept is percent-encoded once more, so that one call can decode all of it.
+        # The kept ones are percent-encoded once more, so that one call can decode the whole.
         return decode(unquote_to_bytes(self._kept.sub("%25", quoted)))
 
 

@@ -93,7 +93,7 @@ class Websocket(BaseRequestWebsocket):
 
     @cached_property
     def buffer(self) -> Buffer:
-        """Where a connection that pushes puts the messages."""
+        """The buffer into which a connection that pushes puts the messages."""
         return self.buffer_class()
 
     @property
@@ -175,7 +175,7 @@ class Websocket(BaseRequestWebsocket):
         await self.send(self.json_module.dumps(value))
 
     def on_json_loading_failed(self, error: Exception) -> object:
-        """What a message that is not JSON leads to: a BadRequest naming the reason."""
+        """Raise a BadRequest with the reason, for a message that is not JSON."""
         raise BadRequest(f"The message is not JSON: {error}") from error
 
     async def close(self, code: int = 1000, reason: str = "") -> None:
