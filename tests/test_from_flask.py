@@ -430,6 +430,21 @@ async def test_hosts(flask_app: flask.Flask) -> None:
     assert "b.example" == (await get(app, "/", headers={"Host": "b.example"})).text
 
 
+async def test_contexts_of_flask_that_are_open(flask_app: flask.Flask) -> None:
+    """One around the call is closed as Flask does it, another one may stay open."""
+    closed = []
+    flask_app.teardown_appcontext(lambda error: closed.append(flask.current_app.name))
+    flask_app.add_url_rule("/", view_func=lambda: flask.current_app.name)
+    staying = flask_app.app_context()
+    staying.push()
+    with flask_app.app_context():
+        app = Quart.from_flask(flask_app)
+    assert ["flask_app"] == closed
+
+    assert "flask_app" == (await get(app, "/")).text
+    assert 2 == len(closed)
+
+
 def test_commands(flask_app: flask.Flask) -> None:
     @flask_app.cli.command("greet")
     def greet() -> None:

@@ -14,6 +14,8 @@ from types import MethodType
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import flask.cli
+import flask.ctx
+import flask.globals
 import flask.json.provider
 import flask.sessions
 import flask.templating
@@ -83,6 +85,7 @@ def adopt(app: flask.Flask, quart_class: type[Q]) -> Q:
         vars(app).update(theirs)
         raise
     _bring_along(adopted, theirs, quart_class)
+    _close_as_flask(flask.globals._cv_app.get(None), adopted)
     for wrap in reversed(middleware):
         wrap(adopted)
     return adopted
@@ -238,6 +241,22 @@ def _bring_along(app: Quart, theirs: dict[str, Any], quart_class: type[Quart]) -
         app.view_functions[endpoint] = view
     if "jinja_env" in theirs:
         _take_environment(theirs["jinja_env"], app, quart_class)
+
+
+def _close_as_flask(ctx: object, app: Quart) -> None:
+    """Have a context of Flask's that is open around all this closed as Flask does it."""
+    if type(ctx) is not flask.ctx.AppContext or cast(object, ctx.app) is not app:
+        return
+    teardown = MethodType(flask.Flask.do_teardown_appcontext, app)
+
+    def pop(*error: BaseException | None) -> None:
+        vars(app)["do_teardown_appcontext"] = teardown
+        try:
+            flask.ctx.AppContext.pop(ctx, *error)
+        finally:
+            del vars(app)["do_teardown_appcontext"]
+
+    vars(ctx)["pop"] = pop
 
 
 def _with_our_stages(value: object, app: Quart) -> Any:

@@ -54,9 +54,9 @@ class _Kept(OneThread):
     _started = _ended = False
 
     def submit(self, job: _Job) -> None:
-        super().submit(job)
         if not self._started:
             self._start()
+        super().submit(job)
 
     def run_until(self, done: Future[T]) -> T:
         _turns.put(None)  # who waits takes none
