@@ -14,6 +14,7 @@ from typing import Any, ClassVar
 import click
 import flask
 import pytest
+import werkzeug.test
 from asgi import Closed, connect, get, post, request
 from blinker import Namespace
 from jinja2 import FileSystemBytecodeCache, nodes
@@ -532,6 +533,21 @@ async def test_a_body_that_is_assigned(app: Quart, body: Any) -> None:
     answer = await get(app, "/")
 
     assert ("new", "3") == (answer.text, answer.headers["Content-Length"])
+
+
+async def test_a_response_is_one_of_flasks(app: Quart) -> None:
+    """Extensions ask, so as to leave it as it is; in sync code it is a WSGI application, too."""
+
+    @app.get("/")
+    def view() -> str:
+        response = flask.make_response("text", 201)
+        assert isinstance(response, flask.Response)
+        assert isinstance(flask.redirect("/"), flask.Response)
+        assert "<Response [201 CREATED]>" == repr(response)
+        client = werkzeug.test.Client(response)
+        return client.get("/").text + b"".join(response.iter_encoded()).decode()  # type: ignore[arg-type]
+
+    assert "texttext" == (await get(app, "/")).text
 
 
 def test_a_blueprint_is_one_of_flasks() -> None:

@@ -32,6 +32,7 @@ from ..headers import (
 from ..utils import file_path_to_path
 from ..workers import awaited_or_blocking, run_sync_iterable
 from .base import read_date
+from .flask_response import AsFlaskResponse
 from .ranges import RANGES, MultiRangeBody, SlicedBody, satisfiable_ranges
 from .response_body import (
     DataBody,
@@ -94,7 +95,7 @@ def _mimetype_item(mimetype: str) -> tuple[bytes, bytes]:
 _USUAL_TYPES = {each: _mimetype_item(each) for each in ("text/html", "application/json")}
 
 
-class Response(SansIOResponse):
+class Response(AsFlaskResponse):
     """A response. `response` is its body, one of the `ResponseBody` kinds.
 
     `response` may be given as str, bytes, a `ResponseBody`, any iterable or async iterable of
@@ -409,8 +410,6 @@ class Response(SansIOResponse):
         async with self.response as chunks:
             async for chunk in chunks:
                 yield chunk.encode() if isinstance(chunk, str) else bytes(chunk)
-
-    iter_encoded = iter_encode
 
     @awaited_or_blocking
     async def freeze(self) -> None:

@@ -1,5 +1,6 @@
 """A resource with arguments, fields and errors."""
 
+import flask
 from flask_restful import Api, Resource, abort, fields, marshal_with, reqparse
 
 FAILS = {"async": "its resources are `def`, as on Flask; they run beside `async` views"}
@@ -22,6 +23,9 @@ def use(app, views):
             notes[id] = parser.parse_args()["text"]
             return {"id": id}, 201, {"X-Note": str(id)}
 
+        def delete(self, id):
+            return flask.redirect("/notes")
+
     views.add_methods(Note)
     api.add_resource(Note, "/notes/<int:id>")
 
@@ -35,4 +39,6 @@ def check(client):
     assert {"id": 1, "text": "one"} == client.get("/notes/1").json
     bad = client.request("PUT", "/notes/1", b"{}", {"Content-Type": "application/json"})
     assert 400 == bad.status and "text" in bad.json["message"]
+    gone = client.request("DELETE", "/notes/1", None, {})
+    assert (302, "/notes") == (gone.status, gone.headers["Location"])
     assert 405 == client.post("/notes/1", json={}).status
