@@ -54,20 +54,23 @@ class Framework:
         stamp.write_text(wanted)
 
     def _checkout_digest(self) -> str:
-        if self is not OURS:
+        if self not in (OURS, PURE):
             return ""
-        return hashlib.sha256((CHECKOUT / "pyproject.toml").read_bytes()).hexdigest()
+        built_of = ("pyproject.toml", "setup.py", "src/quart/_speedups/compiled.pyx")
+        return hashlib.sha256(b"".join((CHECKOUT / p).read_bytes() for p in built_of)).hexdigest()
 
 
 RAW = Framework("raw", "raw ASGI", "raw", ())
 # Editable: what is measured is always the checkout as it stands.
 OURS = Framework("quart", "Quart (this checkout)", "quart", ("--editable", str(CHECKOUT)), "quart")
+PURE = Framework("quart_pure", "Quart in Python", "quart_pure", OURS.requirements, "quart")
 
 FRAMEWORKS = {
     framework.name: framework
     for framework in (
         RAW,
         OURS,
+        PURE,
         Framework(
             "blacksheep",
             "BlackSheep",

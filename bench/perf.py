@@ -18,7 +18,7 @@ import tempfile
 from pathlib import Path
 
 import report
-from frameworks import BENCH, FRAMEWORKS, OURS, RAW, Framework
+from frameworks import BENCH, FRAMEWORKS, OURS, PURE, RAW, Framework
 from instructions import MARK, count_requests
 from report import names
 from scenarios import SCENARIOS
@@ -63,7 +63,7 @@ def units(name: str) -> int:
 
 def beside_peers(chosen: list[str], scenarios: list[str]) -> str:
     """A table in thousands of instructions, over raw, of the frameworks in their environments."""
-    frameworks = [RAW, OURS, *(PEERS[name] for name in chosen)]
+    frameworks = [RAW, OURS, PURE, *(PEERS[name] for name in chosen)]
     for framework in frameworks:
         framework.install()
     counts = {
