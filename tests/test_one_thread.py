@@ -108,25 +108,32 @@ async def test_without_it_an_error_says_what_to_do(
 ) -> None:
     """In a view, and in a teardown function."""
 
+    connections: list[sqlite3.Connection] = []
+    opened, done = threading.Event(), threading.Event()
+
+    def keep() -> None:
+        connections.append(sqlite3.connect(":memory:"))
+        opened.set()
+        done.wait(20)
+        connections[0].close()
+
+    # The worker thread of the function before may have been another one.
+    thread = threading.Thread(target=keep)
+    thread.start()
+    opened.wait(20)
+
     @app.get("/")
     def view() -> str:
-        # The worker thread of a function before may have been another one.
-        thread = threading.Thread(target=connect)
-        thread.start()
-        thread.join()
         connections[0].execute("select 1")
         return "never"
-
-    connections: list[sqlite3.Connection] = []
-
-    def connect() -> None:
-        connections.append(sqlite3.connect(":memory:", check_same_thread=True))
 
     @app.teardown_request
     def close(error: BaseException | None) -> None:
         connections[0].close()
 
     assert 500 == (await get(app, "/")).status
+    done.set()
+    thread.join()
     assert 2 == len(caplog.records)
     assert 2 == caplog.text.count("Set ONE_THREAD_PER_REQUEST, so that")
 
