@@ -15,6 +15,7 @@ VERSION = "1.0"
 #: Names that Quart 0.22 does not have.
 ADDED = [
     "quart.Quart.asgi2",
+    "quart.Quart.from_flask",
     "quart.Quart.mount",
     "quart.Quart.wsgi_app",
     "quart.Request.environ",
