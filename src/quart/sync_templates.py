@@ -52,6 +52,17 @@ class _WaitingCode(CodeGenerator):
         super().visit_For(node, frame)
 
 
+class _Overlay:
+    """What the overlay of an environment finds there: attributes that came after it was made."""
+
+    # PERF: in a class of the overlay's own, because to have it makes all attributes slower.
+    def __getattr__(self, name: str) -> object:
+        linked_to: Environment | None = vars(self).get("linked_to")
+        if linked_to is None:
+            raise AttributeError(name)
+        return getattr(linked_to, name)
+
+
 class SyncForms:
     """Of an async environment: its sync overlay, and the templates in that."""
 
@@ -82,6 +93,8 @@ class SyncForms:
         if self._overlay is None:
             # A cache of bytecode knows templates by their names, and those are the async ones.
             self._overlay = self._environment.overlay(bytecode_cache=None, optimized=False)
+            kind = type(self._environment)
+            self._overlay.__class__ = type(kind.__name__, (_Overlay, kind), {})
             self._overlay.is_async = False
             self._overlay.code_generator_class = _WaitingCode
         return self._overlay

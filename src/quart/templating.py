@@ -164,12 +164,6 @@ class Environment(BaseEnvironment):
 
     if not TYPE_CHECKING:
 
-        def __getattr__(self, name: str) -> object:
-            # Of the overlay for sync code: what the environment was given after it was made.
-            if self.linked_to is None:
-                raise AttributeError(name)
-            return getattr(self.linked_to, name)
-
         def from_string(self, source, *args, **kwargs) -> Template:
             template = super().from_string(source, *args, **kwargs)
             if self.is_async and isinstance(source, str):
