@@ -132,7 +132,7 @@ def public_owner(each: Name) -> str:
     """The class under which the other project documents the name."""
     if each.owner.__module__.startswith("flask.sansio"):
         return "flask.Blueprint" if each.owner.__name__ == "Blueprint" else "flask.Flask"
-    if each.owner.__module__.startswith("werkzeug.sansio"):
+    if each.owner.__module__.startswith(("werkzeug.sansio", "werkzeug.wrappers")):
         return f"werkzeug.wrappers.{each.owner.__name__}"
     return f"{each.owner.__module__}.{each.owner.__name__}"
 
