@@ -177,6 +177,12 @@ def makers() -> dict[str, Callable[[Quart], AppContext]]:
     }
 
 
+def test_both_constructors_of_a_requests_context_set_the_same(app: Quart) -> None:
+    request = make_request(app)
+
+    assert vars(AppContext(app, request=request)) == vars(RequestContext(app, request))
+
+
 @pytest.mark.parametrize("make", makers().values(), ids=makers())
 @pytest.mark.parametrize("way", ["async with", "push and pop", "with"])
 def test_opened_by_hand(app: Quart, make: Callable[[Quart], AppContext], way: str) -> None:
