@@ -134,6 +134,8 @@ def public_owner(each: Name) -> str:
         return "flask.Blueprint" if each.owner.__name__ == "Blueprint" else "flask.Flask"
     if each.owner.__module__.startswith(("werkzeug.sansio", "werkzeug.wrappers")):
         return f"werkzeug.wrappers.{each.owner.__name__}"
+    if each.owner.__module__ == "flask.wrappers":
+        return f"flask.{each.owner.__name__}"
     return f"{each.owner.__module__}.{each.owner.__name__}"
 
 
