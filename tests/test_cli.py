@@ -310,14 +310,14 @@ def test_what_is_no_application_is_named(where: str, source: str, message: str) 
     ],
 )
 def test_an_application_of_flask_is_carried_over(where: str, source: str) -> None:
-    """The command says so on stderr, and goes on with it."""
+    """The command says so, and goes on with it."""
     where = where.replace("site", "flask_site")
     Path("flask_site.py").write_text(f"from flask import Flask\n{source}\n")
     result = invoke("--app", where, "routes")
 
     assert 0 == result.exit_code, result.output
     assert "/static/<path:filename>" in result.stdout
-    assert "is an application of Flask, carried over by 'Quart.from_flask()'" in result.stderr
+    assert "is an application of Flask, carried over by 'Quart.from_flask()'" in result.output
     sys.modules.pop("flask_site", None)
 
 
