@@ -815,6 +815,21 @@ app.run(port={port}, debug=True, extra_files=["watched.txt"], exclude_patterns=[
         assert 0 == process.popen.returncode
 
 
+def test_the_reloader_sees_a_change_that_the_system_does_not_tell_of(program: Path) -> None:
+    """As on some file systems: here a file is written by its name in another directory."""
+    other = program.parent / "other.py"
+    other.write_text("answer = 'one'\n")
+    elsewhere = program.parent / "elsewhere"
+    elsewhere.mkdir()
+    (elsewhere / "link.py").hardlink_to(other)
+    port = free_port()
+    with run(program, f"import other\napp.run(port={port}, debug=True)", port) as process:
+        for number in (2, 3):
+            (elsewhere / "link.py").write_text(f"answer = {number}\n")
+            _wait_for(process, "Running on", number)
+        assert 2 == process.said().count("Detected change in")
+
+
 def test_the_reloader_ends_with_what_keeps_it_from_starting(program: Path) -> None:
     """As without it: one line, exit status 1."""
     with socket.create_server(("127.0.0.1", 0)) as taken:

@@ -23,8 +23,9 @@ from .process import CHILD, is_child, on_stop_signal
 
 #: Seconds between two looks at the watched files, and so the longest that Ctrl-C waits for one.
 POLL_INTERVAL = 0.2
-#: Seconds between two looks at the many files of installed packages and of Python.
-LIBRARY_INTERVAL = 2.0
+#: Seconds between two looks at all files: those of installed packages and of Python, and those in
+#: directories of which the system tells nothing.
+LONG_INTERVAL = 2.0
 #: Seconds that a child has to end before it is killed.
 CHILD_TIMEOUT = 10.0
 
@@ -159,7 +160,8 @@ class _Watched:
         self._own: set[str] = set()
         self._libraries: set[str] = set()
         self._times: dict[str, int] = {}
-        self._look_at_libraries = 0.0
+        self._notices = _Notices()
+        self._look_at_all = 0.0
         self._add(loaded_files() | process.env_files)
         self.changed()
 
@@ -172,29 +174,44 @@ class _Watched:
         added = set(names)
         for pattern in self._exclude_patterns:
             added.difference_update(fnmatch.filter(added, pattern))
-        for name in added:
-            (self._libraries if name.startswith(_INSTALLED) else self._own).add(name)
+        for name in added - self._own:
+            if name.startswith(_INSTALLED):
+                self._libraries.add(name)
+            else:
+                self._own.add(name)
+                self._notices.add(name if os.path.isdir(name) else os.path.dirname(name))
 
     def changed(self) -> str | None:
         """The name of a file that changed since the last call, if there is one.
 
         A file that is seen for the first time has not changed.
         """
+        reported, told = self._read_report(), self._notices.came()
+        look_at_all = self._look_at_all <= time.monotonic()
+        if not (reported or told or look_at_all):
+            return None
+        self._add_extra()
+        changed = self._changed_of(self._own)
+        if changed is not None and not reported and not told:
+            self._notices.complete = False
+        if look_at_all:
+            changed = changed or self._changed_of(self._libraries)
+            self._look_at_all = time.monotonic() + LONG_INTERVAL
+        return changed
+
+    def _read_report(self) -> bool:
+        """Whether the child has reported files since the last call."""
+        lines = b""
         with suppress(OSError), open(self._report, "rb") as file:
             file.seek(self._reported)
             lines = file.read()
-            lines = lines[: lines.rfind(b"\n") + 1]  # the child may be about to write the rest
-            self._reported += len(lines)
-            pairs = [line.split(" ", 1) for line in lines.decode().splitlines()]
-            for at, name in pairs:
-                self._times.setdefault(name, int(at))
-            self._add(name for _, name in pairs)
-        self._add_extra()
-        changed = self._changed_of(self._own)
-        if self._look_at_libraries <= time.monotonic():
-            changed = changed or self._changed_of(self._libraries)
-            self._look_at_libraries = time.monotonic() + LIBRARY_INTERVAL
-        return changed
+        lines = lines[: lines.rfind(b"\n") + 1]  # the child may be about to write the rest
+        self._reported += len(lines)
+        pairs = [line.split(" ", 1) for line in lines.decode().splitlines()]
+        for at, name in pairs:
+            self._times.setdefault(name, int(at))
+        self._add(name for _, name in pairs)
+        return bool(pairs)
 
     def _add_extra(self) -> None:
         for path in self._extra:
@@ -213,3 +230,40 @@ class _Watched:
                 times[name] = now
                 changed = name
         return changed
+
+
+class _Notices:
+    """What Linux tells of changes in directories, by inotify(7).
+
+    Elsewhere, and where the directories of some file systems tell nothing, one has to look.
+    """
+
+    # IN_MODIFY, IN_ATTRIB, IN_CLOSE_WRITE, IN_MOVED_FROM, IN_MOVED_TO, IN_CREATE, IN_DELETE
+    _CHANGES = 0x3CE
+
+    def __init__(self) -> None:
+        import ctypes  # here, because most programs that import this do not reload
+
+        self._directories: set[str] = set()
+        #: Whether nothing changes without a notice, as far as is known.
+        self.complete = False
+        with suppress(AttributeError, OSError, TypeError):
+            self._libc = ctypes.CDLL(None)
+            self._descriptor: int = self._libc.inotify_init1(os.O_NONBLOCK | os.O_CLOEXEC)
+            self.complete = self._descriptor >= 0
+
+    def add(self, directory: str) -> None:
+        """Ask for notices of what changes in a directory."""
+        if self.complete and directory not in self._directories:
+            self._directories.add(directory)
+            path = os.fsencode(directory)
+            watch: int = self._libc.inotify_add_watch(self._descriptor, path, self._CHANGES)
+            self.complete = watch >= 0
+
+    def came(self) -> bool:
+        """Whether something may have changed since the last call."""
+        came = not self.complete
+        with suppress(BlockingIOError):
+            while self.complete and os.read(self._descriptor, 65_536):
+                came = True
+        return came
