@@ -147,10 +147,7 @@ def _grafted(name: str, users: Any, quart_class: type[Quart]) -> type | None:
 
 
 def _class_for(flask_class: type[flask.Flask], quart_class: type[Q]) -> type[Q]:
-    ours = quart_class.response_class
-    # So sync code finds what it asks for by isinstance(response, flask.Response).
-    response_class = graft(flask.Response, ours, flask.Response, __repr__=ours.__repr__)
-    attributes: dict[str, object] = {**_ATTRIBUTES, "response_class": response_class}
+    attributes: dict[str, object] = dict(_ATTRIBUTES)
     for name in _CLASSES:
         if any(name in vars(each) for each in _users(flask_class)):
             grafted = _grafted(name, getattr(flask_class, name), quart_class)
