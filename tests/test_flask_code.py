@@ -708,7 +708,7 @@ async def test_tags_for_async_templates(app: Quart) -> None:
 
 
 async def test_async_functions_in_templates_of_sync_code(app: Quart) -> None:
-    """Functions, filters and iterables may be async, within macros, too."""
+    """Functions, filters, tests and iterables may be async, within macros, too."""
 
     async def double(value: str) -> str:
         await asyncio.sleep(0)
@@ -719,7 +719,11 @@ async def test_async_functions_in_templates_of_sync_code(app: Quart) -> None:
             await asyncio.sleep(0)
             yield item
 
+    async def short(value: str) -> bool:
+        return len(value) < 3
+
     app.add_template_filter(double)
+    app.add_template_test(short)
     app.add_template_global(double, "twice")
     app.add_template_global(items)
 
@@ -727,10 +731,10 @@ async def test_async_functions_in_templates_of_sync_code(app: Quart) -> None:
         app,
         "{% macro m(x) %}{{ twice(x) }}{% endmacro %}"
         "{% for item in items() %}{{ loop.index }}{{ m(item)|double|upper }}{% endfor %}"
-        "{{ 'c'|double|length }}",
+        "{{ 'c'|double|length }}{{ 'abc' is short }}{{ 'long' if 'abc' is not short }}",
     )
 
-    assert ["1AAAA2BBBB2"] * 3 == texts
+    assert ["1AAAA2BBBB2Falselong"] * 3 == texts
 
 
 async def test_sync_code_renders_in_its_thread(app: Quart, tmp_path: Path) -> None:

@@ -40,8 +40,9 @@ class _WaitingCode(CodeGenerator):
         self.write(")")
 
     def _output_child_to_const(self, node: nodes.Expr, frame: Frame, finalize: object) -> str:
-        # An async filter is not called ahead, for a constant: nothing can wait for it yet.
-        if isinstance(node, nodes.Filter) or node.find(nodes.Filter) is not None:
+        # Async filters and tests are not called ahead, for a constant: nothing can wait for them yet.
+        called: tuple[type[nodes.Expr], ...] = (nodes.Filter, nodes.Test)
+        if isinstance(node, called) or any(node.find_all(called)):
             raise nodes.Impossible()
         return super()._output_child_to_const(node, frame, finalize)  # type: ignore[arg-type]
 
