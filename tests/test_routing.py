@@ -264,6 +264,7 @@ def test_the_short_way_agrees_with_werkzeug(data: st.DataObject) -> None:
         (["/<int:v0>/a", "/<v0>/b"], "/1/b"),
         (["/<v0>/a", "/<path:v0>"], "/b/a"),
         (["/a//b", "/a/b"], "/a/b"),
+        (["///a"], "/a"),
         (["/<v0>", "/a"], "a"),
         (["/<v0>/", "/a/<v0>"], "a/1/"),
         (["/<v0>", "/a"], "//a"),

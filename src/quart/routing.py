@@ -255,10 +255,9 @@ def match(adapter: MapAdapter) -> Found:
         raise
     except ValueError as error:  # a converter that cannot read its segment, such as 5000 digits
         raise NotFound() from error
-    quart_rule = cast(QuartRule, rule)
     if not isinstance(rule, QuartRule):  # one of Werkzeug's own
-        quart_rule.request_options = {}
-    return quart_rule, dict(view_args), blueprint_names(rule.endpoint)
+        cast(QuartRule, rule).request_options = {}
+    return cast(QuartRule, rule), dict(view_args), blueprint_names(rule.endpoint)
 
 
 def _finder_for(adapter: MapAdapter) -> _Finder | None:
@@ -364,8 +363,9 @@ class _Finder:
 
     def _add(self, rule: Rule, has_defaults: bool) -> None:
         node = self.root
-        path = re.sub("/{2,}", "/", rule.rule) if rule.merge_slashes else rule.rule
-        if path.startswith("//"):  # no request's path does, once it is clean, but in a redirect
+        path = rule.rule
+        # No request's path begins so, but in a redirect. Werkzeug 3.1.0 merges not all slashes.
+        if path.startswith("//") or (rule.merge_slashes and "//" in path):
             self.root.unsure = self.root.mixed = True
             return
         variables = getattr(rule, "variables", {})  # a rule of Werkzeug's own keeps it secret

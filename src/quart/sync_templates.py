@@ -40,7 +40,7 @@ class _WaitingCode(CodeGenerator):
         self.write(")")
 
     def _output_child_to_const(self, node: nodes.Expr, frame: Frame, finalize: object) -> str:
-        # Async filters and tests are not called ahead, for a constant: nothing can wait for them yet.
+        # No async filter or test is called ahead, for a constant: nothing can wait for it yet.
         called: tuple[type[nodes.Expr], ...] = (nodes.Filter, nodes.Test)
         if isinstance(node, called) or any(node.find_all(called)):
             raise nodes.Impossible()
