@@ -30,6 +30,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         action="store_true",
         help="send every request through Werkzeug's matcher: the answers must be the same",
     )
+    parser.addoption(
+        "--attack-rounds",
+        type=int,
+        default=1,
+        help="make each attack of tests/attacks so many times on the same server",
+    )
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -10,6 +10,14 @@ from servers.processes import HTTP2, SERVERS, TESTS, make_certificate, serving
 from targets import OPTIONS, Target
 
 
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """What an attack leaves behind each time, and not at once, is found in many rounds."""
+    rounds = metafunc.config.getoption("--attack-rounds")
+    if rounds > 1:
+        metafunc.fixturenames.append("attack_round")
+        metafunc.parametrize("attack_round", range(rounds))
+
+
 @pytest.fixture(scope="session")
 def targets(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Target]]:
     """``targets("uvicorn")`` runs the site, other arguments other applications, each once."""
