@@ -16,7 +16,7 @@ from quart.broadcast import Rooms
 NAME_SIZE, TEXT_SIZE = 40, 2000  # characters
 
 app = Quart(__name__)
-rooms = Rooms(app, os.environ.get("REDIS_URL"), slow="close")
+rooms = Rooms(app, os.environ.get("REDIS_URL"), limit=1000, slow="close")
 
 
 @app.get("/")
