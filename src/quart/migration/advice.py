@@ -18,7 +18,6 @@ _FOR_FLASKS_TESTS = {
     "pytest_flask": "pytest-flask pushes contexts without awaiting them; uninstall it",
 }
 _IDLE = {
-    "flask_debugtoolbar": "Flask-DebugToolbar wraps WSGI",
     "flask_socketio": "Flask-SocketIO serves by WSGI; use python-socketio's ASGIApp, or websockets",
     "flask_sockets": "Flask-Sockets serves by WSGI; use @app.websocket",
 }
@@ -36,7 +35,7 @@ def advise(project: Project) -> None:
         for node in _nodes(module.tree, fixed):
             _look_at(project, module, node)
     for site, module in project.environs:
-        text = "request.environ is WSGI's; use request.headers, request.scheme, request.scope"
+        text = "request.environ is made when it is asked for; request.headers and .scope are there"
         project.note(module, site, "wsgi", text)
 
 
@@ -50,7 +49,7 @@ def _look_at(project: Project, module: Module, node: cst.CSTNode) -> None:
     elif isinstance(node, cst.Call):
         name = module.resolve(dotted(node.func))
         if name in {"threading.local", "_thread._local"}:
-            text = "a request may go from thread to thread; make it an attribute of g"
+            text = "a request may go from thread to thread; set ONE_THREAD_PER_REQUEST, or use g"
             project.note(module, node, "thread", text)
         elif name == "flask.copy_current_request_context" or name == "threading.Thread":
             text = "in a thread of your own what is awaited elsewhere gives coroutines"
