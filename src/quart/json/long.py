@@ -18,6 +18,7 @@ from contextvars import copy_context
 from functools import partial
 from json.decoder import WHITESPACE, JSONArray, JSONObject  # type: ignore[attr-defined]
 from json.scanner import py_make_scanner  # type: ignore[attr-defined]  # not in typeshed
+from time import sleep
 from typing import Any
 
 from flask.json.provider import DefaultJSONProvider as FlaskDefaultJSONProvider
@@ -32,6 +33,9 @@ LONG_JSON = 256 * 1024
 # In characters: the length of the first trial, and the most that C parses at once.
 _VALUE = 4096
 _RUN = 65_536
+# Seconds after each run in which the event loop gets the interpreter's lock. Else it waits for 5 ms
+# (`sys.getswitchinterval`) whenever it has read a socket.
+_REST = 1e-5
 
 # In characters: what a trial that fails costs beside its length. When such trials have cost as
 # much as the document is long, there are no more: the rest is left to Python.
@@ -146,6 +150,7 @@ class InterruptibleDecoder(json.JSONDecoder):
         size = _VALUE
         while (run := self._take_run(text, start, start + size, brackets)) is not None:
             yield run
+            sleep(_REST)
             start = run[1]
             size = min(2 * size, _RUN)
 
