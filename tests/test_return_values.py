@@ -136,7 +136,7 @@ async def test_a_hook_that_returns_no_response_is_told(caplog: pytest.LogCapture
     app.after_request(lambda response: 42)
 
     assert 500 == (await get(app, "/")).status
-    assert "is no response, but a int" in caplog.text
+    assert "gave a int, not a response" in caplog.text
 
 
 @pytest.mark.parametrize("body", ["text", {"a": 1}, quart.Response("text")])

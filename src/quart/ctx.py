@@ -1,7 +1,7 @@
-"""The context of one connection, or of the bare application, and the doors to it.
+"""The context of a connection, or of the bare application, and the functions that use it.
 
-A context is a plain record. It is opened and closed by the application (dispatch.py), in one
-place; `push`, `pop` and the `with` statements here only ask for that.
+A context is a plain record. The application opens and closes it, in one place (dispatch.py);
+`push`, `pop` and the `with` statements here only ask for that.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ C = TypeVar("C", bound="AppContext")
 
 
 class _Lacking:
-    """An attribute that this kind of context does not have; one set on the instance wins."""
+    """An attribute that this kind of context does not have. Setting it on an instance wins."""
 
     def __init__(self, word: str) -> None:
         self.word = word
@@ -56,21 +56,21 @@ class _Lacking:
 
 
 class AppContext:
-    """The state of one connection while it is handled, or of a stretch of work without one.
+    """The state of one connection while it is handled, or of work outside a connection.
 
-    `g`, the session and the URL adapter come to life when they are first touched.
+    `g`, the session and the URL adapter are made when they are first used.
     """
 
-    # PERF: what each connection sets has no default on the class. From Python 3.12 on, an attribute
-    # of an instance that its class has too is found, and set, ten times more slowly.
+    # PERF: what each connection sets has no default on the class. From Python 3.12 on, such an
+    # attribute of an instance takes ten times as long to read and set.
     kind: Kind | None
     _session: SessionMixin | None
     _after_functions: list[Callable[..., object]] | None
-    #: Kept open when the response is ready: its body still needs this context.
+    #: True if it stays open when the response is ready, because the body still needs it.
     held: bool
-    #: Its teardown functions have run, or begun to.
+    #: True once its teardown functions have run or begun to run.
     closed: bool
-    #: The names hooks are kept under: None for the application, then blueprint by blueprint.
+    #: The names under which hooks are stored: None for the application, then each blueprint.
     blueprint_names: tuple[str | None, ...]
 
     if TYPE_CHECKING:
@@ -82,23 +82,23 @@ class AppContext:
         websocket = _Lacking("websocket")
         request_websocket = _Lacking("request or websocket")
 
-    # PERF: what most connections never touch is a class attribute until it is set.
+    # PERF: what most connections never touch stays a class attribute until it is set.
     _g: _AppCtxGlobals | None = None
     _flashes: list[tuple[str, str]] | None = None
     _url_adapter: MapAdapter | None = None
-    #: How it was entered, to be left in the reverse order.
+    #: How it was entered; it is left in the reverse order.
     _tokens: list[Entered] | None = None
     _thread: OneThread | None = None
-    #: Ends the values that sync code outside of an event loop gets, see `__enter__`.
+    #: Ends the mode in which sync code outside an event loop gets values; see `__enter__`.
     _values: AbstractContextManager[None] | None = None
-    #: Made by `copy`; what this is a copy of, until it is entered elsewhere.
+    #: True if `copy` made it. `_original` is what it copies, until it is entered elsewhere.
     _copied = False
     _original: AppContext | None = None
-    #: Kept open by the test client, which closes it itself.
+    #: True if the test client keeps it open, and closes it later.
     preserved = False
-    #: The error in which the connection of a context ended that is kept open, for its teardown.
+    #: The error that ended the connection of a context kept open; its teardown functions get it.
     failed: BaseException | None = None
-    #: Its class has a `push` or `pop` of its own, which are called for a connection too.
+    #: True if its class has its own `push` or `pop`, which are then called for connections too.
     opens_itself = False
 
     def __init__(
@@ -110,7 +110,7 @@ class AppContext:
         session: SessionMixin | None = None,
     ) -> None:
         self.app = app
-        #: Where the stages and the hooks of this kind of connection are found.
+        #: Where the stages and hooks for this kind of connection are found.
         self.stages: Stages = app
         self.kind = self._after_functions = None
         self._session = session
@@ -161,11 +161,11 @@ class AppContext:
 
     @property
     def session(self) -> SessionMixin:
-        """The session of the connection, opened from its cookie when first touched."""
+        """The session of the connection, opened from its cookie when it is first used."""
         if self._session is None:
             interface = self.app.session_interface
             if not opens_on_touch(interface):
-                raise RuntimeError("The session is opened when the context is; it is not open yet.")
+                raise RuntimeError("The session is opened with the context, which is not open yet.")
             opened = interface.load_session(self.app, self.request_websocket)
             self._session = interface.null_session_class() if opened is None else opened
         return self._session
@@ -177,7 +177,7 @@ class AppContext:
     async def open_session(self) -> None:
         """Open the session now, for a session interface that has to be awaited.
 
-        An HTTPException that it raises is left on the connection, as one of matching is.
+        If that raises an HTTPException, it is stored on the connection, like one from matching.
         """
         if self._session is None:
             app, interface = self.app, self.app.session_interface
@@ -185,7 +185,7 @@ class AppContext:
             opened: SessionMixin | None = None
             try:
                 opened = await app.ensure_async(interface.open_session)(app, self.request_websocket)
-            except HTTPException as error:  # of a cookie that is too long to be parsed, say
+            except HTTPException as error:  # for example, the cookie is too long to be parsed
                 self.request_websocket.routing_exception = error
             if opened is None:
                 opened = await app.ensure_async(interface.make_null_session)(app)
@@ -195,7 +195,7 @@ class AppContext:
     def url_adapter(self) -> MapAdapter | None:
         """The adapter that builds URLs here; None for a bare context without `SERVER_NAME`.
 
-        Raises BadRequest (or SecurityError) where the request's host is not acceptable.
+        Raises BadRequest (or SecurityError) if the request's host is not acceptable.
         """
         if self._url_adapter is None:
             self._url_adapter = self.app.create_url_adapter(
@@ -209,9 +209,9 @@ class AppContext:
 
     @property
     def thread(self) -> OneThread | None:
-        """The thread that all sync functions run in here; None is any, for each."""
+        """The thread in which all sync functions run here. None: each may run in any thread."""
         if self._thread is None:
-            if self.kind is not None:  # a sync test lends its own
+            if self.kind is not None:  # a sync test lends its own thread
                 self._thread = self.request_websocket.scope.get("_quart._thread")
             if self._thread is None and self.app.config.get("ONE_THREAD_PER_REQUEST"):
                 self._thread = KeptThread()
@@ -219,7 +219,7 @@ class AppContext:
 
     @property
     def flashes(self) -> list[tuple[str, str]] | None:
-        """The messages taken out of the session, once `get_flashed_messages` was called."""
+        """The messages taken from the session, after `get_flashed_messages` was called."""
         return self._flashes
 
     @flashes.setter
@@ -235,9 +235,9 @@ class AppContext:
     _after_websocket_functions = _after_request_functions
 
     def match_request(self) -> None:
-        """Match the URL to a rule; leave the rule, or the exception, on the connection.
+        """Match the URL to a rule; store the rule, or the exception, on the connection.
 
-        The map is asked the short way first if it may be; what it is not sure of is Werkzeug's.
+        Our own matcher is asked first, if that is allowed; where it is unsure, Werkzeug decides.
         """
         app, connection = self.app, self.request_websocket
         if connection.routing_exception is not None:
@@ -252,7 +252,7 @@ class AppContext:
         ):
             accepted = True
             for name, value in scope.get("headers", ()):
-                if name == b"host":  # of several, the first is what `request.host` has
+                if name == b"host":  # `request.host`, too, is the first of several
                     # PERF: the same few hosts come again and again.
                     accepted = value in accepted_hosts or accepts_host(value)
                     break
@@ -266,7 +266,7 @@ class AppContext:
             connection.path = clean_path(connection.path)
             try:
                 adapter = self.url_adapter
-                assert adapter is not None  # there is one for each connection
+                assert adapter is not None  # every connection has one
                 found = routing.match(adapter)
             except HTTPException as error:
                 found = error
@@ -278,24 +278,24 @@ class AppContext:
         if rule.request_options:
             for name, value in rule.request_options.items():
                 setattr(connection, name, value)
-        # For ASGI middleware, which names what it observes after the route.
+        # ASGI middleware names what it observes after the route.
         scope["route"] = rule
         scope["path_params"] = view_args
         scope["endpoint"] = app.view_functions.get(rule.endpoint)
 
     def copy(self: C) -> C:
-        """A context for the same connection and session.
+        """Return a context for the same connection and session.
 
-        Entered where this context is open and current it is this one once more, with its `g`.
-        Elsewhere, as in a task that goes on after the request, it has a `g` of its own and runs the
-        teardown functions when it is left.
+        If it is entered where this context is open and current, it is this context once more, with
+        the same `g`. Elsewhere, as in a task that outlives the request, it has a `g` of its own,
+        and runs the teardown functions when it is left.
         """
         copied = self.detached()
         copied._copied, copied._original = True, self
         return copied
 
     def detached(self: C) -> C:
-        """A context for the same connection and session, with a `g` of its own in any case."""
+        """Return a context for the same connection and session, always with a `g` of its own."""
         cls = cast("Callable[..., C]", type(self))  # its arguments depend on the kind
         if self.kind is None:
             return cls(self.app)
@@ -308,12 +308,12 @@ class AppContext:
         return copied
 
     def hold(self) -> None:
-        """Keep this context until the response's body has been sent, and tear it down then."""
+        """Keep this context open until the response's body has been sent; then close it."""
         self.held = True
 
     @contextmanager
     def entered(self) -> Iterator[None]:
-        """Make this the current context for a stretch of code, without opening or closing it."""
+        """Make this the current context in a `with` block, without opening or closing it."""
         entered = enter(self)
         try:
             yield
@@ -321,9 +321,9 @@ class AppContext:
             leave(entered)
 
     def push(self) -> Awaitable[None]:
-        """Make this the current context, as `async with` does.
+        """Open this context and make it the current one, as `async with` does.
 
-        Raises what opening it raises; then it is not the current context.
+        If opening it raises an error, that is raised, and the context is not the current one.
         """
         if self.app.is_for_sync_code and not _in_loop():
             self.__enter__()
@@ -340,7 +340,7 @@ class AppContext:
             self._original = None
             current = _cv_quart.get(None)
             if current is not None and current.kind is None and current.app is self.app:
-                self._g = current.g  # as in Flask, where an application's context was entered first
+                self._g = current.g  # as in Flask, if the application's context was entered first
         self._tokens.append(enter(self))
         if len(self._tokens) == 1:
             try:
@@ -350,12 +350,12 @@ class AppContext:
                 raise
 
     def pop(self, exc: BaseException | EllipsisType | None = ...) -> Awaitable[None]:
-        """Leave this context; the last `pop` runs the teardown functions with `exc`.
+        """Leave this context. The last `pop` runs the teardown functions with `exc`.
 
-        Unless it is given, `exc` is the exception that is being handled, or None.
+        If `exc` is not given, it is the exception being handled, or None.
 
-        Raises an exception group of what teardown functions raised, RuntimeError where the
-        context was not pushed.
+        Raises a group with the errors of teardown functions, and RuntimeError if the context
+        was not pushed.
         """
         if self.app.is_for_sync_code and not _in_loop():
             self.__exit__(None, sys.exception() if exc is ... else exc, None)
@@ -393,14 +393,14 @@ class AppContext:
 
     def __enter__(self: C) -> C:
         if self._copied and _in_loop():
-            self._tokens = [*(self._tokens or ()), enter(self)]  # nothing can be awaited to open it
+            self._tokens = [*(self._tokens or ()), enter(self)]  # opening it takes an await
             return self
         if self._values is None and self.app.is_for_sync_code:
             self._values = getting_values()
             self._values.__enter__()
         self._thread = self._thread or own_thread()
         _run_outside_loop(self.push)
-        # The loop ran in a copy of this thread's variables, so the context is set here again.
+        # The loop ran in a copy of this thread's context variables, so set the context here again.
         assert self._tokens is not None
         self._tokens[-1] = enter(self._original or self)
         return self
@@ -459,13 +459,13 @@ class WebsocketContext(AppContext):
         request: Websocket | None = None,
     ) -> None:
         if websocket is None:
-            websocket = _given(request, None)  # as Quart up to 0.22 names it
+            websocket = _given(request, None)  # the name that Quart up to 0.22 uses
         super().__init__(app, websocket=websocket, session=session)
 
 
 def opens_on_touch(interface: SessionInterface) -> TypeGuard[SecureCookieSessionInterface]:
-    """Whether a session interface is the cookie one, which never blocks."""
-    # The instance is asked: mocks and wrappers have their methods there, tests replace them there.
+    """Whether a session interface is the cookie one, which never has to wait."""
+    # Ask the instance: mocks and wrappers have their methods there, and tests replace them there.
     return getattr(interface.open_session, "__func__", None) is OPEN_FROM_COOKIE
 
 
@@ -477,10 +477,10 @@ def _in_loop() -> bool:
 
 
 def _run_outside_loop(func: Callable[..., Awaitable[T]], *args: object) -> T:
-    """Run a coroutine function to its end from code without an event loop.
+    """Run a coroutine function to its end, from code without an event loop.
 
-    The loop that waits for this thread runs it, where there is one: what hooks use may belong to
-    that loop.
+    If an event loop waits for this thread, that loop runs it, because what hooks use may
+    belong to that loop.
     """
     if _in_loop():
         raise RuntimeError("An event loop is running here: use 'async with' instead of 'with'.")
@@ -494,25 +494,25 @@ def _run_outside_loop(func: Callable[..., Awaitable[T]], *args: object) -> T:
 
 
 def has_app_context() -> bool:
-    """Whether there is a context: within a request, a websocket or `app.app_context()`."""
+    """Whether a context is active: in a request, a websocket or `app.app_context()`."""
     return _cv_quart.get(None) is not None
 
 
 def has_request_context() -> bool:
-    """Whether `quart.request` stands for a request here."""
+    """Whether `quart.request` refers to a request here."""
     return _cv_request.get(None) is not None
 
 
 def has_websocket_context() -> bool:
-    """Whether `quart.websocket` stands for a websocket here."""
+    """Whether `quart.websocket` refers to a websocket here."""
     return _cv_websocket.get(None) is not None
 
 
 def _given(first: T | None, second: T | None) -> T:
-    """The one argument that has two names, Quart's and Flask's."""
+    """Return an argument that has two names: Quart's and Flask's."""
     given = second if first is None else first
     if given is None:
-        raise TypeError("The function is missing.")
+        raise TypeError("The required argument is missing.")
     return given
 
 
@@ -555,7 +555,7 @@ def after_this_websocket(
 def _copying(
     view: _ContextView[C], name: str, what: str
 ) -> Callable[[Callable[P, T]], Callable[P, T]]:
-    """A decorator that runs a function in a copy of the context it is decorated in."""
+    """Make a decorator that runs a function in a copy of the context it is decorated in."""
 
     def copy_current_context(
         func: Callable[P, T] | None = None, *, f: Callable[P, T] | None = None
@@ -579,7 +579,7 @@ def _copying(
         @wraps(func)
         def wrapper(*args: P.args, **kwargs: P.kwargs) -> T:
             copied = ctx.detached()
-            # On the event loop nothing can be awaited, so there only the proxies are set up.
+            # Nothing can be awaited on the event loop, so there only the proxies are set up.
             with copied.entered() if _in_loop() else copied:
                 return func(*args, **kwargs)
 

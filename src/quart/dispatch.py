@@ -1,9 +1,10 @@
 """One connection, from a Request or Websocket to a Response: each stage once, in order.
 
-It speaks of Python objects; messages and bytes are asgi's. A stage is a plain function, called by
-its public name, so that a subclass or an extension can take its place. It gives an awaitable; if it
-had to wait for nothing that is `NOTHING_TO_DO`, or a response, and its caller awaits neither. What
-differs between requests and websockets is looked up in kinds.py.
+This file works with Python objects; messages and bytes belong to `asgi`. A stage is a plain
+function that is called by its public name, so that a subclass or an extension can replace it. It
+returns an awaitable. If it had to wait for nothing, it returns `NOTHING_TO_DO` or the response
+itself, and its caller awaits neither. What differs between requests and websockets is looked up in
+kinds.py.
 """
 
 from __future__ import annotations
@@ -82,25 +83,25 @@ if TYPE_CHECKING:
 P = ParamSpec("P")
 T = TypeVar("T")
 
-# A view or hook. Its caller checks the value that it, or its coroutine, gives.
+# A view or hook. The caller checks what it returns, or what its coroutine returns.
 UserFunction = Callable[..., object]
 
 #: The media type of RFC 9457.
 PROBLEM = "application/problem+json"
 
-# PERF: called, and asked about, on every connection.
+# PERF: module-level names are found faster, and every connection uses these.
 _enter = _cv_app.set
 _leave = _cv_app.reset
 _pushed_signal = signals.appcontext_pushed
 _popped_signal = signals.appcontext_popped
 _tearing_down_signal = signals.appcontext_tearing_down
 
-# A session interface that has this saves nothing that was not touched, but for a cookie's age.
+# An interface with this method saves only sessions that were touched, and renews a cookie's age.
 _SAVE_IF_TOUCHED = SecureCookieSessionInterface.save_session
 
 
 class _NothingToDo:
-    """Stands for the awaitable of a stage that had nothing to do: awaited, it is None."""
+    """Stands in for the awaitable of a stage that had nothing to do. Awaiting it gives None."""
 
     def __await__(self) -> Generator[object, None, None]:
         yield from ()
@@ -110,38 +111,39 @@ NOTHING_TO_DO: Awaitable[None] = _NothingToDo()
 
 
 def _or_none(stage: Callable[P, Awaitable[T]]) -> Callable[P, Awaitable[T | None]]:
-    """A stage as websockets have it, which may end without a response."""
+    """Give a stage the type it has for websockets, which may end without a response."""
     return stage
 
 
 class Dispatch(App):
-    """The handling of one connection, on top of Flask's set-up code."""
+    """How one connection is handled, on top of Flask's set-up code."""
 
     request_class: type[Request]
     websocket_class: type[Websocket]
     response_class: type[Response]  # pyright: ignore[reportIncompatibleVariableOverride]
-    #: What opens and saves sessions.
+    #: Opens and saves sessions.
     session_interface: SessionInterface = SecureCookieSessionInterface()
     url_map: QuartMap
 
-    #: The map's short way may be asked first, because no subclass makes its own adapters.
+    #: True if the map's own matcher may be asked first, because no subclass makes its own adapters.
     _matches_plainly = True
-    #: `subdomain_matching=False` was said, so rules with a subdomain match nothing.
+    #: True if `subdomain_matching=False` was passed: rules with a subdomain then match nothing.
     _ignores_subdomains = False
-    #: What signs sessions, and all that it was made of; the session interface keeps it here.
+    #: What signs sessions, and the settings it was made from. The session interface caches it here.
     _session_serializer: tuple[tuple[object, ...], URLSafeTimedSerializer] | None = None
-    #: Whether sync code outside of an event loop gets values, as in Flask: within contexts that it
-    #: enters. It does in an application that `from_flask` has made, and in one for a sync client.
+    #: True if sync code outside an event loop gets values instead of awaitables, as in Flask,
+    #: within contexts that it enters. `from_flask` sets it, and so does an application for a sync
+    #: client.
     is_for_sync_code = False
-    #: The contexts kept for a test client, newest last.
+    #: The context kept for a test client; it refers to the one before it, if there are more.
     _preserved_context: AppContext | None = None
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
-        # PERF: of the views and hooks that are registered, those known to need no thread, by their
-        # ids: some cannot be hashed.
+        # PERF: the registered views and hooks that are known to need no thread, by id, because some
+        # cannot be hashed.
         self._async_functions: dict[int, UserFunction] = {}
         self._matches_plainly = type(self)._matches_plainly
-        #: Whether Flask's names may be looked for on the event loop.
+        #: True if Flask's own names (`flask.request` ...) have to be set up on the event loop.
         self._has_flask_code = False
         super().__init__(*args, **kwargs)
 
@@ -163,12 +165,11 @@ class Dispatch(App):
     # The line
 
     async def handle_request(self, request: Request | Websocket) -> Response:
-        """Answer a request, or run a websocket: the whole line, from opening its context to
-        closing it.
+        """Answer a request, or run a websocket, from opening its context to closing it.
 
-        Gives the Response; for a websocket None where the view gave none. Raises what the
-        application may not keep: a server's cancellation, and under `PROPAGATE_EXCEPTIONS` (or
-        debug, or testing) an unhandled error.
+        Returns the Response, or None if a websocket's view gave none. Raises what is not the
+        application's to answer: a cancellation by the server, and an unhandled error if
+        `PROPAGATE_EXCEPTIONS`, debug or testing asks for that.
         """
         if isinstance(request, Websocket):
             ctx: AppContext = self.websocket_context(request)
@@ -177,9 +178,9 @@ class Dispatch(App):
         token = _enter(ctx)
         lent = lend_request(ctx) if self._has_flask_code else None
         raised: BaseException | None = None
-        response: Response = None  # type: ignore[assignment]  # as a websocket may end, too
+        response: Response = None  # type: ignore[assignment]  # a websocket may end without one
         try:
-            # PERF: `opens_on_touch`, without the call.
+            # PERF: this does what `opens_on_touch` does, without the call.
             opens = getattr(self.session_interface.open_session, "__func__", None)
             if ctx.opens_itself:
                 await ctx.push()
@@ -194,8 +195,8 @@ class Dispatch(App):
             if not gone and _ends_the_task(error):
                 raise
             if _cancelling():
-                # CPython 3.11 and 3.12: a TaskGroup may leave a cancellation pending. It arrives
-                # here, and not in a teardown function.
+                # On CPython 3.11 and 3.12 a TaskGroup may leave a cancellation pending. Let it
+                # arrive here, and not in a teardown function.
                 await asyncio.sleep(0)
             if gone:
                 raise
@@ -215,7 +216,7 @@ class Dispatch(App):
                 await _give_up(response)
                 raise
             finally:
-                raised = None  # whose traceback holds this frame
+                raised = None  # its traceback refers to this frame
                 _leave(token)
                 if lent is not None:
                     take_back(lent)
@@ -224,13 +225,13 @@ class Dispatch(App):
     handle_websocket = _or_none(handle_request)
 
     async def open_context(self, ctx: AppContext) -> None:
-        """The first stage, for a context that user code pushes: announce it, match its URL."""
+        """The first stage of a context that user code pushes: announce it and match its URL."""
         await self._announce(ctx)
         if ctx.kind is not None and ctx.request_websocket.url_rule is None:
             ctx.match_request()
 
     async def _announce(self, ctx: AppContext) -> None:
-        """Send `appcontext_pushed`, and open a session that has to be awaited."""
+        """Send `appcontext_pushed`, and open a session whose interface has to be awaited."""
         if _pushed_signal.receivers:
             await self._send_signal(_pushed_signal)
         if ctx.kind is not None and not opens_on_touch(self.session_interface):
@@ -242,7 +243,7 @@ class Dispatch(App):
         request_context: AppContext | None = None,
         websocket_context: AppContext | None = None,
     ) -> Response:
-        """From the matched connection to its final response, errors handled on the way."""
+        """Turn a matched connection into its final response, and handle errors on the way."""
         if ctx is None:
             ctx = request_context or websocket_context or _cv_quart.get()
         stages = ctx.stages
@@ -259,8 +260,8 @@ class Dispatch(App):
         except Exception as error:
             result = await self.handle_user_exception(ctx, error)
             if result is error or error is ctx.request_websocket.routing_exception:
-                # PERF: an HTTPException that is an answer. Its traceback holds frames that refer
-                # back to it: without it no cycle is left for the garbage collector.
+                # PERF: this HTTPException is the answer. Drop its traceback, whose frames refer
+                # back to it, so that no reference cycle is left for the garbage collector.
                 _forget_frames(error)
         return await stages.finalize_request(ctx, result)
 
@@ -274,7 +275,7 @@ class Dispatch(App):
     ) -> Awaitable[ResponseReturnValue | None]:
         """Call the `url_value_preprocessor` and `before_*` functions, application first.
 
-        The first value other than None ends it, and stands for the view's.
+        The first value other than None stops this and is used instead of the view's value.
         """
         if ctx is None:
             ctx = request_context or websocket_context or _cv_quart.get()
@@ -310,9 +311,9 @@ class Dispatch(App):
         request_context: AppContext | None = None,
         websocket_context: AppContext | None = None,
     ) -> Awaitable[ResponseReturnValue]:
-        """Call the view that matched; awaited, it gives the view's value as it is.
+        """Call the view that matched. Awaiting the result gives the view's value unchanged.
 
-        Raises the routing exception where none matched.
+        Raises the routing exception if no rule matched.
         """
         if ctx is None:
             ctx = request_context or websocket_context or _cv_quart.get()
@@ -342,17 +343,17 @@ class Dispatch(App):
         request_context: AppContext | None = None,
         websocket_context: AppContext | None = None,
     ) -> Response:
-        """Make a response of a view's or error handler's value and run the `after_*` stage on it.
+        """Make a response from the value of a view or error handler, and run the `after_*` stage.
 
-        With `from_error_handler` an error in that stage is logged, and the response goes out.
+        With `from_error_handler`, an error in that stage is logged and the response is still sent.
         """
         if not isinstance(ctx, AppContext):
-            if isinstance(result, bool):  # in Flask's order, the value comes before it
+            if isinstance(result, bool):  # Flask's order: the value comes before the flag
                 from_error_handler, result = result, None
             ctx, result = in_order(ctx, result, request_context or websocket_context)
         kind = ctx.kind
         assert kind is not None
-        response: Response = None  # type: ignore[assignment]  # as a websocket may end, too
+        response: Response = None  # type: ignore[assignment]  # a websocket may end without one
         if result is not None or kind is REQUEST:
             made = self.make_response(result)
             response = made if isinstance(made, Response) else await made
@@ -391,8 +392,8 @@ class Dispatch(App):
                 return _value_of(Dispatch.process_response(self, ctx, response))
         saves = ctx._session is not None
         if not saves:
-            # Nobody has touched the session. An interface that keeps it in a cookie renews that
-            # where the client sent one; another saves it, if it could be opened.
+            # Nobody has touched the session. The cookie interface then only renews the cookie, if
+            # the client sent one; another interface saves the session, if it can be opened now.
             interface = self.session_interface
             if (
                 self.config["SECRET_KEY"] is not None
@@ -426,9 +427,9 @@ class Dispatch(App):
         return response
 
     def close_context(self, ctx: AppContext, exc: BaseException | None = None) -> Awaitable[None]:
-        """The last stage: run every teardown function, then announce that the context is gone.
+        """The last stage: run all teardown functions, then announce that the context is closed.
 
-        Raises the errors of all of them in one group.
+        Raises one group with the errors of all of them.
         """
         ctx.closed = True
         of_connection: Awaitable[None] = NOTHING_TO_DO
@@ -456,7 +457,7 @@ class Dispatch(App):
             raise BaseExceptionGroup(f"Errors in the teardown of {ctx!r}", errors)
 
     async def _await_teardown(self, ctx: AppContext, closing: Awaitable[None]) -> None:
-        """See a context closed; a client that goes now keeps no teardown function from running."""
+        """Await the teardown of a context. A disconnect no longer cancels anything meanwhile."""
         connection = ctx.request_websocket
         before, connection._tearing_down = connection._tearing_down, True
         try:
@@ -475,8 +476,8 @@ class Dispatch(App):
     ) -> Awaitable[None]:
         """Call the `teardown_*` functions with the unhandled error or None, and close uploads.
 
-        Every function is called, innermost blueprint first, last registered first.
-        Raises their errors in one group.
+        All are called: innermost blueprint first, and the last registered first. Raises one group
+        with their errors.
         """
         if not isinstance(ctx, AppContext):
             ctx, exc = in_order(ctx, exc, request_context or websocket_context)
@@ -510,9 +511,9 @@ class Dispatch(App):
     def do_teardown_appcontext(
         self, ctx: AppContext | None = None, exc: BaseException | None = None
     ) -> Awaitable[None]:
-        """Call the `teardown_appcontext` functions, last registered first, all of them.
+        """Call all `teardown_appcontext` functions, the last registered first.
 
-        Raises their errors in one group.
+        Raises one group with their errors.
         """
         if self.teardown_appcontext_funcs or _tearing_down_signal.receivers:
             if not isinstance(ctx, AppContext):
@@ -531,7 +532,7 @@ class Dispatch(App):
     async def _defer_teardown(
         self, ctx: AppContext, exc: BaseException | None, response: Response | None
     ) -> None:
-        """Leave a context open for the test client, or until the response's body is sent."""
+        """Keep a context open, for the test client or until the response's body has been sent."""
         if "_quart._preserve_context" in ctx.request_websocket.scope:
             ctx.preserved, ctx.failed = True, exc
             self._preserved_context = ctx
@@ -549,7 +550,7 @@ class Dispatch(App):
             await self._await_teardown(ctx, closing)
 
     def _teardown_failed(self, ctx: AppContext, errors: BaseExceptionGroup[BaseException]) -> None:
-        # A response that is made is not lost to a teardown function that fails.
+        # A response that has been made is still sent if a teardown function fails.
         for error in errors.exceptions:
             self._add_notes(error)
         if self.testing or self.config["PROPAGATE_EXCEPTIONS"]:
@@ -562,10 +563,10 @@ class Dispatch(App):
     async def handle_user_exception(
         self, ctx: AppContext | None = None, error: BaseException | None = None
     ) -> ResponseReturnValue | HTTPException:
-        """The value of the handler registered for an error raised by user code.
+        """Return what the registered handler gives for an error that user code raised.
 
-        An HTTPException without a handler is its own response; any other error without one
-        is raised on. An exception group stands for the one error in it that counts.
+        An HTTPException without a handler is returned, as its own response; any other error without
+        a handler is raised again. An exception group with one error that counts is handled as that.
         """
         if not isinstance(ctx, AppContext):
             ctx, error = in_order(ctx, error, None)
@@ -574,7 +575,7 @@ class Dispatch(App):
         if isinstance(error, BadRequestKeyError) and (
             self.debug or self.config["TRAP_BAD_REQUEST_ERRORS"]
         ):
-            error.show_exception = True  # the name of the key, for the developer
+            error.show_exception = True  # show the developer the name of the key
         if isinstance(error, BaseExceptionGroup):
             handler = self._handler_for(ctx, error)
             if handler is None:
@@ -587,14 +588,14 @@ class Dispatch(App):
             try:
                 raise error
             finally:
-                del error  # whose traceback holds this frame
+                del error  # its traceback refers to this frame
         return await self._call_handler(ctx, handler, error)
 
     @awaited_or_blocking
     async def handle_http_exception(
         self, ctx: AppContext | None = None, error: HTTPException | None = None
     ) -> ResponseReturnValue | HTTPException:
-        """The value of the handler registered for an HTTPException, else the exception itself.
+        """Return what the registered handler gives for an HTTPException, or the exception itself.
 
         Redirects made by routing, and exceptions without a code, are not handled.
         """
@@ -607,7 +608,7 @@ class Dispatch(App):
         if handler is not None:
             return await self._call_handler(ctx, handler, error)
         if self.debug and error is ctx.request_websocket.routing_exception:
-            from .debug.hints import with_routes  # which no request in production needs
+            from .debug.hints import with_routes  # imported late: production never needs it
 
             return with_routes(error, ctx)
         return error
@@ -616,10 +617,10 @@ class Dispatch(App):
     async def handle_exception(
         self, ctx: AppContext | None = None, error: BaseException | None = None
     ) -> Response:
-        """The response to an error that nothing handled: a logged 500, or the error raised on.
+        """Answer an error that nothing has handled: log it and return a 500, or raise it.
 
-        It is raised under `PROPAGATE_EXCEPTIONS`, or where that is None under debug or testing.
-        A handler for `InternalServerError` or 500 gets one with `original_exception`.
+        It is raised if `PROPAGATE_EXCEPTIONS` is true, or if that is None in debug or testing. A
+        handler for `InternalServerError` or 500 gets one whose `original_exception` is the error.
         """
         if not isinstance(ctx, AppContext):
             ctx, error = in_order(ctx, error, None)
@@ -627,7 +628,8 @@ class Dispatch(App):
         kind = ctx.kind
         assert kind is not None
         if isinstance(error, ClientDisconnectedError):
-            # From a subclass with a `handle_request` of its own; nobody is there to read it.
+            # Raised to a subclass that has its own `handle_request`; nobody will read this
+            # response.
             return self.response_class.from_exception(InternalServerError())
         self._add_notes(error)
         propagate = self.config["PROPAGATE_EXCEPTIONS"]
@@ -646,12 +648,12 @@ class Dispatch(App):
                     self._log(ctx, error)
                 raise error
             finally:
-                del error  # whose traceback holds this frame
+                del error  # its traceback refers to this frame
         self._log(ctx, error)
         server_error = InternalServerError(original_exception=error)
         handler = self._handler_for(ctx, server_error)
         if handler is not None:
-            # The handler may fail, too; then the answer is the plain 500.
+            # The handler may fail, too; then the plain 500 is sent.
             try:
                 result = await self._call_handler(ctx, handler, server_error)
                 return await ctx.stages.finalize_request(ctx, result, from_error_handler=True)
@@ -666,10 +668,10 @@ class Dispatch(App):
     async def _late_response(
         self, connection: Request | Websocket, made: Response, error: Exception
     ) -> Response:
-        """Answer an error that was found when a response was made already, but not sent.
+        """Answer an error that was found after a response was made and before it was sent.
 
-        The response's own context, closed or held, is entered for it if there is one; else a new
-        one, which knows the blueprint only.
+        This runs in the response's own context, closed or held, if it has one. Otherwise it runs in
+        a new context, which knows only the blueprint.
         """
         ctx = made._context
         if ctx is None or ctx.kind is None or ctx.request_websocket is not connection:
@@ -689,22 +691,22 @@ class Dispatch(App):
                 response = await ctx.stages.finalize_request(ctx, value, from_error_handler=True)
         try:
             response.header_items()
-        except ValueError as failed:  # an `after_request` function, say, breaks each response
+        except ValueError as failed:  # perhaps an `after_request` function breaks every response
             made.call_on_close(response.close)
             self._late_error(connection, failed)
             response = self.response_class.from_exception(InternalServerError())
         return response
 
     def _late_error(self, connection: Request | Websocket, error: Exception) -> None:
-        """An error that came when there was nothing more to answer it with: it is logged.
+        """Log an error that came too late to be answered.
 
-        It is raised where errors are propagated.
+        Raises it if errors are propagated.
         """
         if self.testing or self.config["PROPAGATE_EXCEPTIONS"]:
             try:
                 raise error
             finally:
-                del error  # whose traceback holds this frame
+                del error  # its traceback refers to this frame
         if isinstance(connection, Request):
             self._log(self.request_context(connection), error)
         else:
@@ -715,8 +717,9 @@ class Dispatch(App):
         return self.app_context().entered()
 
     def _add_notes(self, error: BaseException) -> None:
-        """Say what is likely wrong where a coroutine, or a setting, was taken for another type, and
-        where a template was looked for."""
+        """Add notes that name a likely cause: a missing `await`, a setting of a wrong type, the
+        places where a template was looked for, or SQLite used from another thread.
+        """
         if isinstance(error, TemplateNotFound):
             error.add_note(searched_places(self))
         if type(error).__name__ == "ProgrammingError" and "created in a thread" in str(error):
@@ -729,8 +732,8 @@ class Dispatch(App):
             return
         if "coroutine" in str(error) or "Reminder" in str(error):
             error.add_note(
-                "Perhaps an 'await' is missing: request.form, request.get_json(),"
-                " render_template() and what else waits are awaited, but in sync views and hooks."
+                "Perhaps an 'await' is missing: await request.form, request.get_json(),"
+                " render_template() and other calls that wait, except in sync views and hooks."
             )
         wrong = settings_of_wrong_types(self.config)
         if wrong:
@@ -740,7 +743,7 @@ class Dispatch(App):
         self.log_exception(ctx, (type(error), error, error.__traceback__))
 
     def log_exception(self, ctx: AppContext | None = None, exc_info: ExcInfo | None = None) -> None:
-        """Log an error with its traceback, and the method and path it happened on."""
+        """Log an error with its traceback, and the method and path of the request that failed."""
         if not isinstance(ctx, AppContext):
             if ctx is not None:
                 ctx, exc_info = exc_info, ctx
@@ -753,19 +756,19 @@ class Dispatch(App):
         self.logger.error(f"Exception{where}", exc_info=exc_info)
 
     def _log_cut_off(self, described: str, error: BaseException) -> None:
-        """Log an error that cut off a response which had begun, for the server that it goes to."""
+        """Log an error that cut off a response already begun. The server gets the error itself."""
         exc_info = self._from_own_code_on((type(error), error, error.__traceback__))
         self.logger.error(f"Exception in the response to {described}", exc_info=exc_info)
 
     def _from_own_code_on(self, exc_info: ExcInfo | None) -> ExcInfo | None:
-        from .debug.frames import from_own_code_on  # which only errors need
+        from .debug.frames import from_own_code_on  # imported late: only errors need it
 
         if not isinstance(exc_info, tuple) or exc_info[1] is None:
             return exc_info
         return exc_info[0], exc_info[1], from_own_code_on(exc_info[2], self.root_path)
 
     def _described(self, ctx: AppContext) -> str:
-        """A request or websocket in the words of the log."""
+        """Describe a request or websocket as log lines do."""
         assert ctx.kind is not None
         method = f"{ctx.request.method} " if ctx.kind is REQUEST else ""
         return f"{ctx.kind.word} {method}{printable(ctx.request_websocket.path)}"
@@ -773,7 +776,8 @@ class Dispatch(App):
     def raise_routing_exception(self, request: BaseRequestWebsocket) -> NoReturn:
         """Raise the exception that matching left on a request.
 
-        In debug, a redirect that would lose the body of a request names the URL to use.
+        In debug mode, a redirect that would lose the request's body raises an AssertionError that
+        names the URL to use.
         """
         error = request.routing_exception
         assert error is not None
@@ -792,7 +796,7 @@ class Dispatch(App):
     def _handler_for(self, ctx: AppContext, error: BaseException) -> UserFunction | None:
         if not self.error_handler_spec:
             return None
-        find: Any = self._find_error_handler  # which takes any error, and any sequence of names
+        find: Any = self._find_error_handler  # it takes any error, and any sequence of names
         handler: UserFunction | None = find(error, ctx.blueprint_names[:0:-1])
         return handler
 
@@ -805,49 +809,49 @@ class Dispatch(App):
         if result is None and ctx.kind is REQUEST:
             raise TypeError(
                 f"The error handler {_name_of(handler)} returned None, or ended without a return"
-                " statement; it has to return what a view may return."
+                " statement; it must return what a view may return."
             )
         return result
 
     # Calling user code
 
     def ensure_async(self, func: UserFunction) -> Callable[..., Coroutine[object, None, Any]]:
-        """The function itself if it is async, else one that runs it in a thread.
+        """Return the function itself if it is async, else an async one that runs it in a thread.
 
-        One that is marked `non_blocking` is run on the event loop.
+        A function marked `non_blocking` runs on the event loop.
         """
         if is_coroutine_callable(func):
             return func
         return on_loop_form(func) or self.sync_to_async(func)
 
     def sync_to_async(self, func: UserFunction) -> Callable[..., Coroutine[object, None, Any]]:
-        """An async function that runs a sync one in a thread, with the caller's context."""
+        """Return an async function that runs a sync one in a thread, with the caller's context."""
         return run_sync(func)
 
     def _is_async(self, func: UserFunction) -> bool:
-        """Whether a view or hook needs no thread; asked once for each that is registered."""
+        """Whether a view or hook needs no thread. The answer is remembered."""
         if is_coroutine_callable(func):
             self._async_functions[id(func)] = func
             return True
         return False
 
     def ensure_sync(self, func: UserFunction) -> Callable[..., Any]:
-        """The function itself where it is sync, else `async_to_sync` of it.
+        """Return the function itself if it is sync, else `async_to_sync` of it.
 
-        It is for decorators written for Flask, which call `current_app.ensure_sync(view)(...)`.
+        Decorators written for Flask call `current_app.ensure_sync(view)(...)`.
         """
         return self.async_to_sync(func) if is_coroutine_callable(func) else func
 
     def async_to_sync(self, func: Callable[..., Coroutine[object, None, T]]) -> Callable[..., T]:
-        """A sync function that calls an async one and waits for its result.
+        """Return a sync function that calls an async one and waits for its result.
 
-        It can be called in sync views and hooks, which wait while the event loop runs the async
-        function, and where there is no event loop. Raises RuntimeError on one.
+        Call it in sync views and hooks, where it waits while the event loop runs the async
+        function, or where there is no event loop. On an event loop it raises RuntimeError.
         """
         return async_to_sync(func)
 
     async def _first_value(self, hooks: Iterable[Callable[..., Any]]) -> Any:
-        """Call hooks in order until one gives a value; sync neighbours share one thread hop."""
+        """Call hooks in order until one returns a value. Neighbouring sync hooks share a thread."""
         remaining = iter(hooks)
         for hook in remaining:
             if id(hook) not in self._async_functions and not self._is_async(hook):
@@ -874,9 +878,9 @@ class Dispatch(App):
         value: T,
         registered: bool = True,
     ) -> T:
-        """Pass a value through hooks in order; sync neighbours share one thread hop.
+        """Pass a value through hooks in order. Neighbouring sync hooks share a thread.
 
-        Raises TypeError, naming the hook, where one loses the response to a request.
+        Raises TypeError, naming the hook, if a hook loses the response to a request.
         """
         remaining = iter(hooks)
         is_async = self._is_async if registered else is_coroutine_callable
@@ -896,7 +900,7 @@ class Dispatch(App):
             value = await hook(value)
             if value is None and required:
                 raise _lost_response(hook)
-            # PERF: to ask whether something is a coroutine takes ten times as long.
+            # PERF: asking whether something is a coroutine takes ten times as long.
             if not isinstance(value, Response) and isinstance(value, Coroutine):
                 raise _unawaited(_name_of(hook), value)
         return value
@@ -904,9 +908,9 @@ class Dispatch(App):
     async def _call_all(
         self, errors: list[BaseException], funcs: Iterable[UserFunction], *args: object
     ) -> None:
-        """Call every function, collecting what they raise.
+        """Call every function, and collect the errors.
 
-        A sync one is called even if the task is cancelled before a thread is free.
+        A sync function is called even if the task is cancelled before a thread is free.
         """
         for func in funcs:
             if needs_no_thread(func):
@@ -917,7 +921,7 @@ class Dispatch(App):
     async def _call_receivers(
         self, errors: list[BaseException], signal: NamedSignal, **kwargs: object
     ) -> None:
-        """Send a signal as `_call_all` calls functions, so that no receiver is left out."""
+        """Send a signal as `_call_all` calls functions, so that every receiver is called."""
         if not signal.is_muted:
             receivers = signal.receivers_for(self)
             await self._call_all(errors, [partial(each, self, **kwargs) for each in receivers])
@@ -933,18 +937,18 @@ class Dispatch(App):
     def make_response(
         self, result: ResponseReturnValue | HTTPException | object, *more: object
     ) -> Awaitable[Response]:
-        """The response for a view's value.
+        """Make the response for a view's value.
 
         A value is a str, bytes, dict, list, Response (ours, or any of Werkzeug's), HTTPException,
         any iterator or async iterator (streamed), a model (a dataclass, attrs class, msgspec
         struct or pydantic model, which the JSON provider writes), or a tuple (value, status),
         (value, headers) or (value, status, headers). A status is an int or a str such as
-        "201 CREATED"; headers are a mapping or pairs. Several arguments stand for a tuple of them.
-        Raises TypeError, naming the endpoint, for anything else.
+        "201 CREATED"; headers are a mapping or pairs. Several arguments count as a tuple of them.
+        Raises TypeError, which names the endpoint, for anything else.
         """
         if more:
             result = (result, *more)
-        # PERF: the commonest kinds first, and tuples of types, which are tested faster than unions.
+        # PERF: the most common kinds come first; a tuple of types is tested faster than a union.
         if isinstance(result, (str, bytes)):
             return self.response_class(result)
         if isinstance(result, (dict, list)):
@@ -975,7 +979,7 @@ class Dispatch(App):
                 " without a return statement."
             )
         if isinstance(result, Coroutine):
-            value = wait_in_thread(result)  # which sync code called, as decorators for Flask do
+            value = wait_in_thread(result)  # sync code called it, as decorators for Flask do
             if value is not result:
                 return self.make_response(value)
             raise _unawaited(_current_view(), result)
@@ -986,13 +990,13 @@ class Dispatch(App):
         )
 
     def _problem(self, error: HTTPException) -> Response | None:
-        """An error for a client that prefers JSON to HTML, as RFC 9457 has it; None for others."""
+        """Return an error as RFC 9457 writes it if the client prefers JSON to HTML, else None."""
         ctx = _cv_quart.get(None)
         if ctx is None or ctx.kind is None or not error.code:
             return None
         try:
             accepted = ctx.request_websocket.accept_mimetypes
-        except RequestHeaderFieldsTooLarge:  # perhaps the very error that is answered here
+        except RequestHeaderFieldsTooLarge:  # perhaps this very error is being answered
             return None
         wanted = max(accepted.quality("application/json"), accepted.quality(PROBLEM))
         if error.code < 400 or wanted <= accepted.quality("text/html"):
@@ -1006,20 +1010,20 @@ class Dispatch(App):
         return self.response_class(self.json.dumps(problem), error.code, headers)
 
     def _response_instead(self, result: object) -> Response:
-        """Make a response of ours of the one that a hook returned."""
+        """Convert a response that a hook returned to ours."""
         if isinstance(result, SansIOResponse):
             return self.response_class.force_type(result)
         raise TypeError(
-            "What is to be sent after the `after_request` functions is no response, but a"
-            f" {type(result).__name__}: each has to return the response it was given, or another."
+            f"The `after_request` functions gave a {type(result).__name__}, not a response:"
+            " each must return the response it was given, or another."
         )
 
     @awaited_or_blocking
     async def make_default_options_response(self, ctx: AppContext | None = None) -> Response:
-        """The response to an OPTIONS request that no view answers: the methods allowed."""
+        """Answer an OPTIONS request that no view handles, with the allowed methods."""
         ctx = ctx or _cv_quart.get()
         adapter = ctx.url_adapter
-        assert adapter is not None  # there is one for each request
+        assert adapter is not None  # every request has one
         response = self.response_class("")
         response.headers["Allow"] = ", ".join(sorted(allowed_methods(adapter)))
         return response
@@ -1027,22 +1031,22 @@ class Dispatch(App):
     # Contexts and URLs
 
     def app_context(self) -> AppContext:
-        """A context for work outside a request: `async with app.app_context():`."""
+        """Return a context for work outside a request: `async with app.app_context():`."""
         return AppContext(self)  # type: ignore[arg-type]  # a Dispatch is a Quart
 
     def request_context(self, request: Request) -> RequestContext:
-        """The context of a request, not opened yet."""
+        """Return the context of a request, not yet opened."""
         return RequestContext(self, request)  # type: ignore[arg-type]  # as above
 
     def websocket_context(self, websocket: Websocket) -> WebsocketContext:
-        """The context of a websocket, not opened yet."""
+        """Return the context of a websocket, not yet opened."""
         return WebsocketContext(self, websocket)  # type: ignore[arg-type]  # as above
 
     def create_url_adapter(self, request: BaseRequestWebsocket | None) -> MapAdapter | None:
-        """The adapter that matches and builds URLs for a request, or, given None, for the
-        application: built from `SERVER_NAME`, None without one.
+        """Return the adapter that matches and builds URLs for a request.
 
-        Raises SecurityError, a 400, for a host that is not among `TRUSTED_HOSTS`.
+        Given None, return the application's adapter, made from `SERVER_NAME`, or None if that is
+        not set. Raises SecurityError (400) if the host is not among `TRUSTED_HOSTS`.
         """
         config = self.config
         server_name = config["SERVER_NAME"]
@@ -1050,7 +1054,7 @@ class Dispatch(App):
             trusted_hosts = config["TRUSTED_HOSTS"]
             if trusted_hosts is not None:
                 request.trusted_hosts = trusted_hosts
-                if "@" in request.host:  # after the port, where Werkzeug 3.1.0 does not look
+                if "@" in request.host:  # Werkzeug 3.1.0 does not look behind the port
                     raise SecurityError(f"Host {request.host!r} is not trusted.")
             subdomain = None
             if self.url_map.host_matching:
@@ -1071,15 +1075,15 @@ class Dispatch(App):
     def _adapter_without_host(
         self, connection: BaseRequestWebsocket, external: bool | None
     ) -> MapAdapter:
-        """Make an adapter that builds URLs without the host of a connection, which is not trusted.
+        """Make an adapter that builds URLs without the connection's host, which is not trusted.
 
-        Raises RuntimeError for an external URL if there is no `SERVER_NAME`.
+        Raises RuntimeError for an external URL if `SERVER_NAME` is not set.
         """
         server_name = self.config["SERVER_NAME"]
         if external and server_name is None:
             raise RuntimeError(
-                "The host of this request is not acceptable, so no external URL can be built"
-                " without 'SERVER_NAME' configured."
+                "The host of this request is not trusted, so no external URL can be built unless"
+                " 'SERVER_NAME' is configured."
             )
         return self.url_map.bind(
             server_name or "localhost", connection.root_path, url_scheme=connection.scheme
@@ -1096,12 +1100,12 @@ class Dispatch(App):
         _external: bool | None = None,
         **values: object,
     ) -> str:
-        """The URL of an endpoint, with the values of its variables; others become its query.
+        """Build the URL of an endpoint. Values that its rule does not use become the query string.
 
         An endpoint that starts with "." is looked up in the current blueprint. Outside a request
-        or websocket the URL is external unless `_external` says otherwise, and `SERVER_NAME`
-        is needed. Raises BuildError where no rule fits, RuntimeError without a server name,
-        ValueError for a `_scheme` on a URL that is not external.
+        or websocket the URL is external unless `_external` is False, and `SERVER_NAME` is needed.
+        Raises BuildError if no rule fits, RuntimeError if a server name is needed and not set,
+        ValueError if `_scheme` is given for a URL that is not external.
         """
         ctx = _cv_quart.get(None)
         if ctx is not None and (ctx.has_request or ctx.has_websocket):
@@ -1143,7 +1147,7 @@ class Dispatch(App):
 
 
 def _listed(invalid: Any) -> list[dict[str, object]] | str:
-    """The errors that a validation found: those that Pydantic lists, else a text."""
+    """The errors of a failed validation: the list that Pydantic gives, or else a text."""
     try:
         return [
             {"loc": list(each["loc"]), "msg": each["msg"], "type": each["type"]}
@@ -1157,12 +1161,12 @@ def _cancelling() -> bool:
     try:
         task = asyncio.current_task()
     except RuntimeError:
-        return False  # another event loop than asyncio's
+        return False  # the event loop is not asyncio's
     return task is not None and task.cancelling() > 0
 
 
 def _ends_the_task(error: BaseException) -> bool:
-    """Whether an error is not the application's to answer: the client or the server has gone."""
+    """Whether there is nobody to answer: the client has disconnected, or the task must end."""
     if isinstance(error, asyncio.CancelledError):
         return _cancelling()
     gone = (ClientDisconnectedError, GeneratorExit, KeyboardInterrupt, SystemExit)
@@ -1170,7 +1174,7 @@ def _ends_the_task(error: BaseException) -> bool:
 
 
 def _one_that_counts(group: BaseExceptionGroup[BaseException]) -> BaseException:
-    """The only error in a group, or its only HTTPException; else the group itself."""
+    """Return the only error in a group, or its only HTTPException, or else the group itself."""
     errors = list(_leaves(group))
     if len(errors) > 1:
         errors = [error for error in errors if isinstance(error, HTTPException)]
@@ -1178,7 +1182,7 @@ def _one_that_counts(group: BaseExceptionGroup[BaseException]) -> BaseException:
 
 
 def _value_of(stage: Awaitable[Any]) -> Awaitable[Any]:
-    """What a stage gives to sync code that calls it as in Flask, without the context."""
+    """Wait for a stage that sync code calls as in Flask, without a context; return its value."""
 
     async def wait() -> Any:
         return await stage
@@ -1209,7 +1213,7 @@ def _leaves(group: BaseExceptionGroup[BaseException]) -> Iterator[BaseException]
 
 
 async def _collect(errors: list[BaseException], work: Awaitable[object]) -> None:
-    """Await one of several teardown functions, keeping what it raises for the end."""
+    """Await one of several teardown functions, and keep its error for the end."""
     try:
         await work
     except BaseException as error:
@@ -1236,7 +1240,7 @@ def _current_view() -> str:
 
 
 def _parts_of(result: tuple[object, ...]) -> tuple[object, Any, Any]:
-    """The body, status and headers that a view returned; None for what it left out."""
+    """Return the body, status and headers that a view returned; None for each that is missing."""
     if len(result) == 3:
         if type(result[1]) is not int and _are_headers(result[1]):
             raise TypeError(
@@ -1262,12 +1266,12 @@ def _are_headers(value: object) -> bool:
 def _completed(
     response: Response, status: StatusCode | bytes | None, headers: HeadersValue | None
 ) -> Response:
-    """A response with the status and the headers that a view returned beside its body."""
+    """Set the status and headers that a view returned with its body."""
     if status is not None:
         response.status = status.decode("latin-1") if isinstance(status, bytes) else status
     if headers:
         if type(headers) is not dict and not isinstance(headers, (Headers, Mapping)):
-            headers = Headers(headers)  # of pairs, all that have the same name are kept
+            headers = Headers(headers)  # keep all pairs, even if they have the same name
         response.headers.update(headers)
     return response
 
@@ -1281,8 +1285,9 @@ async def _completed_later(
 def _values_of_sync(
     hook: UserFunction, remaining: Iterator[UserFunction]
 ) -> tuple[object, UserFunction | None]:
-    """The first value among neighbouring sync hooks, and the hook after them, which needs no
-    thread, if there is one.
+    """Call neighbouring sync hooks until one returns a value.
+
+    Returns that value, and the next hook that needs no thread, if there is one.
     """
     while True:
         result = hook()
@@ -1297,10 +1302,10 @@ def _values_of_sync(
 def _through_sync(
     hook: UserFunction, remaining: Iterator[UserFunction], value: object, required: bool
 ) -> tuple[UserFunction, UserFunction | None, object]:
-    """The last of neighbouring sync hooks that was called, the hook after it, which needs no
-    thread, and the value.
+    """Pass a value through neighbouring sync hooks.
 
-    It may be for the loop to await, or to refuse.
+    Returns the hook that was called last, the next hook that needs no thread, if any, and the
+    value. The event loop awaits that value if it is awaitable, and refuses None if `required`.
     """
     while True:
         value = hook(value)
@@ -1321,5 +1326,5 @@ def _unawaited(who: str, coroutine: Coroutine[object, None, object]) -> TypeErro
 def _lost_response(hook: object) -> TypeError:
     return TypeError(
         f"{_name_of(hook)} returned None after the request, or ended without a return statement;"
-        " it has to return the response."
+        " it must return the response."
     )

@@ -190,7 +190,7 @@ class Serving(Dispatch, Generic[StateT]):
         if self.debug:
             remind_of_awaits()
         self.shutdown_event = self.event_class()
-        self._in_flight.told = False
+        self._in_flight.shutting_down = False
         async with self.app_context() as ctx:
             anything_started = False
             try:
@@ -230,7 +230,7 @@ class Serving(Dispatch, Generic[StateT]):
             self._server_ends.cancel()
         try:
             self.begin_shutdown()
-            if not self._in_flight.told:  # a lifespan within this one has ended
+            if not self._in_flight.shutting_down:  # a lifespan within this one has ended
                 self._shutdown_began = time.monotonic()
                 self._in_flight.shut_down()
             await self._wait_for_connections()
@@ -238,7 +238,7 @@ class Serving(Dispatch, Generic[StateT]):
             async with self.app_context() as ctx:
                 errors = await self._end_serving(ctx)
         finally:
-            self._in_flight.told = False  # tests go on without a lifespan
+            self._in_flight.shutting_down = False  # tests go on without a lifespan
         if len(errors) == 1:
             raise errors[0]
         if errors:

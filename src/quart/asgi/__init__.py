@@ -1,12 +1,12 @@
-"""The only room that knows ASGI messages (https://asgi.readthedocs.io).
+"""The only package that knows ASGI messages (https://asgi.readthedocs.io).
 
-A scope becomes a `Request` or a `Websocket`, a `Response` becomes messages. In between stands the
-application's `handle_request` or `handle_websocket`: nothing here makes a context, or calls a
-stage that answers an error.
+It makes a `Request` or `Websocket` from the scope, and turns a `Response` into messages. The
+application's `handle_request` or `handle_websocket` runs in between: nothing here makes a context
+or calls a stage that answers an error.
 
-`http`, `websocket` and `lifespan` have one class for each type of connection. What the first two
-share is in `connection`; who may read is in `client`, how the handler ends in `work`, what has been
-sent in `sending`.
+`http`, `websocket` and `lifespan` each hold the class for one type of connection. `connection`
+holds what requests and websockets share, `client` decides who may read, `work` ends the handler,
+and `sending` records what has been sent.
 """
 
 from .http import ASGIHTTPConnection
@@ -23,7 +23,7 @@ from .messages import (
 from .sending import ResponseTimeoutError
 from .websocket import ASGIWebsocketConnection
 
-# For classes beside these, which have their own `send`.
+# For subclasses of these classes that have a `send` of their own.
 _convert_os_error = convert_os_error
 
 __all__ = (

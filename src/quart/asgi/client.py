@@ -1,9 +1,9 @@
-"""`Client`: who may call `receive`, what is read ahead, and when the client has gone.
+"""`Client`: who may call `receive`, what is read ahead, and when the client disconnects.
 
-Rule 1: `receive` is called here, by one caller at a time. `ASGIWebsocketConnection.receive_data`
-alone repeats that, where nothing was read ahead.
-Rule 2: nothing here sends or cancels the handler. The connection is told that the client has gone,
-and what follows from that is `Work`.
+Rule 1: `receive` is called here, by one caller at a time. Only
+`ASGIWebsocketConnection.receive_data` repeats that call, and only if nothing was read ahead.
+Rule 2: nothing here sends, and nothing here cancels the handler. `Client` tells the connection that
+the client has disconnected; `Work` does the rest.
 """
 
 from __future__ import annotations
@@ -23,26 +23,26 @@ READ_AHEAD_MESSAGES = 64
 READ_AHEAD_BYTES = 65_536
 
 
-# Seconds of waiting after which a body has to have come at BODY_MIN_RATE.
+# Seconds that readers may wait before BODY_MIN_RATE applies.
 _GRACE = 5.0
 
 
 class ClientState(Enum):
     """Who calls `receive`."""
 
-    QUIET = "nobody; if the handler goes on for a while, the sweep starts the watcher"
-    READER = "a reader of the application"
-    SETTLED = "a reader of the application, for a while: the sweep passes it over"
+    QUIET = "nobody; if the handler takes a while, the sweep starts the watcher"
+    READER = "a reader: code of the application that waits for a message"
+    SETTLED = "a reader that has waited for a while; the sweep leaves it alone"
     WATCHER = "the watcher, ahead of all readers"
-    DROPPER = "the watcher, which keeps nothing more: it only looks for the disconnect"
-    STOPPING = "the watcher, which was told to end"
+    DROPPER = "the watcher, which discards messages and only looks for the disconnect"
+    STOPPING = "the watcher, which was told to stop"
     FULL = "nobody, until a reader makes room"
-    GONE = "nobody any more: the client has gone"
+    GONE = "nobody any more: the client has disconnected"
 
 
 QUIET, READER, SETTLED, WATCHER, DROPPER, STOPPING, FULL, GONE = ClientState
 
-#: Which state may follow which.
+#: The states that may follow each state.
 MOVES: dict[ClientState, set[ClientState]] = {
     QUIET: {READER, WATCHER, DROPPER, GONE},
     READER: {QUIET, SETTLED, GONE},
@@ -56,37 +56,37 @@ MOVES: dict[ClientState, set[ClientState]] = {
 
 
 class Owner(Protocol):
-    """The connection that a client is on the other end of."""
+    """What a Client needs of its connection."""
 
     @property
     def context(self) -> Context:
-        """A context for the server's `receive`, as the handler's."""
+        """A context to call the server's `receive` in: a copy of the handler's."""
         ...
 
     def client_gone(self, code: int | None, reason: str) -> ClientDisconnectedError:
-        """The client has gone. Gives the error for those who read or send from now on."""
+        """Note that the client has disconnected; return the error for later reads and sends."""
         ...
 
     def look_again(self) -> None:
-        """Have the sweep look at this connection again: nobody calls `receive` now."""
+        """Have the sweep look at this connection again, because nobody calls `receive` now."""
         ...
 
     def seconds_until_dropping(self) -> float | None:
-        """As much as may be was read ahead: how long the rest is left with the client.
+        """How many seconds to wait before unread messages are discarded; None means forever.
 
-        Then it is dropped, to find the disconnect behind it; None is never.
+        Called when the read-ahead buffer is full. Discarding finds the disconnect behind them.
         """
         ...
 
     def dropping(self) -> Exception | None:
-        """The rest is dropped from now on. Gives the error for whoever reads as far as that."""
+        """Called when discarding starts. Returns the error for whoever reads that far."""
         ...
 
 
 class Pace:
-    """How long readers have waited for a body, and whether it comes fast enough for that.
+    """How long readers have waited for a body, and whether it arrives fast enough.
 
-    Only waiting counts: a handler that takes its time for what came is not the client's fault.
+    Only time spent waiting counts: a handler that is slow to read is not the client's fault.
     """
 
     __slots__ = ("_since", "_waited")
@@ -96,26 +96,26 @@ class Pace:
         self.begin()
 
     def begin(self) -> None:
-        """A reader begins to wait."""
+        """A reader starts to wait."""
         self._since = monotonic()
 
     def end(self) -> None:
-        """It has waited."""
+        """A reader has stopped waiting."""
         self._waited += monotonic() - self._since
 
     def seconds_left(self, received: int, rate: float) -> float:
-        """How long readers may wait on, of a body of which so many bytes have been received.
+        """For how many more seconds readers may wait, when `received` bytes have arrived.
 
-        It has to come at `rate` (bytes per second) on the whole, a few seconds aside.
+        On average the body must arrive at `rate` bytes per second, after the first few seconds.
         """
         return max(_GRACE, received / rate) - self._waited
 
 
 class Client:
-    """The client of one connection, as its messages tell of it.
+    """The client of one connection, as its messages show it.
 
-    Readers pull: a body, a form parser, `websocket.receive`. The watcher is a task that reads
-    ahead, a little, while the handler waits for something else.
+    Readers pull messages: a body, a form parser, `websocket.receive`. The watcher is a task that
+    reads a little ahead while the handler waits for something else.
     """
 
     __slots__ = ("ahead", "error", "limit", "owner", "pace", "receive", "state", "task", "turn")
@@ -123,18 +123,18 @@ class Client:
     def __init__(self, receive: Receive, owner: Owner) -> None:
         self.state = QUIET
         self.receive = receive
-        #: None once the connection is over.
+        #: None when the connection has ended.
         self.owner: Owner | None = owner
-        #: What was read ahead, or went wrong meanwhile.
-        # PERF: a list, for it is short, and mostly empty.
+        #: What was read ahead, and errors raised meanwhile.
+        # PERF: a list is fast enough, because it is short and mostly empty.
         self.ahead: list[Message | Exception] = []
-        #: What readers and senders get once the client has gone.
+        #: What readers and senders raise once the client has disconnected.
         self.error: ClientDisconnectedError | None = None
-        #: The watcher, or a reader whose time may be limited.
+        #: The watcher, or a reader whose waiting may be limited.
         self.task: asyncio.Task[object] | None = None
-        #: The time that the reader has, or the one until the rest is dropped.
+        #: The time limit of a reader, or the timer after which unread messages are discarded.
         self.limit: Limit | asyncio.TimerHandle | None = None
-        #: How fast a body comes, from when a reader of it has waited for a while.
+        #: How fast a body arrives; set when a reader has waited for a while.
         self.pace: Pace | None = None
         #: Set when another reader or the watcher has received a message.
         self.turn: asyncio.Event | None = None
@@ -142,7 +142,7 @@ class Client:
     # Readers
 
     async def next_message(self) -> Message:
-        """The next message. Raises ClientDisconnectedError when the client has gone."""
+        """Receive one message. Raises ClientDisconnectedError if the client has disconnected."""
         while self.state is not QUIET or self.ahead:
             if self.ahead:
                 return self._take()
@@ -150,7 +150,7 @@ class Client:
                 await self.raise_gone()
             await self.wait_for_turn()
         self.state = READER
-        receive = self.receive  # PERF: what is no method takes longer to call as one
+        receive = self.receive  # PERF: calling an attribute that is no method is slower
         message: Message
         try:
             message = await receive()
@@ -166,7 +166,7 @@ class Client:
         return message
 
     def end_reading(self) -> None:
-        """A reader has had its message, or given up: others wait, or the sweep passes it over."""
+        """Called when a reader has its message or gives up. Wakes whoever waits for a turn."""
         if self.state is SETTLED and self.owner is not None:
             self.owner.look_again()
         self.state = QUIET
@@ -181,7 +181,7 @@ class Client:
                 self.owner.look_again()
         if isinstance(message, Exception):
             if self.state is DROPPER:
-                self.ahead.append(message)  # what follows is lost to every reader
+                self.ahead.append(message)  # messages after it were discarded, for every reader
             raise message
         return message
 
@@ -191,7 +191,7 @@ class Client:
         return self.state is QUIET or self.state is GONE or bool(self.ahead)
 
     async def wait_for_turn(self) -> None:
-        """Wait until whoever calls `receive` now has had a message, or given up."""
+        """Wait until whoever calls `receive` now has a message, or gives up."""
         if self.turn is None:
             self.turn = asyncio.Event()
         await self.turn.wait()
@@ -202,24 +202,24 @@ class Client:
             self.turn = None
 
     async def raise_gone(self) -> NoReturn:
-        """Raise what says that the client has gone."""
-        # A handler that waits for the task that calls this gets its own cancellation first.
+        """Raise the error for a client that has disconnected."""
+        # If the handler waits for the calling task, its own cancellation has to arrive first.
         await asyncio.sleep(0)
         assert self.error is not None
         raise self.error
 
     async def give_turn(self) -> None:
-        """Let others run, in the middle of sending much."""
+        """Let other tasks run, in the middle of a long response."""
         await asyncio.sleep(0)
 
     def settle(self) -> None:
-        """The sweep has found a reader that has waited for a while."""
+        """Called by the sweep when a reader has waited for a while."""
         self.state = SETTLED
 
     # The watcher
 
     def watch(self) -> None:
-        """Start the watcher, where nobody calls `receive`."""
+        """Start the watcher. Call it only if nobody calls `receive`."""
         self.state = WATCHER
         self._start_watcher()
 
@@ -227,7 +227,7 @@ class Client:
         assert self.owner is not None
         loop, context = asyncio.get_running_loop(), self.owner.context
         task = loop.create_task(self._read_ahead(), context=context)
-        if not task.done():  # as one that is eager may be
+        if not task.done():  # an eager task may be done already
             self.task = task
 
     async def _read_ahead(self) -> None:
@@ -244,12 +244,12 @@ class Client:
                     self.ahead.append(message)
                     break  # the reader takes over
                 elif self.state is DROPPER:
-                    await asyncio.sleep(0)  # others have their turn, however much is sent
+                    await asyncio.sleep(0)  # others get their turn, however much the client sends
                 else:
                     self.ahead.append(message)
                     if self._is_full() and self.state is WATCHER:
                         self._stop_or_drop()
-        except Exception as error:  # perhaps of a middleware: it is for whoever reads next
+        except Exception as error:  # perhaps raised by a middleware: the next reader gets it
             self.ahead.append(error)
             failed = True
         finally:
@@ -290,37 +290,40 @@ class Client:
         self._start_watcher()
 
     def drain(self) -> None:
-        """Drop what comes, where nobody calls `receive`: a server may wait for room to close."""
+        """Discard messages, because a server may wait for room before it closes.
+
+        Call it only if nobody calls `receive`.
+        """
         self.stop_limit()
         self.state = DROPPER
         self._start_watcher()
 
     async def drained(self, seconds: float) -> None:
-        """Drop what comes until the client has gone, or for so many seconds."""
+        """Discard messages until the client disconnects, or for this many seconds."""
         if self.state is QUIET or self.state is FULL:
             self.drain()
         if self.task is not None:
             await asyncio.wait((self.task,), timeout=seconds)
 
     async def stop_watching(self) -> None:
-        """Let no `receive` wait any more. It may tell at last that the client has gone."""
+        """Stop the watcher. Its last message may still report that the client has disconnected."""
         if self.state is WATCHER or self.state is DROPPER:
             self.state = STOPPING
             if self.task is not None:
                 self.task.cancel()
                 await asyncio.wait((self.task,))
-            if self.state is STOPPING:  # the task had not begun
+            if self.state is STOPPING:  # the task had not started
                 self.task = None
                 self._end_watch()
 
     def end(self) -> None:
-        """The connection is over, and nothing reads ahead any more. Readers may go on."""
+        """The connection has ended, and nothing reads ahead any more. Readers may go on."""
         if self.limit is not None:
             self.stop_limit()
         self.owner = None
 
     def stop_limit(self) -> None:
-        """What was limited has ended in time."""
+        """What the limit was for has ended in time."""
         if self.limit is not None:
             self.limit.cancel()
             self.limit = None
@@ -328,7 +331,7 @@ class Client:
     # The end
 
     async def go(self, message: Message) -> NoReturn:
-        """Take a message by which the client goes, and raise what says so."""
+        """Handle a disconnect message, and raise its error."""
         self._go(message)
         await self.raise_gone()
 
@@ -342,28 +345,28 @@ class Client:
 
 
 class Unread:
-    """Stands for the Client until somebody reads or looks; for most requests nobody does."""
+    """Stands in for a Client until somebody reads or watches; for most requests nobody does."""
 
-    # PERF: an attribute of its own, which a stream reads for each piece; one of the class is slow.
+    # PERF: set on the instance: a stream reads it for each piece, and a class attribute is slower.
     def __init__(self) -> None:
         self.error: ClientDisconnectedError | None = None
 
     async def give_turn(self) -> None:
-        """Let others run, in the middle of sending much."""
+        """Let other tasks run, in the middle of a long response."""
         await asyncio.sleep(0)
 
 
 class Pushed:
-    """Stands for the Client where a subclass receives, on any event loop, and pushes.
+    """Stands in for a Client when a subclass receives the messages, on any event loop.
 
-    Nothing of ours reads ahead, makes tasks or sets timers then.
+    Then nothing here reads ahead, makes tasks or sets timers.
     """
 
     def __init__(self, error: ClientDisconnectedError | None = None) -> None:
         self.error = error
 
     async def give_turn(self) -> None:
-        """Other event loops have ways of their own to be fair."""
+        """Do nothing: other event loops schedule fairly in their own ways."""
 
 
 UNREAD = Unread()

@@ -1,7 +1,7 @@
-"""`ASGIConnection`: what a request and a websocket have in common, from their first message on.
+"""`ASGIConnection`: what a request and a websocket share, from their first message on.
 
-It holds the three that know the rest: the `client` (who may read), the `work` (how the handler
-ends), and what was sent. Each is made when it is needed; most requests need none.
+It holds three objects: `client` (who may read), `work` (how the handler ends) and the answer (what
+has been sent). Each is made when it is first needed; most requests need none of them.
 """
 
 from __future__ import annotations
@@ -28,21 +28,22 @@ if TYPE_CHECKING:
 if TYPE_CHECKING or sys.version_info >= (3, 12):
     from asyncio import current_task as current_task
 else:
-    # PERF: until then it is a function in Python, which takes 0.3 us.
+    # PERF: before Python 3.12 `current_task` is written in Python, which takes 0.3 us.
     current_task = asyncio.tasks._current_tasks.get
 
-# Stands for the connections that a sweep will look at, until this one has joined them.
+# A placeholder until the connection joins `InFlight`; then `_young` holds those the sweep has yet
+# to see.
 _NOT_JOINED: dict[AtWork, int] = {}
 
 T_connection = TypeVar("T_connection", Request, Websocket)
 
 
 class ASGIConnection(Generic[T_connection]):
-    """One connection, whose handler runs in the task that the server has made for it.
+    """One connection, whose handler runs in the task that the server made for it.
 
-    A subclass may have a `__call__` of its own, on any event loop, that receives the messages and
-    pushes them into the request's body or the websocket's buffer. It says `_disconnected = True`
-    when the client has gone, and cancels and times its work by itself: nothing here does it then.
+    A subclass may have its own `__call__`, on any event loop, that receives the messages and pushes
+    them into the request's body or the websocket's buffer. Such a subclass sets `_disconnected` to
+    True when the client disconnects, and cancels and times its handler itself.
     """
 
     app: Quart
@@ -52,7 +53,8 @@ class ASGIConnection(Generic[T_connection]):
     _inner: Coroutine[object, None, None]
     _send: Send
 
-    # PERF: what is read often has no default on the class: behind one it takes twice as long.
+    # PERF: an attribute with a default on the class takes twice as long to read, so these have
+    # none.
     def __init__(self, app: Quart, scope: Scope) -> None:
         self.app = app
         self.scope = scope
@@ -65,19 +67,19 @@ class ASGIConnection(Generic[T_connection]):
         loop = get_running_loop()
         self.task = current_task(loop)
         self._send = send
-        # A coroutine of its own, so that it can be closed from outside; see `process.abandon`.
+        # A separate coroutine, so that it can be closed from outside; see `process.abandon`.
         inner = self._inner = self._serve(receive, loop)
         try:
             await inner
         except ClientDisconnectedError:
             pass  # there is nobody to answer
         except (asyncio.CancelledError, RuntimeError) as error:
-            # Our own cancellation ends here; the server's goes on.
+            # A cancellation of ours ends here; one by the server goes on to the server.
             if self.work is None or not self.work.has_ended_in(error):
                 raise
             await self._after_cancel(self.work)
         finally:
-            if self._young.pop(self, None) is None:  # it was looked at
+            if self._young.pop(self, None) is None:  # the sweep has moved it to `old`
                 self.app._in_flight.leave(self)
             if self.work is not None or self.client is not UNREAD:
                 await self._close()
@@ -87,21 +89,21 @@ class ASGIConnection(Generic[T_connection]):
                 pass  # no Request could be made of the scope
 
     def lasts(self) -> None:
-        """The sweep has found that the handler has been at work for a while."""
+        """Called by the sweep when the handler has been at work for a while."""
         raise NotImplementedError
 
     async def _serve(self, receive: Receive, loop: AbstractEventLoop) -> None:
-        """Have the application handle the connection, and send what comes of that."""
+        """Have the application handle the connection, and send its answer."""
         raise NotImplementedError
 
     async def _after_cancel(self, work: Work) -> None:
-        """Called when the handler has ended by a cancellation of ours."""
+        """Called when the handler has ended because it was cancelled here."""
 
     async def _close(self) -> None:
         client = self.client
         watched = isinstance(client, Client) and client.state in (WATCHER, DROPPER)
         if watched or self.work is not None:
-            self._work().end()  # so that the watcher's last message cancels nothing
+            self._work().end()  # from here on a disconnect cancels nothing
         if isinstance(client, Client):
             try:
                 if watched:
@@ -117,7 +119,7 @@ class ASGIConnection(Generic[T_connection]):
 
     @property
     def server_send(self) -> Send:
-        """What the server has given to send with."""
+        """The `send` that the server gave us."""
         return self._send
 
     @property
@@ -126,16 +128,16 @@ class ASGIConnection(Generic[T_connection]):
         assert self.task is not None
         return context_of(self.task).copy()
 
-    # The client, which tells of its end
+    # Called by the client when it disconnects
 
     def client_gone(self, code: int | None, reason: str) -> ClientDisconnectedError:
-        """The client has gone. Gives the error for those who read or send from now on."""
+        """Note that the client has disconnected; return the error for later reads and sends."""
         if self._cancels():
             self._end_for_client(self._work())
         return ClientDisconnectedError(code, reason)
 
     def _end_for_client(self, work: Work) -> None:
-        """End the handler, because the client has gone."""
+        """End the handler because the client has disconnected."""
         work.cancel(Reason.CLIENT)
 
     def _cancels(self) -> bool:
@@ -153,7 +155,7 @@ class ASGIConnection(Generic[T_connection]):
 
     @property
     def _disconnected(self) -> bool:
-        """Whether the client has gone, for a subclass that pushes to set."""
+        """Whether the client has disconnected. A subclass that pushes sets this."""
         return self.client.error is not None
 
     @_disconnected.setter
@@ -182,9 +184,9 @@ class ASGIConnection(Generic[T_connection]):
     # Sending
 
     async def _send_message(self, message: Message) -> None:
-        """Send one message. Raises ClientDisconnectedError where the client has gone."""
+        """Send one message. Raises ClientDisconnectedError if the client has disconnected."""
         if self.client.error is not None:
-            await self._raise_gone()  # before ASGI 2.4 servers say nothing
+            await self._raise_gone()  # servers before ASGI 2.4 ignore such a send
         await send_to(self._send, message)
 
     async def _raise_gone(self) -> None:

@@ -1,4 +1,4 @@
-"""`ASGIHTTPConnection`: a scope becomes a Request, its Response is sent.
+"""`ASGIHTTPConnection`: makes a Request from the scope, and sends the Response.
 
 It follows ASGI HTTP, spec_version 2.0 to 2.5.
 """
@@ -38,11 +38,11 @@ from .work import Limit, Reason, Work
 if TYPE_CHECKING:
     from ..wrappers.body import Body
 
-# A body up to this size is sent in one message with no further look at it.
+# A body of at most this many bytes is sent in one message, without an `Answer`.
 _SMALL = 65_536
 
-# Seconds that the last send has, once the client has gone. Where that was only the server's
-# good-bye, it takes no time.
+# Seconds that the last send may take once the client has disconnected. If that disconnect was only
+# the server's sign that the exchange is over, the send does not wait at all.
 _LAST_SEND = 0.5
 
 # Makes an object without calling its constructor.
@@ -69,7 +69,7 @@ class ASGIHTTPConnection(ASGIConnection[Request]):
             response = await self._response_to(error)
         try:
             status = response._status_code
-            items = response._encoded  # PERF: as made, if nobody has asked for them
+            items = response._encoded  # PERF: encoded already, unless somebody has read the headers
             if items is None or status in BODILESS:
                 response, items = await self._with_header_items(response)
                 status = response._status_code
@@ -81,7 +81,8 @@ class ASGIHTTPConnection(ASGIConnection[Request]):
                 try:
                     await self.answer.send()
                 finally:
-                    # PERF: no cycle is left for the garbage collector.
+                    # PERF: drop the Answer, so that it leaves no reference cycle for the garbage
+                    # collector.
                     self.answer = NoAnswer(self.answer.sent)
             else:
                 self.answer = WHOLE
@@ -89,12 +90,12 @@ class ASGIHTTPConnection(ASGIConnection[Request]):
                     self._limit_sending(response.timeout)
                 if self.scope["method"] == "HEAD" or status in BODILESS:
                     data = b""
-                send = self._send  # PERF: as a method of this instance it is found slowly
+                send = self._send  # PERF: calling it as `self._send(...)` is slower
                 try:
                     await send(start)
                     await send({"type": "http.response.body", "body": data})
                 except OSError:
-                    pass  # from a server whose client has gone
+                    pass  # raised by a server whose client has disconnected
         except asyncio.CancelledError:
             if self._limit is not None and self._limit.expired():
                 raise self._too_slow(self._limit.seconds) from None
@@ -104,7 +105,7 @@ class ASGIHTTPConnection(ASGIConnection[Request]):
                 await self._close_response(response)
 
     async def _close_response(self, response: Response) -> None:
-        """Call what `call_on_close` was given; the client, and the time to send, are done with."""
+        """Run the functions of `call_on_close`. Disconnects and timeouts no longer end the task."""
         self.connection._tearing_down = True
         if self._limit is not None:
             self._limit.cancel()
@@ -122,7 +123,7 @@ class ASGIHTTPConnection(ASGIConnection[Request]):
             path = clean_path(path)
         cls = self.app.request_class
         if cls is Request or cls.__init__ is Request.__init__:
-            # PERF: the rest comes from the scope when it is first asked for.
+            # PERF: the other attributes are read from the scope when they are first used.
             request = _new(cls)
             request.scope = scope
             request.method = scope["method"]
@@ -151,13 +152,13 @@ class ASGIHTTPConnection(ASGIConnection[Request]):
         return request
 
     async def _response_to(self, error: Exception) -> Response:
-        """The page for an error that the application would not keep."""
+        """The debug page for an error that the application raised, or that error itself."""
         if self.app.testing or not self.app.debug:
             try:
                 raise error
             finally:
-                del error  # whose traceback holds this frame
-        from ..debug import traceback_response  # which no request needs
+                del error  # its traceback refers to this frame
+        from ..debug import traceback_response  # imported late: most applications never need it
 
         return await traceback_response(error)
 
@@ -167,7 +168,7 @@ class ASGIHTTPConnection(ASGIConnection[Request]):
         await super()._close()
 
     def lasts(self) -> None:
-        """Start what only a handler needs that has been at work for a while."""
+        """Start the watcher and the timers that only a handler which takes a while needs."""
         client = self._client()
         if client.state is READER:
             client.settle()
@@ -193,9 +194,10 @@ class ASGIHTTPConnection(ASGIConnection[Request]):
         return self.client
 
     async def pull_body(self, body: Body) -> None:
-        """Receive one message for a body, or let another reader receive one: then look again.
+        """Receive one message for a body, or wait while another reader receives one.
 
-        Raises RequestTimeout where the client is silent for longer than `body.timeout`.
+        The caller looks at the body again then. Raises RequestTimeout if the client sends nothing
+        for longer than `body.timeout` seconds.
         """
         client = self._client()
         receives = client.state is QUIET and not client.ahead
@@ -218,7 +220,7 @@ class ASGIHTTPConnection(ASGIConnection[Request]):
             if client.limit is not None:
                 client.stop_limit()
             if receives:
-                client.task = None  # whose context, in sync code, leads back here
+                client.task = None  # in sync code, its context refers back to this connection
                 if client.pace is not None:
                     client.pace.end()
         body.append(message.get("body", b""))
@@ -247,7 +249,7 @@ class ASGIHTTPConnection(ASGIConnection[Request]):
         client.limit = Limit(client.task, max(seconds, 0))
 
     def _seconds_left(self, pace: Pace, body: Body) -> float:
-        """How long a body may be waited for yet, by BODY_MIN_RATE."""
+        """For how many more seconds a body may be waited for, by BODY_MIN_RATE."""
         rate: float | None = self.app.config["BODY_MIN_RATE"]
         if not rate or self._body_timeout() is None:
             return inf
@@ -255,17 +257,18 @@ class ASGIHTTPConnection(ASGIConnection[Request]):
 
     def _body_timeout(self) -> float | None:
         connection = getattr(self, "connection", None)
-        # Once it is over, the server tells those who read on that the client has gone.
+        # After the end of the connection there is no limit: the server reports a disconnect to
+        # readers.
         return None if connection is None else connection.body_timeout
 
     def seconds_until_dropping(self) -> float | None:
-        """How long what the handler does not read is left with the client; None is for ever."""
+        """How long to keep what the handler does not read, in seconds; None means forever."""
         if self.answer.manner is not PLAIN and self.connection._body is None:
             return 0
         return self._body_timeout() if self._cancels() else None
 
     def dropping(self) -> Exception:
-        """Give the error for whoever reads the body after all."""
+        """Return the error for whoever reads the body after all."""
         return RuntimeError(
             "The request's body was not read before its endless response began."
             if self.answer.manner is not PLAIN
@@ -273,7 +276,7 @@ class ASGIHTTPConnection(ASGIConnection[Request]):
         )
 
     async def is_disconnected(self) -> bool:
-        """Whether the client has gone."""
+        """Whether the client has disconnected."""
         if self.task is not None and self.answer.sent is not ALL:
             client = self._client()
             if client.state is QUIET:
@@ -296,7 +299,7 @@ class ASGIHTTPConnection(ASGIConnection[Request]):
     # Sending
 
     def _limit_sending(self, timeout: float | EllipsisType | None = ...) -> None:
-        """Begin to send, within so many seconds: `...` is RESPONSE_TIMEOUT, by the sweep."""
+        """Limit sending to this many seconds; `...` leaves RESPONSE_TIMEOUT to the sweep."""
         if timeout is ...:
             if self not in self._young:
                 self.look_again()
@@ -313,7 +316,7 @@ class ASGIHTTPConnection(ASGIConnection[Request]):
         return ResponseTimeoutError(f"No complete response within {seconds} s")
 
     async def _with_header_items(self, response: Response) -> tuple[Response, HeaderItems]:
-        """A response and its headers as they are sent; a 500 where they must not be sent."""
+        """Return a response and its encoded headers; a 500 if its headers are not allowed."""
         try:
             return response, response.header_items()
         except ValueError as error:
@@ -322,7 +325,7 @@ class ASGIHTTPConnection(ASGIConnection[Request]):
             return late, late.header_items()
 
     async def _late_response(self, made: Response, error: Exception) -> Response:
-        """What answers an error found when a response was made already, but not begun."""
+        """The answer to an error that is found after a response was made and before it is sent."""
         try:
             response = await self.app._late_response(self.connection, made, error)
         except Exception as raised:
@@ -331,13 +334,13 @@ class ASGIHTTPConnection(ASGIConnection[Request]):
         return response
 
     async def _send_response(self, send: Send, response: Response) -> None:
-        """Send a response, for a subclass that has the application handle the request."""
+        """Send a response, for a subclass that calls `handle_request` itself."""
         self._send = send
         try:
             response, items = await self._with_header_items(response)
             status = response.status_code
             start = {"type": "http.response.start", "status": status, "headers": items}
-            # A body that needs a thread asks the current application for one.
+            # A body that needs a thread gets it from the current application.
             with self.app._made_current():
                 self.answer = Answer(self, response, start)
                 await self.answer.send()
@@ -347,18 +350,18 @@ class ASGIHTTPConnection(ASGIConnection[Request]):
             await response.close()
 
     async def send_push_promise(self, path: str, headers: Headers) -> None:
-        """Promise a push (extension http.response.push); where it is not offered, hint at it."""
+        """Promise a push (extension http.response.push), or send an early hint instead."""
         if self.answer.sent is ALL:
             return
         if offers(self.scope, "http.response.push"):
             check_header_value(":path", path)
-            items = encode_headers(headers)  # the client's own
+            items = encode_headers(headers)  # headers that the client sent
             await self._send_message({"type": "http.response.push", "path": path, "headers": items})
         else:
             await self.send_early_hints([preload(path)])
 
     async def send_early_hints(self, links: Iterable[str]) -> None:
-        """Send 103 with these Link values (extension http.response.early_hint), or nothing."""
+        """Send 103 with these Link values, if the server offers http.response.early_hint."""
         if self.answer.sent is NOTHING and offers(self.scope, "http.response.early_hint"):
             links = list(links)
             for link in links:

@@ -1,8 +1,8 @@
 """`InFlight`: the connections of one application that are at work, and the sweep over them.
 
-A connection joins when its handler starts, and leaves when that has ended. A timer, which runs only
-while there are some, looks at those that have been at work for a while: it starts what only they
-need, a watcher for the disconnect and timers.
+A connection joins when its handler starts and leaves when its handler ends. A timer runs while
+there are any. It finds those that have been at work for a while, and starts what only they need:
+timers, and a watcher that notices a disconnect.
 """
 
 from __future__ import annotations
@@ -16,24 +16,24 @@ if TYPE_CHECKING:
     from ..app import Quart
     from .messages import Send
 
-# A default timeout (BODY_TIMEOUT, RESPONSE_TIMEOUT) may be late by this share of it.
+# A default timeout (BODY_TIMEOUT, RESPONSE_TIMEOUT) may be late by this share of its length.
 _LATE = 0.25
 
 
 class AtWork(Protocol):
-    """A connection, as the sweep and the shutdown know it."""
+    """A connection, as the sweep and the shutdown see it."""
 
     @property
     def server_send(self) -> Send:
-        """What the server has given to send with."""
+        """The `send` that the server gave us."""
         ...
 
     def lasts(self) -> None:
-        """It has been at work for a while."""
+        """Called when the connection has been at work for a while."""
         ...
 
     def shut_down(self) -> None:
-        """The application shuts down."""
+        """Called when the application shuts down."""
         ...
 
 
@@ -43,17 +43,18 @@ class _Sweep:
     def __init__(self, in_flight: InFlight, loop: asyncio.AbstractEventLoop) -> None:
         self.in_flight = in_flight
         self.loop = loop
-        #: Those to be looked at, and the number of the sweep before which they joined.
+        #: Connections that the sweep has yet to look at, and the number of the sweep when they
+        #: joined.
         self.young: dict[AtWork, int] = {}
-        #: Those that were looked at, and have not asked for it again.
+        #: Connections that the sweep has looked at, and that have not asked for another look.
         self.old: set[AtWork] = set()
         self.number = 0
         self.timer: asyncio.Handle | None = None
 
     def start(self) -> None:
-        """Start the timer: there is a connection to look at."""
+        """Start the timer, because there is a connection to look at."""
         self.period = self.in_flight.period()
-        # No context of whoever comes first: others' watchers are started here.
+        # An empty context, not that of the first connection: the timer starts watchers for all.
         context = Context()
         if self.period:
             self.timer = self.loop.call_later(self.period, self._run, context=context)
@@ -70,7 +71,7 @@ class _Sweep:
                 self.old.add(connection)
                 try:
                     connection.lasts()
-                except Exception as error:  # of a setting that is no number; the others go on
+                except Exception as error:  # perhaps a setting is no number; the others go on
                     self.loop.call_exception_handler(
                         {"message": f"Error in the sweep over {connection!r}", "exception": error}
                     )
@@ -84,11 +85,11 @@ class InFlight:
     def __init__(self, app: Quart) -> None:
         self._app = app
         self._sweeps: list[_Sweep] = []
-        self._sweep: _Sweep | None = None  # that of the loop which was served last
-        #: Called with the first connection.
+        self._sweep: _Sweep | None = None  # the sweep of the event loop that was used last
+        #: Called once, with the first connection.
         self.on_first: Callable[[AtWork], None] | None = None
-        #: While the application shuts down, a connection that joins is told at once.
-        self.told = False
+        #: True while the application shuts down: a connection that joins is told at once.
+        self.shutting_down = False
 
     def __iter__(self) -> Iterator[AtWork]:
         return iter([each for sweep in self._sweeps for each in (*sweep.young, *sweep.old)])
@@ -97,29 +98,30 @@ class InFlight:
         return sum(len(sweep.young) + len(sweep.old) for sweep in self._sweeps)
 
     def join(self, connection: AtWork, loop: asyncio.AbstractEventLoop) -> dict[AtWork, int]:
-        """A handler starts. The sweep looks at its connection when it has lasted for a while.
+        """Add a connection whose handler starts. The sweep looks at it when it has lasted a while.
 
-        Gives what the connection takes itself out of when the handler has ended. If it is not
-        there, `leave` is to be called.
+        Returns a dict. When the handler ends, the connection removes itself from that dict; if it
+        is no longer in there, it calls `leave`.
         """
         sweep = self._sweep
         if sweep is None or sweep.loop is not loop or sweep.timer is None:
             sweep = self._sweep_on(loop)
             self._begin(sweep, connection)
-            # PERF: the next one finds it here. While the application shuts down, none may.
-            self._sweep = None if self.told else sweep
+            # PERF: the next connection finds it here. During a shutdown each one goes through
+            # `_begin`.
+            self._sweep = None if self.shutting_down else sweep
         young = sweep.young
         young[connection] = sweep.number
         return young
 
     def _begin(self, sweep: _Sweep, connection: AtWork) -> None:
-        """Start the timer, and tell the connection of a shutdown that has begun."""
+        """Start the timer, and tell the connection if a shutdown has begun."""
         if sweep.timer is None:
             sweep.start()
         if self.on_first is not None:
             on_first, self.on_first = self.on_first, None
             on_first(connection)
-        if self.told:
+        if self.shutting_down:
             connection.shut_down()
 
     def look_again(self, connection: AtWork, loop: asyncio.AbstractEventLoop) -> None:
@@ -131,7 +133,7 @@ class InFlight:
             sweep.start()
 
     def leave(self, connection: AtWork) -> None:
-        """Forget a connection that was looked at: its handler has ended."""
+        """Remove a connection that the sweep has looked at: its handler has ended."""
         for sweep in self._sweeps:
             sweep.young.pop(connection, None)
             sweep.old.discard(connection)
@@ -146,7 +148,7 @@ class InFlight:
         return sweep
 
     def period(self) -> float:
-        """The seconds between two sweeps; with 0 a connection is looked at as soon as it waits."""
+        """Seconds between two sweeps. With 0, a connection is looked at as soon as it waits."""
         config = self._app.config
         period: float = config["DISCONNECT_CHECK_AFTER"]
         for key in ("BODY_TIMEOUT", "RESPONSE_TIMEOUT"):
@@ -157,7 +159,7 @@ class InFlight:
 
     def shut_down(self) -> None:
         """Tell all connections that the application shuts down."""
-        self.told = True
-        self._sweep = None  # whoever joins now is told, too
+        self.shutting_down = True
+        self._sweep = None  # so that connections which join from now on are told, too
         for connection in self:
             connection.shut_down()

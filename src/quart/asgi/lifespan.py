@@ -1,4 +1,4 @@
-"""`ASGILifespan`: the start and the end of the process (ASGI Lifespan, spec_version 2.0)."""
+"""`ASGILifespan`: startup and shutdown of the process (ASGI Lifespan, spec_version 2.0)."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 class ASGILifespan:
-    """Starts the application and shuts it down when the server says so."""
+    """Starts the application and shuts it down when the server asks for it."""
 
     def __init__(self, app: Quart, scope: Scope) -> None:
         self.app = app

@@ -1,4 +1,4 @@
-"""ASGI messages and scopes as values: their types, and what they say."""
+"""ASGI messages and scopes: their types, and functions that read them."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ Scope = typing.Scope
 Receive = typing.ASGIReceiveCallable
 Send = typing.ASGISendCallable
 
-#: A message or a scope of ours, while it is put together. ASGI leaves open what is in it.
+#: A message or scope that is being put together. ASGI leaves its values open.
 Draft = dict[str, Any]
 
 HeaderItems = list[tuple[bytes, bytes]]
 
-#: Types of messages by which the client goes; the last is ours, for an OSError of the server's.
+#: Types of messages that report a disconnect; the last is ours, for an OSError of the server.
 DISCONNECTS = frozenset({"http.disconnect", "websocket.disconnect", "disconnect"})
 
 SERVER_ERROR: Message = {"type": "disconnect"}
 
 
 def speaks(scope: Scope, version: str) -> bool:
-    """Whether the server's spec_version is at least this one."""
+    """Whether the server's spec_version is at least `version`."""
     offered: str = (scope.get("asgi") or {}).get("spec_version", "2.0")
     return offered >= version
 
@@ -37,25 +37,25 @@ def offers(scope: Scope, extension: str) -> bool:
 
 
 def split_root_path(scope: Scope) -> tuple[str, str, bool]:
-    """The root path and the path below it; False where the path is not below it."""
+    """Return the root path, the path below it, and whether the path is below it at all."""
     path, root_path = scope["path"], scope.get("root_path", "").rstrip("/")
     below = path.removeprefix(root_path)
     found = path.startswith(root_path) and (not below or below[0] == "/")
     return root_path, below if found else path, found
 
 
-# What a target in absolute form begins with, and the authority in it.
+# How a target in absolute form begins, with the authority as its group.
 _ABSOLUTE = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://(?:[^/?#@]*@)?([^/?#@]+)")
 
 
 def in_origin_form(scope: Scope) -> Scope:
-    """The scope of a request whose target is a whole URL, as if that were a path and a `Host`.
+    """Return the scope of a request whose target is a whole URL, with a path and a `Host` instead.
 
-    The header `Host` is not asked for then (RFC 9112, section 3.2.2). Some servers have done this
-    already. A path that only has a URL in it, or begins with one that was percent-encoded, stays.
+    The `Host` header is ignored then (RFC 9112, section 3.2.2). Some servers do this themselves. A
+    path that merely contains a URL, or starts with a percent-encoded one, stays as it is.
     """
     path, root_path = scope["path"], scope.get("root_path", "").rstrip("/")
-    # Uvicorn puts the root path in front of whatever the target is.
+    # Uvicorn puts the root path in front of every target.
     begin = len(root_path) if path.startswith(root_path) else 0
     absolute = _ABSOLUTE.match(path, begin)
     raw: bytes = scope.get("raw_path") or b"://"
@@ -76,7 +76,7 @@ def in_origin_form(scope: Scope) -> Scope:
 
 
 def size_of(message: Message) -> int:
-    """How many bytes or characters a received message carries."""
+    """The number of bytes or characters in a received message."""
     return len(message.get("body") or message.get("text") or message.get("bytes") or b"")
 
 
@@ -89,7 +89,7 @@ def is_event_stream(headers: HeaderItems) -> bool:
 
 
 async def send_to(send: Send, message: Message) -> None:
-    """Send a message. Raises ClientDisconnectedError where the server raises OSError."""
+    """Send a message. Raises ClientDisconnectedError if the server raises OSError."""
     try:
         await send(message)
     except ClientDisconnectedError:
@@ -99,5 +99,5 @@ async def send_to(send: Send, message: Message) -> None:
 
 
 def convert_os_error(send: Send) -> Send:
-    """A `send` that raises ClientDisconnectedError where this one raises OSError."""
+    """Return a `send` that raises ClientDisconnectedError if this one raises OSError."""
     return partial(send_to, send)

@@ -1,4 +1,4 @@
-"""`Answer`: how a response that is not small bytes is sent, and what has been sent of it."""
+"""`Answer`: sends a response that is not just a few bytes, and records what has been sent."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ from .work import Reason
 if TYPE_CHECKING:
     from .http import ASGIHTTPConnection
 
-# What has no body (RFC 9110, section 6.4.1).
+# Statuses whose responses have no body (RFC 9110, section 6.4.1).
 BODILESS = frozenset({*range(100, 200), 204, 304})
 
-# After so many pieces of a stream, if they took so many seconds, the event loop gets a turn.
+# After this many pieces of a stream, if they took this many seconds, other tasks get a turn.
 _TURNS = 32
 _TURN = 0.005
 
 
 class ResponseTimeoutError(Exception):
-    """The response took longer than its timeout; it was cut off, for the client to notice."""
+    """The response took longer than its timeout and was cut off, so that the client notices."""
 
 
 class Sent(Enum):
-    """What has been sent of an answer, of a response or a websocket's."""
+    """What has been sent of a response, or of the answer to a websocket."""
 
     NOTHING = "nothing: another answer may take its place"
     BEGUN = "the start, and perhaps more"
@@ -40,20 +40,20 @@ class Sent(Enum):
 class Manner(Enum):
     """How a response ends."""
 
-    PLAIN = "in its time"
-    ENDLESS = "perhaps never: a shutdown cuts it"
-    EVENTS = "perhaps never: it is a stream of events, which a shutdown ends well"
+    PLAIN = "by itself"
+    ENDLESS = "perhaps never: a shutdown cuts it off"
+    EVENTS = "perhaps never: a stream of events, which a shutdown ends cleanly"
 
 
 NOTHING, BEGUN, ALL = Sent
 PLAIN, ENDLESS, EVENTS = Manner
 
-#: Which state may follow which.
+#: The states that may follow each state.
 MOVES: dict[Sent, set[Sent]] = {NOTHING: {BEGUN, ALL}, BEGUN: {ALL}, ALL: set()}
 
 
 class NoAnswer:
-    """Stands for an Answer before one is made, when it has ended, or where all went out at once."""
+    """Stands in for an Answer: before there is one, after it, or if none was needed."""
 
     manner = PLAIN
     timeout: float | EllipsisType | None = ...
@@ -62,14 +62,14 @@ class NoAnswer:
         self.sent = sent
 
 
-#: No response has been made.
+#: No response has been made yet.
 UNANSWERED = NoAnswer(NOTHING)
-#: A small response was handed to the server.
+#: A small response, handed to the server at once.
 WHOLE = NoAnswer(ALL)
 
 
 class Answer:
-    """A response on its way: a stream, a file, much in memory, one with trailers."""
+    """A response being sent: a stream, a file, a long body in memory, or one with trailers."""
 
     __slots__ = ("_http", "_response", "_start", "manner", "sent")
 
@@ -82,11 +82,11 @@ class Answer:
 
     @property
     def timeout(self) -> float | EllipsisType | None:
-        """How many seconds sending may take; None is no limit, `...` is RESPONSE_TIMEOUT."""
+        """Seconds that sending may take. None: no limit; `...`: RESPONSE_TIMEOUT."""
         return self._response.timeout
 
     async def send(self) -> None:
-        """Send the response. Raises ClientDisconnectedError where the client has gone."""
+        """Send the response. Raises ClientDisconnectedError if the client has disconnected."""
         http, response = self._http, self._response
         if response.status_code in BODILESS or http.scope["method"] == "HEAD":
             await self._send_whole(b"")
@@ -94,7 +94,7 @@ class Answer:
         trailers = response.trailers if offers(http.scope, "http.response.trailers") else None
         if trailers is not None:
             try:
-                encode_header_items(trailers)  # those that are there already
+                encode_header_items(trailers)  # check those that are set already
                 self._start["trailers"] = True
             except ValueError as error:
                 trailers = None
@@ -117,21 +117,21 @@ class Answer:
         events = is_event_stream(self._start["headers"])
         if events or (response.timeout is None and response._data is None):
             self.manner = EVENTS if events else ENDLESS
-            if self._http.app._in_flight.told:
-                self._http.shut_down()  # it begins while the process ends
+            if self._http.app._in_flight.shutting_down:
+                self._http.shut_down()  # the process is ending already
         body = response.response
         if not (isinstance(body, SizedBody) and await self._send_by_server(body)):
             await self._send_pieces()
 
     async def _send_pieces(self, late: bool = False) -> None:
-        """Send the body piece by piece. `late`: it is that of an answer to an error already."""
+        """Send the body piece by piece. `late`: this response already answers an error."""
         http, response = self._http, self._response
         send, client = http._send, http.client
         begun, untimed, turn = self.sent is BEGUN, _TURNS, monotonic()
         try:
             async with response.response as pieces:
                 async for data in pieces:
-                    # What fails before the first piece can still be answered with a 500.
+                    # An error before the first piece can still be answered with a 500.
                     if not begun:
                         self.sent, begun = BEGUN, True
                         await http._send_message(self._start)
@@ -139,7 +139,7 @@ class Answer:
                         raise http.client.error
                     if type(data) is not bytes:
                         data = data.encode() if isinstance(data, str) else _as_bytes(data)
-                    # PERF: what `_send_message` does, without its frames.
+                    # PERF: this does what `_send_message` does, without its frames.
                     try:
                         await send({"type": "http.response.body", "body": data, "more_body": True})
                     except ClientDisconnectedError:
@@ -169,7 +169,7 @@ class Answer:
         await http._send_message({"type": "http.response.body", "body": b""})
 
     def _ends_well(self) -> bool:
-        """Whether a cancellation is that of a shutdown, and the end of a stream of events."""
+        """Whether a shutdown cancelled a stream of events, which then ends without an error."""
         work = self._http.work
         return (
             self.manner is EVENTS
@@ -179,12 +179,12 @@ class Answer:
         )
 
     async def _send_by_server(self, body: SizedBody) -> bool:
-        """Let a server that can do it send a file by itself; False where it is ours to send."""
+        """Let the server send a file itself, if it can. Return False if it is left to us."""
         http = self._http
         if (
             isinstance(body, FileBody)
             and offers(http.scope, "http.response.pathsend")
-            and not self._response._on_close  # which may delete it; Granian opens it later still
+            and not self._response._on_close  # it may delete the file, which Granian opens later
             and await body.is_whole()
         ):
             self.sent = BEGUN
@@ -218,12 +218,12 @@ class Answer:
 
 
 def _as_bytes(data: bytes | bytearray | memoryview) -> bytes:
-    """A chunk as the server takes it. What is no chunk is left for the server to refuse."""
+    """Return a piece as bytes. The server refuses what is not a piece at all."""
     return bytes(data) if isinstance(data, (bytearray, memoryview)) else data
 
 
 def _tell_context(response: Response, error: BaseException) -> None:
-    """Have the teardown functions of a context that is held for a body learn that it failed."""
+    """If a context waits for this body, let its teardown functions know that the body failed."""
     ctx = response._context
     if ctx is not None and ctx.held:
         ctx.failed = error

@@ -1,4 +1,4 @@
-"""`ASGIWebsocketConnection`: accept, close, deny, and one message each way.
+"""`ASGIWebsocketConnection`: accepts, closes or denies, and passes messages in both directions.
 
 It follows ASGI WebSocket, spec_version 2.0 to 2.5.
 """
@@ -39,13 +39,13 @@ if TYPE_CHECKING:
     from ..app import Quart
     from ..typing import HeadersValue
 
-# After so many messages the event loop gets a turn.
+# After sending this many messages, let other tasks run.
 _TURNS = 32
 
-# Seconds in which what was not read is dropped, before the websocket is closed for it.
+# Seconds for which unread messages are discarded before the websocket is closed because of them.
 _DRAIN = 0.5
 
-#: The close code for a view that was cancelled.
+#: The close code if the view was cancelled.
 _CODES = {Reason.SHUTDOWN: 1001, Reason.UNREAD: 1008}
 
 
@@ -57,7 +57,7 @@ class ASGIWebsocketConnection(ASGIConnection[Websocket]):
     def __init__(self, app: Quart, scope: Scope) -> None:
         super().__init__(app, scope)
         self._turns = 0  # messages sent
-        self._receives = False  # the handler has asked for a message
+        self._receives = False  # True once the handler has asked for a message
 
     async def _serve(self, receive: Receive, loop: asyncio.AbstractEventLoop) -> None:
         client = self.client = Client(receive, self)
@@ -67,19 +67,18 @@ class ASGIWebsocketConnection(ASGIConnection[Websocket]):
             return
         self._young = self.app._in_flight.join(self, loop)
         if self.work is not None:
-            await asyncio.sleep(0)  # a cancellation is delivered before the view begins
+            await asyncio.sleep(0)  # a cancellation arrives before the view begins
         await self.handle_websocket(websocket, self._send)
 
     async def _after_cancel(self, work: Work) -> None:
         if work.reason is Reason.UNREAD and isinstance(self.client, Client):
-            # Hypercorn's own task ends only if what it has for us is received. Perhaps the
-            # client has gone behind that.
+            # Hypercorn's task ends only if its messages are received; the last may be a disconnect.
             await self.client.drained(_DRAIN)
         if work.reason in _CODES:
             await self._end(_CODES[work.reason])
 
     def lasts(self) -> None:
-        """Start what only a handler needs that has been at work for a while."""
+        """Start the watcher, or discard messages, for a handler that takes a while."""
         assert isinstance(self.client, Client)
         if self.client.state is READER:
             self.client.settle()
@@ -112,7 +111,7 @@ class ASGIWebsocketConnection(ASGIConnection[Websocket]):
         return websocket
 
     async def handle_websocket(self, websocket: Websocket, send: Send) -> None:
-        """Have the application run the view, and close or reject as that ends."""
+        """Run the view, and close or reject the websocket afterwards."""
         try:
             response = await self.app.handle_websocket(websocket)
         except Exception as error:
@@ -125,7 +124,7 @@ class ASGIWebsocketConnection(ASGIConnection[Websocket]):
             if self.app.testing or not self.app.debug:
                 await self._end(1011)
                 raise
-            from ..debug import traceback_response  # which no request needs
+            from ..debug import traceback_response  # imported late: most applications never need it
 
             response = await traceback_response(error)
         if not websocket.accepted and response is not None and self._may_deny():
@@ -141,7 +140,7 @@ class ASGIWebsocketConnection(ASGIConnection[Websocket]):
                 await response.close()
 
     def _code_for(self, status: int) -> int:
-        """The code to close with where a request would be answered with this status."""
+        """The close code for what would be this status in an HTTP response."""
         if status == 400 and self.connection._bad_json:
             return 1007
         return 1011 if status >= 500 else 1008
@@ -149,15 +148,15 @@ class ASGIWebsocketConnection(ASGIConnection[Websocket]):
     # Reading
 
     async def receive_data(self) -> str | bytes:
-        """The next message, as str or bytes."""
+        """Receive the next message, as str or bytes."""
         self._receives = True
         client = self.client
         if TYPE_CHECKING:
-            assert isinstance(client, Client)  # a pushed one has `_next_pushed`
+            assert isinstance(client, Client)  # a websocket that is pushed to has `_next_pushed`
         message: Message
         if client.state is QUIET and not client.ahead:
-            # PERF: what `Client.next_message` does, without its frame. It is only safe to do here
-            # where nobody else reads and nothing was read ahead.
+            # PERF: this does what `Client.next_message` does, without its frame. It is only safe if
+            # nobody else reads and nothing was read ahead.
             client.state = READER
             try:
                 message = await client.receive()
@@ -185,7 +184,7 @@ class ASGIWebsocketConnection(ASGIConnection[Websocket]):
         return await self.connection.buffer.get()
 
     def client_gone(self, code: int | None, reason: str) -> ClientDisconnectedError:
-        """The client has gone: the websocket is closed, with its code or ours."""
+        """Note that the client has disconnected, with its close code unless we closed first."""
         super().client_gone(code, reason)
         return self._note_close(code, reason)
 
@@ -201,14 +200,14 @@ class ASGIWebsocketConnection(ASGIConnection[Websocket]):
         return ClientDisconnectedError(websocket.close_code, reason)
 
     def seconds_until_dropping(self) -> float | None:
-        """How long what the handler does not read is left with the client; None is for ever."""
+        """How long to keep what the handler does not read, in seconds; None means forever."""
         if self._turns and not self._receives:
             return 0
         seconds: float | None = self.app.config["BODY_TIMEOUT"]
         return seconds if self._cancels() else None
 
     def dropping(self) -> None:
-        """Messages are dropped where the handler only sends; else the websocket is closed."""
+        """Discard messages if the handler only sends; otherwise close the websocket."""
         if self._turns and not self._receives:
             self.app.logger.warning(
                 "The handler of %s sends, but has never received: of what the client sends only the"
@@ -223,9 +222,9 @@ class ASGIWebsocketConnection(ASGIConnection[Websocket]):
 
     def _end_for_client(self, work: Work) -> None:
         if self.sent is ALL:
-            return  # what the view does after its close is not for the client
+            return  # what the view does after it has closed does not concern the client
         if self.connection._iterating:
-            # The iteration ends, and what follows it may finish.
+            # The iteration ends, and the code after it may finish.
             seconds = self.app.config["WEBSOCKET_CLOSE_TIMEOUT"]
             work.cancel_in(seconds, Reason.CLIENT, self._cancels)
         else:
@@ -237,7 +236,7 @@ class ASGIWebsocketConnection(ASGIConnection[Websocket]):
     # Sending
 
     async def send_data(self, send: Send, data: str | bytes) -> None:
-        """Send one message, and tell the receivers of `websocket_sent`."""
+        """Send one message, and send the signal `websocket_sent`."""
         if self.client.error is not None:
             await self._raise_gone()
         message: Message
@@ -245,7 +244,7 @@ class ASGIWebsocketConnection(ASGIConnection[Websocket]):
             message = {"type": "websocket.send", "text": data}
         else:
             message = {"type": "websocket.send", "bytes": data}
-        try:  # PERF: what `send_to` does, without its frame
+        try:  # PERF: this does what `send_to` does, without its frame
             await send(message)
         except ClientDisconnectedError:
             raise
@@ -260,7 +259,7 @@ class ASGIWebsocketConnection(ASGIConnection[Websocket]):
     async def accept_connection(
         self, send: Send, headers: HeadersValue | None, subprotocol: str | None
     ) -> None:
-        """Accept the handshake, with what the server can take of the headers."""
+        """Accept the handshake. Headers are left out if the server cannot send them."""
         if self.client.error is not None:
             await self._raise_gone()
         if subprotocol is not None:
@@ -276,19 +275,20 @@ class ASGIWebsocketConnection(ASGIConnection[Websocket]):
     async def close_connection(self, send: Send, code: int, reason: str) -> None:
         """Close the websocket, or reject its handshake."""
         if isinstance(self.client, Client):
-            await self.client.stop_watching()  # Granian sends no close while a receive waits
+            await self.client.stop_watching()  # Granian sends no close while `receive` waits
         if self.client.error is not None:
-            return  # the watcher's last word
+            return  # the watcher's last message was a disconnect
         self.sent = ALL
-        self.look_again()  # Hypercorn waits for room in what it has for us to receive
+        self.look_again()  # Hypercorn waits until its messages are received
         message: Draft = {"type": "websocket.close", "code": code}
-        # Where a view has asked for it, the key is there: clients of some protocols read it.
+        # If the view closed, the key is there even if it is empty: clients of some protocols read
+        # it.
         if (reason or self.connection._closed_here) and speaks(self.scope, "2.3"):
             message["reason"] = reason
         await send_to(send, message)
 
     async def _end(self, code: int) -> None:
-        """Close after the view, unless that has been done or the client has gone."""
+        """Close after the view, unless it is closed already or the client has disconnected."""
         websocket = self.connection
         if self.sent is not ALL and self.client.error is None:
             if websocket.close_code is None:
@@ -325,5 +325,5 @@ class ASGIWebsocketConnection(ASGIConnection[Websocket]):
                 "headers": headers,
             }
         )
-        # In one piece: Granian takes no more.
+        # In one piece: Granian accepts no more.
         await self._send_message({"type": "websocket.http.response.body", "body": body})

@@ -1,7 +1,7 @@
-"""`Work`: the task that a handler runs in, and why and how it is ended.
+"""`Work`: the task in which a handler runs, and why and how it is ended.
 
-Rule: a handler is cancelled here and nowhere else, so that a cancellation of ours can be told from
-the server's, which goes on to the server.
+Rule: a handler is cancelled here and nowhere else. So a cancellation of ours, which ends here, can
+be told from one by the server, which must reach the server.
 """
 
 from __future__ import annotations
@@ -14,25 +14,25 @@ from ..process import abandon
 
 
 class WorkState(Enum):
-    """What has become of the handler."""
+    """How things stand with the handler."""
 
-    AT_WORK = "nobody has ended it"
+    AT_WORK = "nothing has ended it"
     CANCELLED = "it was cancelled here, for a reason"
-    ABANDONED = "it ignored that, and was closed"
-    DONE = "it has ended: nothing cancels the task any more"
+    ABANDONED = "it ignored its cancellation and was closed"
+    DONE = "it has ended; nothing cancels the task any more"
 
 
 class Reason(Enum):
     """Why a handler was cancelled."""
 
-    CLIENT = "the client has gone"
+    CLIENT = "the client has disconnected"
     SHUTDOWN = "the application shuts down"
-    UNREAD = "the client sends what the handler does not read"
+    UNREAD = "the client sends messages that the handler does not read"
 
 
 AT_WORK, CANCELLED, ABANDONED, DONE = WorkState
 
-#: Which state may follow which.
+#: The states that may follow each state.
 MOVES: dict[WorkState, set[WorkState]] = {
     AT_WORK: {CANCELLED, ABANDONED, DONE},
     CANCELLED: {ABANDONED, DONE},
@@ -42,7 +42,7 @@ MOVES: dict[WorkState, set[WorkState]] = {
 
 
 class Work:
-    """The work on one connection. It is made when there is something to say about it."""
+    """The handler of one connection. Made only when there is something to record about it."""
 
     __slots__ = ("_cancelled_before", "_inner", "_task", "_timer", "reason", "state")
 
@@ -52,11 +52,11 @@ class Work:
         self._task = task
         self._inner = inner
         self._timer: asyncio.TimerHandle | None = None
-        # CPython 3.11 and 3.12: a TaskGroup may leave one behind.
+        # On CPython 3.11 and 3.12 a TaskGroup may leave a cancellation behind; it does not count.
         self._cancelled_before = 0
 
     def cancel(self, reason: Reason) -> None:
-        """Cancel the handler, unless that was done."""
+        """Cancel the handler, unless it was cancelled before."""
         if self.state is AT_WORK:
             self._stop_timer()
             self.state, self.reason = CANCELLED, reason
@@ -64,7 +64,7 @@ class Work:
             self._task.cancel()
 
     def cancel_in(self, seconds: float, reason: Reason, applies: Callable[[], bool]) -> None:
-        """Let the handler finish, for so many seconds; cancel it then if that still applies."""
+        """Give the handler this many seconds to finish; then cancel it if `applies()` is true."""
         if self.state is AT_WORK and self._timer is None:
             self._call_in(seconds, self._cancel_late, reason, applies)
 
@@ -73,10 +73,10 @@ class Work:
             self.cancel(reason)
 
     def shut_down(self, seconds: float | None, at_once: bool, ignored: Callable[[], None]) -> None:
-        """Cancel the handler, at once or in so many seconds (None: any time).
+        """Cancel the handler, at once or in this many seconds (None: never).
 
-        It has as many seconds to end after that, because no server waits for it longer; then
-        `ignored` is called, and the handler is abandoned.
+        Once cancelled it has as many seconds again to end, because no server waits longer. After
+        that `ignored` is called, and the handler is abandoned.
         """
         if self.state is DONE:
             return
@@ -91,7 +91,7 @@ class Work:
     def _abandon(self, ignored: Callable[[], None]) -> None:
         ignored()
         if self.state is CANCELLED:
-            self._task.uncancel()  # what was ignored
+            self._task.uncancel()  # the cancellation that the handler ignored
         self.state = ABANDONED
         abandon(self._task, self._inner)
 
@@ -104,9 +104,9 @@ class Work:
             self._timer = None
 
     def has_ended_in(self, error: BaseException) -> bool:
-        """Whether only our cancellation, or being closed, has made the handler raise this.
+        """Whether the handler raised this only because it was cancelled or closed here.
 
-        The server's cancellation may come on top of ours. It goes on to the server.
+        If the server has cancelled it too, the error must reach the server.
         """
         if isinstance(error, asyncio.CancelledError) and self.cancelled_by_others:
             return False
@@ -116,11 +116,11 @@ class Work:
 
     @property
     def cancelled_by_others(self) -> bool:
-        """Whether the handler was cancelled once more since it was cancelled here."""
+        """Whether somebody else has cancelled the handler since it was cancelled here."""
         return self._task.cancelling() > self._cancelled_before + 1
 
     def end(self) -> None:
-        """The handler has ended. Take our cancellation back: it must not reach the server."""
+        """The handler has ended. Undo our cancellation, which must not reach the server."""
         self._stop_timer()
         if self.state is CANCELLED or self.state is ABANDONED:
             self._task.uncancel()
@@ -128,7 +128,7 @@ class Work:
 
 
 class Limit:
-    """The seconds that a task has for something. It is cancelled when they are over.
+    """A time limit for a task, in seconds. When it is over, the task is cancelled.
 
     `expired` tells that cancellation from all others.
     """
@@ -146,10 +146,10 @@ class Limit:
         self._task.cancel()
 
     def expired(self) -> bool:
-        """Asked once, by the task that was cancelled: whether this is why, and nothing else is."""
+        """Whether the limit alone has cancelled the task. The cancelled task asks this once."""
         before, self._cancelled_before = self._cancelled_before, None
         return before is not None and self._task.uncancel() <= before
 
     def cancel(self) -> None:
-        """The task was in time."""
+        """Remove the limit: the task was in time."""
         self._timer.cancel()
