@@ -293,7 +293,7 @@ async def test_environ_on_the_event_loop() -> None:
 
     async def view() -> str:
         file = current.environ["wsgi.input"]
-        with pytest.raises(RuntimeError, match="has not come yet"):
+        with pytest.raises(RuntimeError, match="has not arrived yet"):
             file.read()
         await current.get_data()
         return f"{file.read(2)} {file.read()} {file.read()} {current.environ['CONTENT_LENGTH']}"

@@ -1,8 +1,7 @@
-"""The URL map: Werkzeug's, with a short way in front for the rules that are plain.
+"""The URL map: Werkzeug's, with a faster matcher in front for plain rules (the short way).
 
-The short way answers only when it is sure to agree with Werkzeug's matcher. That matcher answers
-for the rest (other converters, several slashes), and its adapter where a redirect, a default or a
-host may have a say.
+The short way answers only if it is sure to agree with Werkzeug's matcher. For other converters and
+repeated slashes it asks Werkzeug's matcher; where redirects, defaults or hosts matter, the adapter.
 """
 
 from __future__ import annotations
@@ -39,7 +38,7 @@ if TYPE_CHECKING:
 
     from .wrappers.base import BaseRequestWebsocket
 
-#: Keywords of a route that are limits and choices for its requests; they are set on the request.
+#: Keywords of a route that set limits and choices; they are set on each matching request.
 REQUEST_OPTIONS = frozenset(
     {
         "body_timeout",
@@ -50,34 +49,34 @@ REQUEST_OPTIONS = frozenset(
     }
 )
 
-# A segment that is wholly static, or wholly one variable.
+# A segment that is all static text, or exactly one variable.
 _STATIC_SEGMENT = re.compile(r"[^<>/]*\Z")
 _VARIABLE_SEGMENT = re.compile(r"<(?:[a-zA-Z_]\w*(?:\([^/<>]*\))?:)?(?P<name>[a-zA-Z_]\w*)>\Z")
 
-# ASCII without control characters and space.
+# Printable ASCII without the space.
 _PRINTABLE = bytes(range(0x21, 0x7F))
 
-# A variable in a rule's subdomain matches anything without a slash.
+# A subdomain that no rule matches: a variable in a rule's subdomain matches no slash.
 _NO_SUBDOMAIN = "<invalid>/"
 
-# Numbers rules as they are added to maps.
+# Numbers the rules in the order in which they are added to maps.
 _positions = itertools.count()
 
-#: A rule, its arguments, and the names that hooks for it are kept under, outermost first.
+#: A rule, its arguments, and the names under which its hooks are stored, outermost first.
 Found = tuple["QuartRule", dict[str, Any], tuple[str | None, ...]]
 
 
 class QuartRule(Rule):
-    """A Werkzeug rule that knows whether it is for a websocket.
+    """A Werkzeug rule that also records whether it is for a websocket.
 
-    The keywords in `REQUEST_OPTIONS` (ints of bytes, counts, seconds; None for no limit) are set
-    on what matches.
+    The keywords in `REQUEST_OPTIONS` (bytes, counts or seconds; None for no limit) are set on each
+    request that matches.
     """
 
     provide_automatic_options: bool | None
-    #: Rules that fit the same URL are tried in the order in which they were added.
+    #: Rules that match the same URL are tried in the order in which they were added.
     position: int
-    #: The class of each variable's converter; None where it has arguments, or two converters.
+    #: The class of each variable's converter; None if it has arguments, or if the name is repeated.
     variables: dict[str, type[BaseConverter] | None]
     #: The converters themselves.
     converters: dict[str, BaseConverter]
@@ -112,11 +111,11 @@ class QuartRule(Rule):
             **options,
         )
         self.provide_automatic_options = provide_automatic_options
-        #: The template of the path, under the names that ASGI middleware looks for.
+        #: The path's template, under the names that ASGI middleware looks for.
         self.path = self.path_format = string
 
     def bind(self, map: Map, rebind: bool = False) -> None:
-        """Called by the map that this rule is added to."""
+        """Called by the map when this rule is added to it."""
         if not rebind:
             self.position = next(_positions)
         super().bind(map, rebind)
@@ -124,7 +123,7 @@ class QuartRule(Rule):
             map.has_subdomains = True
 
     def compile(self) -> None:
-        """Called by `bind`, to read the rule with the map's converters of that moment."""
+        """Called by `bind`. Reads the rule with the converters that the map has now."""
         self.variables = {}
         self.converters = {}
         super().compile()
@@ -136,7 +135,7 @@ class QuartRule(Rule):
         args: tuple[object, ...],
         kwargs: Mapping[str, object],
     ) -> BaseConverter:
-        """Called by `compile` for each variable; raises LookupError for a name not known."""
+        """Called by `compile` for each variable. Raises LookupError for an unknown converter."""
         converter = super().get_converter(variable_name, converter_name, args, kwargs)
         unclear = args or kwargs or variable_name in self.variables
         self.variables[variable_name] = None if unclear else type(converter)
@@ -144,7 +143,7 @@ class QuartRule(Rule):
         return converter
 
     def get_empty_kwargs(self) -> dict[str, Any]:
-        """The keywords to build this rule again with, for `Rule.empty` and rule factories."""
+        """Return the keywords that build this rule again, for `Rule.empty` and rule factories."""
         return {
             **super().get_empty_kwargs(),
             **self.request_options,
@@ -154,21 +153,22 @@ class QuartRule(Rule):
 
 
 class QuartMap(Map):
-    """A Werkzeug map that binds to ASGI requests and finds plain rules the short way."""
+    """A Werkzeug map that binds to ASGI requests and matches plain rules faster."""
 
-    #: False, on a subclass, sends every path through Werkzeug's matcher.
+    #: Set it to False in a subclass to send every path through Werkzeug's matcher.
     short_way = True
 
-    #: Finds the rule for (path, method, websocket) and its arguments, where the short way is
-    #: sure of them; else None. PERF: an attribute, so that a request makes one call.
+    #: Finds the rule for (path, method, websocket) and its arguments if the short way is sure,
+    #: else returns None. PERF: an attribute, so that a request makes one call.
     find: Callable[[str, str, bool], Found | None]
-    #: The short way itself, as it was when `find` or `prepare` was called.
+    #: The short way itself, as of the last call of `find` or `prepare`.
     finder: _Finder
-    #: Whether a rule was added with a subdomain of its own.
+    #: True once a rule with its own subdomain was added.
     has_subdomains = False
-    #: Werkzeug's matcher, for paths that `find` is not sure of: a rule, or an error to answer with.
+    #: Werkzeug's matcher, for paths on which `find` is unsure: returns a rule, or an error to
+    #: answer.
     match: Callable[[str, str, bool], Found | HTTPException | None]
-    #: How often rules were added: a view in a thread may do it while others are matched.
+    #: Counts added rules, because a view in a thread may add some while others are matched.
     _additions = 0
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -184,7 +184,7 @@ class QuartMap(Map):
             self.find = self._build_and_find
 
     def prepare(self) -> None:
-        """Build now what the first request would build, of the rules that are there."""
+        """Build the matcher now, and not with the first request."""
         self.find("", "", False)
 
     def _build_and_find(self, path: str, method: str, websocket: bool) -> Found | None:
@@ -201,11 +201,10 @@ class QuartMap(Map):
         subdomain: str | None = None,
         server_name: str | None = None,
     ) -> MapAdapter:
-        """An adapter for a request's host and path, as `Map.bind_to_environ` makes for WSGI.
+        """Return an adapter for a request's host and path, like `Map.bind_to_environ` for WSGI.
 
-        `server_name`, where there is one, is the host of the URLs that are built, and where
-        `subdomain` is not given the request's host has to be that or below it: another one gives a
-        subdomain that no rule matches.
+        If `server_name` is given, built URLs have it as their host. If `subdomain` is not given
+        then, the request's host must be `server_name` or below it; otherwise no rule matches.
         """
         request.check_length()
         host = without_default_port(request.host.lower(), request.scheme)
@@ -226,24 +225,24 @@ class QuartMap(Map):
                 request.scheme,
                 request.method,
                 request.path,
-                # The query goes into redirects as it came, without what no header may hold.
+                # Redirects repeat the query as it came, without bytes that no header may hold.
                 quote(request.query_string, safe=_PRINTABLE),
             )
-        except UnicodeError as error:  # a host that IDNA refuses
+        except UnicodeError as error:  # IDNA refuses the host
             raise BadRequest("The Host header is not a host name.") from error
 
 
 def allowed_methods(adapter: MapAdapter) -> Iterable[str]:
-    """The methods that the path of a request may be asked with."""
+    """Return the methods with which the path of a request may be requested."""
     finder = _finder_for(adapter)
     methods = None if finder is None else finder.methods(adapter.path_info)
     return adapter.allowed_methods() if methods is None else methods
 
 
 def match(adapter: MapAdapter) -> Found:
-    """Match by Werkzeug's matcher.
+    """Match with Werkzeug's matcher.
 
-    Raises the HTTPException that matching ends in: NotFound, MethodNotAllowed, a redirect.
+    Raises NotFound, MethodNotAllowed or a redirect if that is what matching gives.
     """
     path, method, finder = adapter.path_info, adapter.default_method, _finder_for(adapter)
     if finder is not None and finder.lacks_slash(path, method, adapter.websocket):
@@ -253,15 +252,15 @@ def match(adapter: MapAdapter) -> Found:
         rule, view_args = adapter.match(return_rule=True)
     except HTTPException:
         raise
-    except ValueError as error:  # a converter that cannot read its segment, such as 5000 digits
+    except ValueError as error:  # a converter cannot read its segment, such as 5000 digits
         raise NotFound() from error
-    if not isinstance(rule, QuartRule):  # one of Werkzeug's own
+    if not isinstance(rule, QuartRule):  # a plain rule of Werkzeug's
         cast(QuartRule, rule).request_options = {}
     return cast(QuartRule, rule), dict(view_args), blueprint_names(rule.endpoint)
 
 
 def _finder_for(adapter: MapAdapter) -> _Finder | None:
-    """The short way, if it can say for an adapter what there is instead of a rule."""
+    """Return the short way, if it can tell why nothing matches an adapter; else None."""
     url_map = adapter.map
     if type(adapter) is not MapAdapter or not isinstance(url_map, QuartMap):
         return None
@@ -270,51 +269,51 @@ def _finder_for(adapter: MapAdapter) -> _Finder | None:
 
 
 def blueprint_names(endpoint: str) -> tuple[str | None, ...]:
-    """The names that hooks for an endpoint are kept under: (None, "parent", "parent.child")."""
+    """Return the names of an endpoint's hooks, such as (None, "parent", "parent.child")."""
     parts = endpoint.split(".")[:-1]
     return (None, *(".".join(parts[: i + 1]) for i in range(len(parts))))
 
 
-# A rule, the names of its variables, and the names under which its hooks are kept.
+# A rule, the names of its variables, and the names under which its hooks are stored.
 _Plan = tuple[QuartRule, tuple[str, ...], tuple[str | None, ...]]
 
 
 class _Leaf:
-    """A variable of any converter that ends rules, as Werkzeug's matcher has it."""
+    """A variable, of any converter, that ends its rules; it matches as Werkzeug's matcher does."""
 
     __slots__ = ("final", "match", "plans", "weight")
 
     def __init__(self, converter: BaseConverter) -> None:
         self.weight = converter.weight
-        #: Whether it takes all that is left of the path, and not only a segment.
+        #: True if it matches the rest of the path, and not only one segment.
         self.final = not converter.part_isolating
         self.match = re.compile(rf"({converter.regex})\Z").match
-        #: By method, True for websockets: the plan, and what makes a value of the text.
+        #: By method, or True for websockets: the plan, and the function that converts the text.
         self.plans: dict[str | bool, tuple[_Plan, Callable[[str], object]]] = {}
 
 
 class _Node:
-    """A place in the tree of plain rules: where the path so far leads, and what may follow."""
+    """A place in the tree of plain rules: what ends here, and which segments may follow."""
 
     __slots__ = ("doubtful", "leaves", "mixed", "number", "plans", "static", "text", "unsure")
 
     def __init__(self) -> None:
         self.static: dict[str, _Node] = {}
-        self.number: _Node | None = None  # where an <int:...> leads
-        self.text: _Node | None = None  # where a <string:...> leads
-        #: The rule for a path that ends here, by method; by True for websockets.
+        self.number: _Node | None = None  # the node after an <int:...>
+        self.text: _Node | None = None  # the node after a <string:...>
+        #: The rule for a path that ends here, by method, or by True for websockets.
         self.plans: dict[str | bool, _Plan] = {}
-        self.doubtful = False  # a rule that is not plain ends here: there are no plans
-        self.unsure = False  # a rule that is not plain goes on from here
-        self.mixed = False  # such a rule, which does not end in a leaf
-        self.leaves: dict[tuple[str, bool, int], _Leaf] = {}  # in the order they are tried in
+        self.doubtful = False  # a rule that is not plain ends here, so there are no plans
+        self.unsure = False  # a rule that is not plain continues from here
+        self.mixed = False  # such a rule, and it does not end in a leaf
+        self.leaves: dict[tuple[str, bool, int], _Leaf] = {}  # in the order in which they are tried
 
 
 def _keys_of(rule: Rule, has_defaults: bool) -> Iterable[str | bool] | None:
-    """The keys that find a rule: methods, or True for websockets; None if more decides."""
+    """Return the methods of a rule, or True for websockets; None if more than that decides."""
     if has_defaults or rule.alias or rule.redirect_to is not None or not rule.strict_slashes:
         return None
-    if rule.websocket:  # whose method is always GET
+    if rule.websocket:  # its method is always GET
         return {True} if rule.methods is None or "GET" in rule.methods else None
     return rule.methods
 
@@ -322,25 +321,25 @@ def _keys_of(rule: Rule, has_defaults: bool) -> Iterable[str | bool] | None:
 class _Finder:
     """The plain rules of one map: static paths in a dict, the others in a tree.
 
-    At each node Werkzeug prefers the static part, then <int:>, then <string:>; so does the
-    tree. Where the preferred branch ends in nothing, or a rule that is not plain could have
-    a say, there is no answer.
+    At each node Werkzeug prefers the static part, then <int:>, then <string:>; so does the tree.
+    If the preferred branch leads nowhere, or a rule that is not plain might match, it gives up.
     """
 
     def __init__(self, url_map: QuartMap) -> None:
         self.root = _Node()
-        #: The nodes that static segments alone lead to, by the path; on the way plans are empty.
+        #: The plans of nodes that static segments alone lead to, by path; empty for nodes on the
+        #: way.
         self.static: dict[str, dict[str | bool, _Plan]] = {}
-        #: The nodes after which, besides static segments, only plain variables follow.
+        #: The nodes that static segments lead to and only plain variables follow.
         self.branches: dict[str, _Node] = {}
-        #: The nodes after which, besides static segments, only leaves follow.
+        #: The nodes that static segments lead to and only leaves follow.
         self.before_leaves: dict[str, _Node] = {}
         self.leaf_depth = 0
-        #: How many slashes the plain rules have that are in neither of the two.
+        #: The numbers of slashes in plain rules that are in neither of the two.
         self.depths: set[int] = set()
-        #: Endpoints of which a rule has defaults: Werkzeug may redirect to that one.
+        #: Endpoints that have a rule with defaults: Werkzeug may redirect to that rule.
         self.with_defaults: set[object] = set()
-        #: Werkzeug's matcher, and the domain that all rules are for; None where they differ.
+        #: Werkzeug's matcher and the domain of all rules; None if the rules differ in their domain.
         self.matcher: StateMachineMatcher | None = None
         self.domain = url_map.default_subdomain
         self.names: dict[Any, tuple[str | None, ...]] = {}
@@ -364,11 +363,11 @@ class _Finder:
     def _add(self, rule: Rule, has_defaults: bool) -> None:
         node = self.root
         path = rule.rule
-        # No request's path begins so, but in a redirect. Werkzeug 3.1.0 merges not all slashes.
+        # Only a redirect makes such a path. Werkzeug 3.1.0 does not merge all slashes.
         if path.startswith("//") or (rule.merge_slashes and "//" in path):
             self.root.unsure = self.root.mixed = True
             return
-        variables = getattr(rule, "variables", {})  # a rule of Werkzeug's own keeps it secret
+        variables = getattr(rule, "variables", {})  # a plain rule of Werkzeug's does not tell them
         names: list[str] = []
         segments = path.split("/")[1:]
         for depth, segment in enumerate(segments, 1):
@@ -403,7 +402,7 @@ class _Finder:
     def _add_leaf(
         self, node: _Node, rule: Rule, variable: re.Match[str] | None, has_defaults: bool
     ) -> bool:
-        """Whether a rule that is not plain is no more than a leaf behind a node."""
+        """Add a rule as a leaf behind a node, and return True; False if it is more than that."""
         keys = _keys_of(rule, has_defaults)
         if variable is None or keys is None or not isinstance(rule, QuartRule):
             return False
@@ -430,8 +429,8 @@ class _Finder:
         for segment, following in node.static.items():
             self._index(f"{path}/{segment}", following)
 
-    # PERF: a path without variables costs two look-ups, one whose last segment is its only
-    # variable four; only what has variables elsewhere is taken apart.
+    # PERF: a path without variables costs two look-ups, and one whose last segment is its only
+    # variable costs four. Only paths with variables elsewhere are split.
     def find(self, path: str, method: str, websocket: bool) -> Found | None:
         plans = self.static.get(path)
         if plans is not None:
@@ -451,7 +450,7 @@ class _Finder:
             node = branch.number
             try:
                 value = int(tail)
-            except ValueError:  # more digits than Python reads
+            except ValueError:  # more digits than Python converts
                 return None
         elif branch.text is not None and tail:
             node = branch.text
@@ -464,7 +463,7 @@ class _Finder:
         return rule, {names[0]: value}, blueprints
 
     def _walk(self, path: str, key: str | bool) -> Found | None:
-        """Follow the path through the tree, on the branch that is preferred at each node."""
+        """Follow the path through the tree, taking the preferred branch at each node."""
         if path[:1] != "/":
             return None
         values: list[object] = []
@@ -478,7 +477,7 @@ class _Finder:
                     following = node.number
                     try:
                         values.append(int(segment))
-                    except ValueError:  # more digits than Python reads
+                    except ValueError:  # more digits than Python converts
                         return None
                 elif node.text is not None and segment:
                     following = node.text
@@ -493,10 +492,10 @@ class _Finder:
         return rule, dict(zip(names, values)), blueprints  # noqa: B905
 
     def match(self, path: str, method: str, websocket: bool) -> Found | HTTPException | None:
-        """Match a clean path as `MapAdapter.match` does; None for redirects and in doubt.
+        """Match a clean path as `MapAdapter.match` does; None for a redirect or if unsure.
 
-        PERF: this repeats `MapAdapter.match` without an adapter, which costs three times as much
-        to make as the matcher costs. It is safe where all rules are for one domain.
+        PERF: this repeats `MapAdapter.match` without an adapter, because making one costs three
+        times as much as the matcher. It is safe if all rules are for one domain.
         """
         if self.matcher is None or len(path) > MAX_PARSED:  # Werkzeug's adapter refuses it
             return None
@@ -515,7 +514,7 @@ class _Finder:
             if error.have_match_for:
                 return MethodNotAllowed(valid_methods=list(error.have_match_for))
             return None if error.websocket_mismatch else NotFound()
-        except HTTPException as error:  # of a converter
+        except HTTPException as error:  # raised by a converter
             return error
         except (RequestPath, RequestAliasRedirect, ValueError):
             return None
@@ -532,7 +531,7 @@ class _Finder:
         return rule, dict(arguments), names
 
     def _find_leaf(self, path: str, key: str | bool) -> Found | None:
-        """A rule whose only variable ends it, where static segments alone lead to the variable."""
+        """Find a rule whose only variable ends it, and to which static segments alone lead."""
         segments = path.split("/", self.leaf_depth + 1)
         for depth in range(min(self.leaf_depth + 1, len(segments) - 1), 0, -1):
             node = self.before_leaves.get("/".join(segments[:depth]))
@@ -548,13 +547,13 @@ class _Finder:
                 (rule, (name,), names), to_python = leaf.plans[key]
                 try:
                     return rule, {name: to_python(rest)}, names
-                except (ValueError, HTTPException):  # for Werkzeug's matcher to say
+                except (ValueError, HTTPException):  # let Werkzeug's matcher decide
                     return None
             return None
         return None
 
     def _ends(self, path: str) -> list[_Node] | None:
-        """The nodes where a path ends, on all branches of the tree; None in doubt."""
+        """Return the nodes where a path ends, on all branches of the tree; None if unsure."""
         if "//" in path or path[:1] != "/":
             return None
         nodes = [self.root]
@@ -573,7 +572,7 @@ class _Finder:
         return nodes
 
     def lacks_slash(self, path: str, method: str, websocket: bool) -> bool:
-        """Whether a rule matches the path only with a slash after it; False in doubt."""
+        """Whether a rule matches the path only with a slash appended; False if unsure."""
         ends = self._ends(path)
         if ends is None or len(ends) != 1:
             return False
@@ -585,7 +584,7 @@ class _Finder:
         return key not in node.plans and key in below.plans
 
     def methods(self, path: str) -> set[str] | None:
-        """The methods that the rules for a path have: none if there is no rule; None in doubt."""
+        """Return the methods of the rules for a path, empty if there is no rule; None if unsure."""
         methods: set[str] = set()
         ends = self._ends(path)
         if ends is None:

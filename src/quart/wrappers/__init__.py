@@ -1,4 +1,4 @@
-"""The objects by which user code holds a connection: `Request`, `Websocket` and `Response`."""
+"""The objects that user code works with: `Request`, `Websocket` and `Response`."""
 
 from .base import BaseRequestWebsocket, ClientDisconnectedError
 from .body import Body

@@ -1,4 +1,4 @@
-"""`BaseRequestWebsocket`: all that a request and a websocket have in common.
+"""`BaseRequestWebsocket`: everything that requests and websockets have in common.
 
 Everything here is read from the ASGI connection scope; nothing does IO.
 """
@@ -36,14 +36,14 @@ if TYPE_CHECKING:
     from werkzeug.routing import Rule
 
 
-# All requests without cookies share it, because nobody can change it.
+# Shared by all requests without cookies, because nobody can change it.
 _NO_COOKIES: ImmutableMultiDict[str, str] = ImmutableMultiDict()
 
 
 class ClientDisconnectedError(ConnectionError):
-    """The client has gone: nothing more can be read from it or sent to it.
+    """The client has disconnected: nothing can be read from it or sent to it any more.
 
-    `code` (int or None) and `reason` (str) are those of the websocket close, where there was one.
+    `code` (int or None) and `reason` (str) are those of the websocket close, if there was one.
     """
 
     def __init__(self, code: int | None = None, reason: str = "") -> None:
@@ -53,11 +53,11 @@ class ClientDisconnectedError(ConnectionError):
 
 
 def read_date(value: str | None) -> datetime | None:
-    """The date in a header; None for what is none, or has numbers too large for any."""
+    """Parse a date in a header; None if it is not a date, or has numbers that are too large."""
     check_parsed_length(value)
     try:
         return parse_date(value)
-    except OverflowError:  # which Werkzeug 3.1 does not expect
+    except OverflowError:  # Werkzeug 3.1 does not catch it
         return None
 
 
@@ -65,17 +65,17 @@ _Values = TypeVar("_Values", bound="MultiDict[str, str]")
 
 
 def _takes_lists(cls: type[MultiDict[str, str]]) -> bool:
-    """Whether objects of a class are dicts of lists, and no more."""
+    """Whether objects of this class are plain dicts of lists."""
     return cls is ImmutableMultiDict or cls.__init__ is MultiDict.__init__
 
 
 def clean_path(path: str) -> str:
-    """A path that begins with one slash, as Werkzeug has it."""
+    """Return a path that begins with exactly one slash, as Werkzeug does."""
     return "/" + path.lstrip("/")
 
 
 def _bounded(name: str, header: str) -> property:
-    """Werkzeug's attribute of this name, unless the header is too long to be parsed."""
+    """Return Werkzeug's attribute of this name, with a check of the header's length first."""
     parse: cached_property[object] = SansIORequest.__dict__[name]
 
     def read(self: BaseRequestWebsocket) -> object:
@@ -87,33 +87,33 @@ def _bounded(name: str, header: str) -> property:
 
 
 class BaseRequestWebsocket(SansIORequest):
-    """The common ancestor of `Request` and `Websocket`: a client's opening words.
+    """The common ancestor of `Request` and `Websocket`: what the client sent to open it.
 
-    `path` and `root_path` are str, `query_string` is bytes as received, `headers` a Werkzeug
-    `Headers`, `http_version` a str such as "1.1", `scope` the ASGI connection scope.
+    `path` and `root_path` are str, `query_string` is bytes as received, `headers` is a Werkzeug
+    `Headers`, `http_version` a str such as "1.1", and `scope` the ASGI connection scope.
     """
 
-    #: The rule that matched, and the values of its variables.
+    #: The rule that matched; None if none did.
     url_rule: Rule | None = None
-    #: The values that the rule took from the path; None where no rule matched.
+    #: The values that the rule took from the path; None if no rule matched.
     view_args: dict[str, Any] | None = None
-    #: The HTTPException that matching ended in; raised when the view would be called.
+    #: The HTTPException that matching raised. It is raised again instead of calling the view.
     routing_exception: HTTPException | None = None
-    #: Set by the route; None is the application's CANCEL_ON_DISCONNECT.
+    #: The route's choice; None means the application's CANCEL_ON_DISCONNECT.
     cancel_on_disconnect: bool | None = None
     #: The headers, once somebody has read or set them.
     _headers: Headers | None = None
-    #: Teardown functions, or those of `call_on_close`, are running: neither a disconnect nor a
-    #: shutdown interrupts them.
+    #: True while teardown functions, or those of `call_on_close`, run: neither a disconnect nor
+    #: a shutdown interrupts them.
     _tearing_down = False
 
     if not TYPE_CHECKING:
-        # For a request that asgi makes of its scope, without the constructor.
+        # These defaults serve requests that asgi makes from the scope, without the constructor.
         #: `http` or `https`, for a websocket `ws` or `wss`.
         scheme = lazily(lambda self: self.scope.get("scheme", "http"))
         #: The part after the question mark, in bytes as the client sent it.
         query_string = lazily(lambda self: self.scope.get("query_string", b""))
-        #: The path that the application is mounted at, without a slash at its end.
+        #: The path at which the application is mounted, without a trailing slash.
         root_path = lazily(lambda self: "")
         #: `1.0`, `1.1`, `2` or `3`.
         http_version = lazily(lambda self: self.scope["http_version"])
@@ -148,10 +148,10 @@ class BaseRequestWebsocket(SansIORequest):
             check_parsed_length(self.headers.get("Content-Type"))
             super()._parse_content_type()
 
-    #: The values that the start-up left in `scope["state"]`.
+    #: The values that startup code left in `scope["state"]`.
     state: State
 
-    # The attributes that Werkzeug's constructor would set.
+    # Sets the attributes that Werkzeug's constructor would set.
     def __init__(
         self,
         method: str,
@@ -177,7 +177,7 @@ class BaseRequestWebsocket(SansIORequest):
         self.scope = scope
         self.routing_exception = None
         self._files: MultiDict[str, Any] | None = None
-        # Only requests have these two; they are here so that there is one constructor.
+        # Only requests have these two; they are here so that one constructor is enough.
         if max_content_length is not None:
             setattr(self, "max_content_length", max_content_length)  # noqa: B010
         if body_timeout is not None:
@@ -185,7 +185,7 @@ class BaseRequestWebsocket(SansIORequest):
         self._send_push_promise = send_push_promise
 
     def _received(self, name: bytes) -> bytes | None:
-        """The first value of a header as it came, or as the headers have it that were set."""
+        """Return the first value of a header, as received or as set later, in bytes."""
         if self._headers is None:
             return first_value(self.scope.get("headers", ()), name)
         text = self._headers.get(name.decode())
@@ -193,12 +193,12 @@ class BaseRequestWebsocket(SansIORequest):
 
     @cached_property
     def server(self) -> tuple[str, int | None] | None:
-        """The server's address, (host, port) or (path, None), where it is known."""
+        """The server's address: (host, port), or (path, None); None if unknown."""
         return self.scope.get("server")  # type: ignore[no-any-return]
 
     @cached_property
     def host(self) -> str:
-        """The host that the client asked for, with its port unless that is the scheme's own.
+        """The host that the client asked for, with the port if it is not the scheme's default.
 
         Raises SecurityError, a 400, if it is not among `trusted_hosts`, and BadRequest if it is
         longer than 255 bytes.
@@ -208,7 +208,7 @@ class BaseRequestWebsocket(SansIORequest):
 
     @cached_property
     def remote_addr(self) -> str | None:
-        """The client's address as the server knows it."""
+        """The client's address, as the server reports it."""
         return client_address(self.scope)
 
     @lazily
@@ -219,7 +219,7 @@ class BaseRequestWebsocket(SansIORequest):
         cls: type[MultiDict[str, str]] = self.parameter_storage_class
         if _takes_lists(cls):
             made = cls.__new__(cls)
-            if split_query(query, made):  # PERF: nothing is quoted in most queries.
+            if split_query(query, made):  # PERF: most queries have nothing to unquote
                 return made
         return cls(parse_query(query))
 
@@ -232,15 +232,15 @@ class BaseRequestWebsocket(SansIORequest):
             return _NO_COOKIES
         if _takes_lists(cls):
             made = cls.__new__(cls)
-            if split_cookies(line, made):  # PERF: no expression need be matched.
+            if split_cookies(line, made):  # PERF: this needs no regular expression
                 return made
         return parse_cookie(line, cls=cls)  # type: ignore[return-value]
 
     def _cookie_line(self) -> str:
-        """All cookies as they came, in one line."""
+        """Return all cookies as received, in one line."""
         headers = self._headers
         if headers is None or (isinstance(headers, ScopeHeaders) and headers._undecoded):
-            # PERF: only this header need be decoded.
+            # PERF: only this header has to be decoded.
             scope = self.scope if headers is None else headers.scope
             lines = all_values(scope.get("headers", ()), b"cookie")
             line = b";".join(lines).decode("latin-1")
@@ -250,14 +250,14 @@ class BaseRequestWebsocket(SansIORequest):
         return line
 
     def check_length(self) -> None:
-        """Raise RequestURITooLarge, a 414, for a path or a query that is too long to be parsed."""
+        """Raise RequestURITooLarge (414) if the path or the query is too long to be parsed."""
         if len(self.path) > MAX_PARSED or len(self.query_string) > MAX_PARSED:
             raise RequestURITooLarge()
 
     def _cookie(self, name: str) -> str | None:
-        """One cookie, as `cookies` has it; None where there is none."""
-        # PERF: this repeats `cookies` for what browsers send, of which only this one is read. It is
-        # safe where `cookies` was neither asked for nor replaced.
+        """Return one cookie, as in `cookies`; None if it is missing."""
+        # PERF: this repeats `cookies` for what browsers send, and reads only this cookie. It is
+        # safe if `cookies` was neither read nor replaced.
         if (
             "cookies" not in self.__dict__
             and type(self).cookies is _COOKIES
@@ -270,7 +270,7 @@ class BaseRequestWebsocket(SansIORequest):
 
     @cached_property
     def full_path(self) -> str:
-        """The path and the query; bytes that are not UTF-8 are percent-encoded."""
+        """The path and the query; bytes that are not UTF-8 stay percent-encoded."""
         self.check_length()
         return f"{self.path}?{decode(self.query_string)}"
 
@@ -278,7 +278,7 @@ class BaseRequestWebsocket(SansIORequest):
     def url(self) -> str:
         """The complete URL: scheme, host, root path, path and query.
 
-        Raises RequestURITooLarge, a 414, for a path or query of more than 32 KiB.
+        Raises RequestURITooLarge (414) if the path or the query is longer than 32 KiB.
         """
         self.check_length()
         return complete_url(self._origin, self.root_path, self.path, self.query_string)
@@ -300,26 +300,26 @@ class BaseRequestWebsocket(SansIORequest):
 
     @cached_property
     def authorization(self) -> Authorization | None:
-        """The Authorization header, None where there is none or it cannot be understood."""
+        """The Authorization header; None if it is missing or cannot be parsed."""
         check_parsed_length(self.headers.get("Authorization"))
         try:
             return super().authorization
-        except ValueError:  # Basic credentials that are not ASCII, in Werkzeug 3.1
+        except ValueError:  # Werkzeug 3.1 raises it for Basic credentials that are not ASCII
             return None
 
     @cached_property
     def if_modified_since(self) -> datetime | None:
-        """The If-Modified-Since header, None where there is none or it is no date."""
+        """The If-Modified-Since header; None if it is missing or not a date."""
         return read_date(self.headers.get("If-Modified-Since"))
 
     @cached_property
     def if_unmodified_since(self) -> datetime | None:
-        """The If-Unmodified-Since header, None where there is none or it is no date."""
+        """The If-Unmodified-Since header; None if it is missing or not a date."""
         return read_date(self.headers.get("If-Unmodified-Since"))
 
     @cached_property
     def if_range(self) -> IfRange:
-        """The If-Range header: an ETag or a date, or neither."""
+        """The If-Range header: an ETag, a date, or neither."""
         check_parsed_length(self.headers.get("If-Range"))
         try:
             return super().if_range
@@ -328,17 +328,17 @@ class BaseRequestWebsocket(SansIORequest):
 
     @cached_property
     def date(self) -> datetime | None:
-        """The Date header, None where there is none or it is no date."""
+        """The Date header; None if it is missing or not a date."""
         return read_date(self.headers.get("Date"))
 
     @property
     def endpoint(self) -> str | None:
-        """The endpoint that matched, None where none did."""
+        """The endpoint that matched; None if none did."""
         return None if self.url_rule is None else self.url_rule.endpoint
 
     @property
     def blueprint(self) -> str | None:
-        """The registered name of the blueprint whose rule matched, None outside one."""
+        """The registered name of the blueprint whose rule matched; None outside a blueprint."""
         endpoint = self.endpoint
         return None if endpoint is None else endpoint.rpartition(".")[0] or None
 
@@ -354,7 +354,7 @@ class BaseRequestWebsocket(SansIORequest):
 
     @property
     def script_root(self) -> str:
-        """`root_path`, under the name it has in WSGI."""
+        """`root_path`, under its WSGI name."""
         return self.root_path
 
     @property
@@ -364,7 +364,7 @@ class BaseRequestWebsocket(SansIORequest):
 
     @property
     def json_module(self) -> Any:
-        """The JSON provider of the current application; without one, a module like it."""
+        """The JSON provider of the current application; or else a module like it."""
         ctx = _cv_quart.get(None)
         return json if ctx is None else ctx.app.json
 

@@ -1,4 +1,4 @@
-"""`Body`: the bytes that come in with a request."""
+"""`Body`: the bytes of a request's body."""
 
 from __future__ import annotations
 
@@ -25,18 +25,18 @@ if TYPE_CHECKING:
 class Body:
     """The bytes of a request, pulled from the client by whoever reads them.
 
-    `await body` gives all of it, and again the next time; `async for chunk in body` gives each
-    chunk once. `source`, where there is one, is given the body, receives one message and calls
-    `append` or `set_complete`; without it the reader waits until somebody else has called them, or
-    `put` and `disconnect`.
+    `await body` returns all of it, and returns it again the next time. `async for chunk in body`
+    gives each chunk once. `source`, if set, is called with the body: it receives one message and
+    calls `append` or `set_complete`. Without a source, the reader waits until somebody else calls
+    these, or `put` and `disconnect`.
 
-    Reading raises RequestEntityTooLarge when more than `max_content_length` bytes have come or
-    are announced by `expected_content_length`, and RequestTimeout after `timeout` seconds of
-    silence, which `source` sees to where there is one. Both limits may be set until the body is
-    read; None is no limit, and a timeout of `...` is the application's BODY_TIMEOUT.
+    Reading raises RequestEntityTooLarge if more than `max_content_length` bytes have arrived, or
+    are announced by `expected_content_length`. It raises RequestTimeout after `timeout` seconds of
+    silence; if there is a source, the source does that. Both limits may be set until the body is
+    read. None means no limit; a timeout of `...` means BODY_TIMEOUT of the application.
 
-    A subclass for another event loop than asyncio's has a constructor of its own, which sets
-    `_max_content_length` and `_queue`, that loop's queue.
+    A subclass for another event loop has its own constructor, which sets `_max_content_length` and
+    `_queue`, a queue of that event loop.
     """
 
     source: Callable[[Body], Awaitable[None]] | None = None
@@ -50,17 +50,17 @@ class Body:
         self._chunks: deque[bytes | bytearray] = deque()
         self._received = 0
         self._dropped = False
-        # Wakes the reader of a body that has no source; None says that nothing more will come.
+        # Wakes the reader of a body that has no source; None means that nothing more will come.
         self._queue: asyncio.Queue[Literal[True] | None] | None = None
 
     def __init_subclass__(cls, **kwargs: object) -> None:
         super().__init_subclass__(**kwargs)
-        if cls.__init__ is not Body.__init__:  # it may not call this one
+        if cls.__init__ is not Body.__init__:  # that constructor may not call this one
             setattr(cls, "__new__", _new_body)  # noqa: B010
 
     @property
     def max_content_length(self) -> int | None:
-        """The most bytes that may come."""
+        """The largest number of bytes that may arrive; None: no limit."""
         return self._max_content_length
 
     @max_content_length.setter
@@ -69,11 +69,11 @@ class Body:
 
     @property
     def received(self) -> int:
-        """How many bytes have arrived."""
+        """The number of bytes that have arrived."""
         return self._received
 
     def append(self, data: bytes) -> None:
-        """Add bytes that have arrived; what is over the limit is counted and dropped."""
+        """Add bytes that have arrived. Bytes beyond the limit are counted and dropped."""
         if data:
             self._received += len(data)
             limit = self._max_content_length
@@ -90,28 +90,28 @@ class Body:
         self.append(data)
 
     def set_complete(self) -> None:
-        """Nothing more will arrive."""
+        """Mark the body as complete: nothing more will arrive."""
         self.complete = True
         if self._queue is not None:
             self._queue.put_nowait(None)
 
     def disconnect(self) -> None:
-        """The client has gone: whoever waits for more gets ClientDisconnectedError."""
+        """Note that the client has disconnected; waiting readers get ClientDisconnectedError."""
         self.source = _raise_disconnected
         if self._queue is not None:
             self._queue.put_nowait(None)
 
     def set_result(self, data: bytes) -> None:
-        """Add the last bytes, or all of them at once."""
+        """Add the last bytes, or all of them at once, and mark the body as complete."""
         self.append(data)
         self.set_complete()
 
     def clear(self) -> None:
-        """Forget what has arrived and was not iterated over."""
+        """Forget the chunks that have arrived and were not iterated over."""
         self._chunks.clear()
 
     async def get(self) -> bytes:
-        """The next chunk, as an iteration gives it; b"" is the end."""
+        """Return the next chunk, as iterating does; b"" at the end."""
         return await anext(self, b"")
 
     def __aiter__(self) -> Body:
@@ -119,7 +119,7 @@ class Body:
 
     async def __anext__(self) -> bytes:
         if self._chunks:
-            self._check_limit()  # which may have been set since they came
+            self._check_limit()  # the limit may have been set after they arrived
         while not self._chunks:
             self._check_limit()
             if self.complete:
@@ -134,9 +134,9 @@ class Body:
 
     @awaited_or_blocking
     async def read(self, size: int | None = -1) -> bytes:
-        """At most the next `size` bytes, each given once; b"" is the end.
+        """Return at most the next `size` bytes, each only once; b"" at the end.
 
-        Without a size it is all that was not given out yet, kept for the next time.
+        Without a size, return everything not returned yet, and keep it for the next time.
         """
         if size is None or size < 0:
             return await self.read_whole()
@@ -146,16 +146,16 @@ class Body:
         return data[:size]
 
     def read_arrived(self, size: int) -> bytes:
-        """At most the next `size` bytes, each given once, of what has come; b"" is the end.
+        """Return at most `size` of the bytes that have arrived, each only once; b"" at the end.
 
-        Raises RuntimeError where more is to come, but has not.
+        Raises RuntimeError if more bytes are expected but none has arrived.
         """
         self._check_limit()
         if not self._chunks:
             if self.complete:
                 return b""
             raise RuntimeError(
-                "The body has not come yet: on the event loop await request.get_data() first."
+                "The body has not arrived yet: on the event loop, await request.get_data() first."
             )
         data = bytes(self._chunks.popleft())
         if len(data) > size:
@@ -163,13 +163,13 @@ class Body:
         return data[:size]
 
     async def read_whole(self, max_size: int | None = None) -> bytes:
-        """All that was not given out yet, kept for the next time.
+        """Return everything not returned yet, and keep it for the next time.
 
-        Raises RequestEntityTooLarge also when more than `max_size` bytes have come.
+        Also raises RequestEntityTooLarge if more than `max_size` bytes have arrived.
         """
         while not self.complete:
             self._check_limit(max_size)
-            source = self.source  # PERF: a local name is called faster than an attribute
+            source = self.source  # PERF: calling a local name is faster than calling an attribute
             await (self._next_arrival() if source is None else source(self))
         self._check_limit(max_size)
         chunks = self._chunks
@@ -186,11 +186,11 @@ class Body:
             and (self._received > limit or (self.expected_content_length or 0) > limit)
         ):
             raise RequestEntityTooLarge(
-                f"The body is larger than MAX_CONTENT_LENGTH allows, {limit} bytes."
+                f"The body is larger than MAX_CONTENT_LENGTH allows ({limit} bytes)."
             )
         if max_size is not None and self._received > max_size:
             raise RequestEntityTooLarge(
-                f"The form is larger than MAX_FORM_MEMORY_SIZE allows, {max_size} bytes."
+                f"The form is larger than MAX_FORM_MEMORY_SIZE allows ({max_size} bytes)."
             )
 
     async def _next_arrival(self) -> None:
@@ -198,7 +198,7 @@ class Body:
         if self._queue is None:
             self._queue = asyncio.Queue()
         if asyncio._get_running_loop() is None:
-            # Another event loop runs here, and only its own code can set its timers.
+            # Another event loop runs here, and only its own code can set timers.
             arrived = await self._queue.get()
         else:
             timer = asyncio.timeout(None if self.timeout is ... else self.timeout)
@@ -210,7 +210,7 @@ class Body:
                     raise
                 raise RequestTimeout() from None
         if arrived is None:
-            self._queue.put_nowait(None)  # for the next reader
+            self._queue.put_nowait(None)  # so that the next reader wakes up, too
 
 
 def _new_body(cls: type[Body], *args: object, **kwargs: object) -> Body:
@@ -224,7 +224,7 @@ async def _raise_disconnected(body: Body) -> None:
 
 
 class BodyFile(RawIOBase):
-    """A body as a binary file, for sync code: on the event loop it has what has come."""
+    """A body as a binary file, for sync code. On the event loop it holds what has arrived."""
 
     def __init__(self, body: Body) -> None:
         self._body = body
@@ -236,7 +236,7 @@ class BodyFile(RawIOBase):
         view = memoryview(buffer)
         data: bytes
         if in_worker_thread():
-            data = self._body.read(len(view))  # type: ignore[assignment]  # these are the bytes
+            data = self._body.read(len(view))  # type: ignore[assignment]  # in sync code, the bytes
         else:
             data = self._body.read_arrived(len(view))
         view[: len(data)] = data

@@ -1,7 +1,7 @@
-"""What makes our `Response` a `flask.Response`, for code that asks for one by `isinstance`.
+"""Makes our `Response` a `flask.Response`, for code that checks with `isinstance`.
 
-Werkzeug's `Response`, which Flask's derives from, is a WSGI application too. In sync code that is
-true of ours: its body is read there, whole.
+Werkzeug's `Response`, from which Flask's derives, is a WSGI application, too. So is ours in sync
+code: there its whole body is read.
 """
 
 from __future__ import annotations
@@ -12,20 +12,20 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from ..workers import may_block
 
 if TYPE_CHECKING:
-    # Where ours is another than Flask's, a type checker would have it be the same.
+    # Type checkers would demand that our methods match Flask's, so they see the sans-IO class.
     from werkzeug.sansio.response import Response as FlaskResponse
 else:
     from flask.wrappers import Response as FlaskResponse
 
 
 class AsFlaskResponse(FlaskResponse):
-    """The parts of a `flask.Response` that our `Response` has for sync code only."""
+    """The parts of `flask.Response` that our `Response` has only for sync code."""
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} [{self.status}]>"
 
     def iter_encoded(self) -> AsyncIterator[bytes]:
-        """The pieces of the body as bytes, by an async iterator; in sync code by a plain one."""
+        """Iterate over the body, in bytes: by a plain iterator in sync code, else an async one."""
         ours: Any = self
         pieces: AsyncIterator[bytes]
         pieces = iter((ours.get_data(),)) if may_block() else ours.iter_encode()  # type: ignore[assignment]
@@ -33,5 +33,5 @@ class AsFlaskResponse(FlaskResponse):
 
     @property
     def stream(self) -> NoReturn:
-        """There is none: a body is made by an iterator, or assigned."""
-        raise AttributeError("A response is not written to: give it an iterator, or set its data.")
+        """Not available: a body is made by an iterator, or assigned."""
+        raise AttributeError("A response cannot be written to: pass an iterator or set its data.")

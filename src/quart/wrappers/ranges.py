@@ -1,4 +1,4 @@
-"""Ranges of a body (RFC 9110, section 14): those asked for, and the body of several of them."""
+"""Ranges of a body (RFC 9110, section 14): parsing a request for them, and sending several."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ if TYPE_CHECKING:
 
     from ..typing import Chunk
 
-#: More ranges than this in one request are ignored, and the whole body is sent.
+#: If a request has more ranges than this, they are ignored and the whole body is sent.
 MAX_RANGES = 32
 
-#: A Range header in bytes.
+#: A Range header whose unit is bytes.
 RANGES = re.compile(r"bytes[ \t]*=(.*)", re.IGNORECASE)
 _RANGE = re.compile(r"([0-9]*)[ \t]*-[ \t]*([0-9]*)", re.ASCII)
 
 
 def satisfiable_ranges(value: str, length: int) -> list[tuple[int, int]] | None:
-    """The ranges [begin, end) asked for that there are, overlapping ones joined.
+    """Return the requested ranges [begin, end) that exist, with overlapping ones joined.
 
-    None means that the header is ignored. Raises RequestedRangeNotSatisfiable for ranges that
-    are malformed or all beyond the end.
+    None means that the header is ignored. Raises RequestedRangeNotSatisfiable if a range is
+    malformed, or if all of them are beyond the end.
     """
     items = value.split(",", MAX_RANGES)
     if len(items) > MAX_RANGES:
@@ -58,7 +58,7 @@ def satisfiable_ranges(value: str, length: int) -> list[tuple[int, int]] | None:
 
 
 def _number(digits: str) -> int:
-    """A number of any length; no body is as long as one of more than 18 digits says."""
+    """Parse a number. More than 18 digits give 10**18, because no body is that long."""
     digits = digits.lstrip("0")
     return int(digits or "0") if len(digits) <= 18 else 10**18
 
@@ -80,7 +80,7 @@ class SlicedBody(Protocol):
 
 
 class MultiRangeBody(ResponseBody):
-    """Several ranges of one body as multipart/byteranges, RFC 9110 section 14.6."""
+    """Several ranges of one body as multipart/byteranges (RFC 9110, section 14.6)."""
 
     def __init__(
         self,

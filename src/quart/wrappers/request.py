@@ -1,4 +1,4 @@
-"""`Request`: what a client asks, with a body that is read when a view awaits it."""
+"""`Request`: what a client asks for, with a body that is read when a view awaits it."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ __all__ = (
 
 T = TypeVar("T")
 
-#: The headers of a request that a push promise made for it repeats.
+#: The request headers that a server push promise repeats.
 SERVER_PUSH_HEADERS_TO_COPY = {
     "accept",
     "accept-encoding",
@@ -51,10 +51,10 @@ SERVER_PUSH_HEADERS_TO_COPY = {
 
 
 class Connection(Protocol):
-    """The part of a connection that a request uses; asgi implements it."""
+    """The parts of a connection that a request uses; asgi implements them."""
 
     app: Quart
-    task: asyncio.Task[object] | None  # None where the body is pushed
+    task: asyncio.Task[object] | None  # None if the body is pushed
 
     async def pull_body(self, body: Body) -> None: ...
     async def is_disconnected(self) -> bool: ...
@@ -63,16 +63,16 @@ class Connection(Protocol):
 
 
 class DebugFilesKeyError(KeyError, AssertionError):
-    """A file that was not sent, because the form was encoded so that only its name is."""
+    """Raised for a missing file if the form's encoding sends only the names of files."""
 
     def __init__(self, key: str, mimetype: str, names: list[str]) -> None:
         self._message = (
-            f"There is no file {key!r} in request.files: the request is of the type {mimetype!r},"
-            ' which has no content of files. Put enctype="multipart/form-data" into the form.'
+            f"There is no file {key!r} in request.files: the request has the type {mimetype!r},"
+            ' which cannot carry files. Put enctype="multipart/form-data" into the form.'
         )
         if names:
             sent = ", ".join(repr(name) for name in names)
-            self._message += f" Of the file the browser sent only the name: {sent}."
+            self._message += f" The browser sent only the name of the file: {sent}."
         super().__init__(key)
 
     def __str__(self) -> str:
@@ -80,7 +80,7 @@ class DebugFilesKeyError(KeyError, AssertionError):
 
 
 class _NoFiles(MultiDict[str, FileStorage]):
-    """The files of a form that cannot hold any, which says so in debug mode."""
+    """The files of a form that cannot carry any; in debug mode it explains why."""
 
     mimetype = ""
     form: MultiDict[str, str] = MultiDict()
@@ -90,23 +90,23 @@ class _NoFiles(MultiDict[str, FileStorage]):
 
 
 class Request(BaseRequestWebsocket):
-    """A request. Whatever reads its body is awaited: `data`, `form`, `files`, `json`, `values`.
+    """A request. What reads its body is awaited: `data`, `form`, `files`, `json`, `values`.
 
-    Its limits, `max_content_length` (bytes), `body_timeout` (seconds of silence) and those of
-    forms, are the application's unless they are set.
+    Unless they are set, its limits are the application's: `max_content_length` (bytes),
+    `body_timeout` (seconds of silence) and those of forms.
     """
 
     body_class = Body
     form_data_parser_class = FormDataParser
     lock_class = asyncio.Lock
 
-    #: The connection it came by, which receives its body and knows whether the client is there.
+    #: The connection behind it, which receives the body and knows about disconnects.
     _asgi: Connection | None = None
 
-    # PERF: state that most requests never have lives on the class until it is needed.
+    # PERF: state that most requests never have stays on the class until it is needed.
     _body: Body | None = None
     _body_timeout: float | EllipsisType | None = ...
-    # None stands for the application's limit, as in 0.22; infinity means that there is no limit.
+    # None means the application's limit, as in 0.22; infinity means that there is no limit.
     _max_content_length: float | None = None
     _max_form_memory_size: float | None = None
     _max_form_parts: float | None = None
@@ -133,9 +133,10 @@ class Request(BaseRequestWebsocket):
 
     @property
     def max_content_length(self) -> int | None:
-        """The most bytes of body that may be read; None is no limit. Default MAX_CONTENT_LENGTH.
+        """The largest number of body bytes that may be read; None: no limit.
 
-        Set it before the body is read; more raises RequestEntityTooLarge, however it is read.
+        The default is MAX_CONTENT_LENGTH. Set it before the body is read. A longer body raises
+        RequestEntityTooLarge, whichever way it is read.
         """
         return self._limit(self._max_content_length, "MAX_CONTENT_LENGTH", None)
 
@@ -147,9 +148,9 @@ class Request(BaseRequestWebsocket):
 
     @property
     def body_timeout(self) -> float | None:
-        """How many seconds the client may be silent while its body is read; None is no limit.
+        """For how many seconds the client may be silent while its body is read; None: no limit.
 
-        Longer raises RequestTimeout. Default BODY_TIMEOUT.
+        The default is BODY_TIMEOUT. Longer silence raises RequestTimeout.
         """
         if self._body_timeout is ...:
             default: float | None = None
@@ -164,9 +165,9 @@ class Request(BaseRequestWebsocket):
 
     @property
     def max_form_memory_size(self) -> int | None:
-        """The most bytes of one field of a multipart form, and of a urlencoded body.
+        """The most bytes of one multipart field, or of a urlencoded body; None: no limit.
 
-        None is no limit. Default MAX_FORM_MEMORY_SIZE.
+        The default is MAX_FORM_MEMORY_SIZE.
         """
         return self._limit(self._max_form_memory_size, "MAX_FORM_MEMORY_SIZE", 500_000)
 
@@ -176,7 +177,7 @@ class Request(BaseRequestWebsocket):
 
     @property
     def max_form_parts(self) -> int | None:
-        """The most parts of a multipart form; None is no limit. Default MAX_FORM_PARTS."""
+        """The most parts of a multipart form; None: no limit. Default MAX_FORM_PARTS."""
         return self._limit(self._max_form_parts, "MAX_FORM_PARTS", 1_000)
 
     @max_form_parts.setter
@@ -186,11 +187,11 @@ class Request(BaseRequestWebsocket):
     # The body
 
     # PERF: these two repeat Werkzeug's `content_length` and `is_json` for the usual values, without
-    # its parsers. It is safe because any other value goes to Werkzeug.
+    # its parsers. That is safe because any other value goes to Werkzeug.
 
     @lazily
     def content_length(self) -> int | None:
-        """The announced length of the body in bytes; None without one, or if it is chunked."""
+        """The announced length of the body in bytes; None if missing, or if chunked."""
         value = self._received(b"content-length") or b""
         plain = value.isdigit() and len(value) < 20
         if plain and self._received(b"transfer-encoding") is None:
@@ -204,7 +205,7 @@ class Request(BaseRequestWebsocket):
 
     @property
     def body(self) -> Body:
-        """The body: `await` it for all of it, iterate with `async for` over what arrives."""
+        """The body: `await` it to get all of it, or use `async for` for chunks as they arrive."""
         body = self._body
         if body is None:
             body = self._body = self.body_class(self.content_length, self.max_content_length)
@@ -221,10 +222,10 @@ class Request(BaseRequestWebsocket):
 
     @property
     def stream(self) -> Body:
-        """The body, under the name that it has in Flask; in sync code it is a binary file."""
+        """The body, under its name in Flask. In sync code it is a binary file."""
         if not in_worker_thread():
             return self.body
-        return self._file  # type: ignore[return-value]  # for sync code, which awaits nothing
+        return self._file  # type: ignore[return-value]  # sync code cannot await
 
     @lazily
     def _file(self) -> BufferedReader:
@@ -232,10 +233,10 @@ class Request(BaseRequestWebsocket):
 
     @lazily
     def environ(self) -> WSGIEnvironment:
-        """A WSGI environment of this request, made when it is first asked for.
+        """A WSGI environment for this request, made when it is first used.
 
-        `wsgi.input` is the body: in sync code it waits for what comes, on the event loop it has
-        what has come.
+        `wsgi.input` is the body. In sync code it waits for more; on the event loop it holds what
+        has arrived.
         """
         environ = environ_of(self.scope, self.root_path, self.path, self._file, self.content_length)
         environ["werkzeug.request"] = self
@@ -243,10 +244,10 @@ class Request(BaseRequestWebsocket):
 
     @property
     def data(self) -> Coroutine[object, None, bytes]:
-        """The bytes of the body; of a form, which is read first, what that leaves.
+        """The bytes of the body. A form is parsed first; this is what it leaves.
 
-        A multipart form leaves nothing. Sync code, as it is written for Flask, gets nothing of a
-        urlencoded form either.
+        A multipart form leaves nothing. In sync code, as in Flask, a urlencoded form leaves nothing
+        either.
         """
         return self._data(in_worker_thread())
 
@@ -280,16 +281,17 @@ class Request(BaseRequestWebsocket):
     async def get_data(
         self, cache: bool = True, as_text: bool = False, parse_form_data: bool = False
     ) -> str | bytes:
-        """The whole body, as bytes or as text (UTF-8; what is not becomes U+FFFD).
+        """Read the whole body, as bytes or as text (UTF-8; invalid bytes become U+FFFD).
 
-        `cache` keeps it for later reads. `parse_form_data` reads a form first. A multipart form
-        that was read before the data leaves none. Raises RequestEntityTooLarge, RequestTimeout
-        and ClientDisconnectedError.
+        `cache` keeps it for later reads. `parse_form_data` parses a form first; after a multipart
+        form there is no data left. Raises RequestEntityTooLarge, RequestTimeout and
+        ClientDisconnectedError.
         """
         if parse_form_data:
             await self._load_form_data()
         body = self.body
-        # PERF: an awaited coroutine gives its result without an exception; a body does not.
+        # PERF: awaiting a coroutine returns its result without an exception; awaiting a body does
+        # not.
         data = await (body.read_whole() if type(body) is Body else body)
         if cache:
             self._data_awaited = True
@@ -299,7 +301,7 @@ class Request(BaseRequestWebsocket):
 
     @awaited_or_blocking
     async def is_disconnected(self) -> bool:
-        """Whether the client has gone."""
+        """Whether the client has disconnected."""
         return self._asgi is not None and await self._asgi.is_disconnected()
 
     # Forms
@@ -323,7 +325,7 @@ class Request(BaseRequestWebsocket):
     @property
     @awaited_or_blocking
     async def values(self) -> CombinedMultiDict[str, str]:
-        """`args`, and for methods other than GET also `form`, in one."""
+        """`args` and, unless the method is GET, `form`, combined."""
         sources = [self.args]
         if self.method != "GET":
             sources.append(await self.form)
@@ -332,7 +334,7 @@ class Request(BaseRequestWebsocket):
         )
 
     def make_form_data_parser(self) -> FormDataParser:
-        """The parser for `form` and `files`, with the limits of this request."""
+        """Make the parser for `form` and `files`, with the limits of this request."""
         return self.form_data_parser_class(
             max_content_length=self.max_content_length,
             max_form_memory_size=self.max_form_memory_size,
@@ -341,11 +343,11 @@ class Request(BaseRequestWebsocket):
         )
 
     def multipart(self) -> AsyncIterator[Part]:
-        """The parts of a multipart body as they arrive; the body is not kept in memory.
+        """Iterate over the parts of a multipart body as they arrive, without keeping it in memory.
 
         ``async for part in request.multipart(): async for chunk in part: ...``; see
-        `quart.formparser.Part`. Each part comes once, and `form` and `files` do not have it.
-        Raises UnsupportedMediaType where the body is no multipart form.
+        `quart.formparser.Part`. Each part comes once; `form` and `files` do not contain it.
+        Raises UnsupportedMediaType if the body is not a multipart form.
         """
         if self._form_error is not None:
             raise self._form_error
@@ -380,10 +382,10 @@ class Request(BaseRequestWebsocket):
         parser = self.make_form_data_parser()
         if self._parts is not None:
             async for _ in self._parts:
-                pass  # or fail again
+                pass  # or raise the error once more
         body = self.body
         if self._data_awaited:
-            # Somebody has read the data and may read it again, so the parser gets a copy.
+            # Somebody has read the data and may read it again, so give the parser a copy.
             body = self.body_class(None, None)
             body.set_result(await self.body)
         form, files = await parser.parse(
@@ -421,24 +423,24 @@ class Request(BaseRequestWebsocket):
 
     @lazily
     def _cached_json(self) -> dict[bool, object]:
-        # What the body gave without and with `silent`: subclasses that have a copy of 0.22's
-        # `get_json` put their results here.
+        # The results without and with `silent`. Subclasses with a copy of 0.22's `get_json` store
+        # their results here.
         return {False: ..., True: ...}
 
     @property
     @awaited_or_blocking
     async def json(self) -> Any:
-        """The body as JSON, as `get_json` gives it."""
+        """The body parsed as JSON, as `get_json` returns it."""
         return await self.get_json()
 
     @awaited_or_blocking
     async def get_json(self, force: bool = False, silent: bool = False, cache: bool = True) -> Any:
-        """The body parsed as JSON, or None for another content type unless `force` is set.
+        """Parse the body as JSON; None for another content type unless `force` is set.
 
-        What is no JSON goes to `on_json_loading_failed`, or is None if `silent`. With the config
-        key JSON_REQUIRES_CONTENT_TYPE another content type raises UnsupportedMediaType, as in
-        Flask. Raises RequestEntityTooLarge for more arrays and objects than one for 16 bytes of
-        `max_content_length`, or than 1,048,576, whichever is more.
+        If the body is not JSON, this calls `on_json_loading_failed`, or returns None if `silent`.
+        With JSON_REQUIRES_CONTENT_TYPE, another content type raises UnsupportedMediaType, as in
+        Flask. Raises RequestEntityTooLarge if the document has more arrays and objects than
+        1,048,576 or one per 16 bytes of `max_content_length`, whichever is more.
         """
         cached = self._cached_json
         if cache and cached[silent] is not ...:
@@ -465,10 +467,10 @@ class Request(BaseRequestWebsocket):
     def on_json_loading_failed(
         self, error: Exception | None = None, *, e: Exception | None = None
     ) -> object:
-        """Called by `get_json` when the body is no JSON; what it returns is the result.
+        """Called by `get_json` if the body is not JSON. What it returns is the result.
 
-        `error`, or `e` as in Flask, is None when the content type is another. This raises
-        BadRequest, naming the error only in debug mode, or UnsupportedMediaType.
+        `error` (`e` in Flask) is None if the content type is not JSON. This method raises
+        UnsupportedMediaType then, or else BadRequest, which names the error only in debug mode.
         """
         error = e if error is None else error
         if error is None:
@@ -491,7 +493,7 @@ class Request(BaseRequestWebsocket):
 
     @awaited_or_blocking
     async def send_push_promise(self, path: str) -> None:
-        """Promise the client the resource at `path`, if the server and the client can push."""
+        """Promise the client the resource at `path`, if the server and the client support push."""
         if self._send_push_promise is not None:
             headers = Headers()
             for name in SERVER_PUSH_HEADERS_TO_COPY:

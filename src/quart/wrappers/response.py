@@ -1,4 +1,4 @@
-"""`Response`: what a view, a redirect and an HTTP error all become before it is sent."""
+"""`Response`: what a view's value, a redirect and an HTTP error become before they are sent."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ __all__ = (
 
 F = TypeVar("F", bound=Callable[[], object])
 
-# PERF: status lines, content types and names are made once, because many responses share them.
+# PERF: status lines, content types and names are made once, because many responses use them.
 _STATUS_LINES: dict[int | str, tuple[str, int]] = {
     code: (f"{code} {phrase.upper()}", code)
     for code, phrase in HTTP_STATUS_CODES.items()
@@ -80,27 +80,27 @@ def _content_type(mimetype: str) -> str:
 
 @lru_cache(maxsize=128)
 def _type_item(content_type: str) -> tuple[bytes, bytes]:
-    """A Content-Type header as it is sent."""
+    """Return a Content-Type header as it is sent."""
     check_header_value("Content-Type", content_type)
     return b"content-type", content_type.encode("latin-1").strip()
 
 
-# PERF: of one argument, which is found without making a tuple of it.
+# PERF: a cache with one argument needs no tuple as its key.
 @lru_cache(maxsize=128)
 def _mimetype_item(mimetype: str) -> tuple[bytes, bytes]:
     return _type_item(_content_type(mimetype))
 
 
-# PERF: a dict answers in a third of the time that a cache takes.
+# PERF: a dict answers in a third of the time of a cache.
 _USUAL_TYPES = {each: _mimetype_item(each) for each in ("text/html", "application/json")}
 
 
 class Response(AsFlaskResponse):
-    """A response. `response` is its body, one of the `ResponseBody` kinds.
+    """A response. `response` is its body, one of the kinds of `ResponseBody`.
 
-    `response` may be given as str, bytes, a `ResponseBody`, any iterable or async iterable of
-    str or bytes, or None for an empty body; `status` as int, HTTPStatus or "201 CREATED".
-    Raises ValueError for a status that is not within 100 to 599.
+    `response` may be a str, bytes, a `ResponseBody`, any iterable or async iterable of str or
+    bytes, or None for an empty body; `status` may be an int, an HTTPStatus or "201 CREATED".
+    Raises ValueError for a status outside 100 to 599.
     """
 
     #: Whether a body in memory sets Content-Length.
@@ -108,11 +108,11 @@ class Response(AsFlaskResponse):
     default_mimetype: str | None = "text/html"
     #: Whether `get_data` keeps the bytes of a stream that it has read.
     implicit_sequence_conversion = True
-    #: As in Flask; nothing looks into a body here.
+    #: As in Flask; bodies are never changed here, so it has no effect.
     direct_passthrough = False
-    #: As in Flask; a relative Location is sent as it is, which RFC 9110 allows.
+    #: As in Flask; a relative Location is sent unchanged, which RFC 9110 allows.
     autocorrect_location_header = False
-    #: `json` and `get_json` decode with it.
+    #: Decodes the body for `json` and `get_json`.
     json_module = json
 
     data_body_class = DataBody
@@ -120,23 +120,23 @@ class Response(AsFlaskResponse):
     io_body_class = IOBody
     iterable_body_class = IterableBody
 
-    #: Seconds that sending it may take in all: `...` is RESPONSE_TIMEOUT, None is no limit.
+    #: Seconds that sending may take in total. `...`: RESPONSE_TIMEOUT; None: no limit.
     timeout: float | EllipsisType | None = ...
-    #: Headers that are sent after the body, if the server and the client can.
+    #: Headers that are sent after the body, if the server and the client support it.
     trailers: Headers | None
 
-    # PERF: for bytes in memory the body object is made when it is asked for, and so is `headers`:
-    # until then the headers are `_encoded`, as they are sent.
+    # PERF: for bytes in memory, the body object and `headers` are made when they are first used;
+    # until then `_encoded` holds the headers as they are sent.
     _data: bytes | None
     _body: ResponseBody | None = None
     _headers: Headers | None = None
     _encoded: list[tuple[bytes, bytes]] | None
     _on_close: list[Callable[[], object]] | None
-    #: Where a body that is made while it is sent comes from: an error in it is answered there.
+    #: The context in which a streamed body was made: an error in the body is answered there.
     _context: AppContext | None = None
 
     # PERF: this repeats the constructor of Werkzeug's `Response`, which takes longer. It is safe
-    # while status, headers and body come of the arguments as they do there.
+    # while status, headers and body follow from the arguments as they do there.
     def __init__(
         self,
         response: ResponseBody | Chunk | Iterable[Chunk] | AsyncIterable[Chunk] | None = None,
@@ -144,7 +144,7 @@ class Response(AsFlaskResponse):
         headers: Mapping[str, str | Iterable[str]] | Iterable[tuple[str, str]] | None = None,
         mimetype: str | None = None,
         content_type: str | None = None,
-        direct_passthrough: bool = False,  # as in Flask; bodies are never looked into here
+        direct_passthrough: bool = False,  # as in Flask; it has no effect here
     ) -> None:
         if status is None:
             status = self.default_status
@@ -195,14 +195,14 @@ class Response(AsFlaskResponse):
             elif isinstance(response, BytesIO):
                 self._body = self.io_body_class(response)
             elif isinstance(response, (list, tuple)):
-                items = tuple(response)  # of which the length stays true
+                items = tuple(response)  # a copy, so that the length stays right
                 self._body = self.iterable_body_class(items)
                 if self.automatically_set_content_length:
                     length = _length_of(items)
                     if length is not None:
                         self.headers["Content-Length"] = str(length)
             else:
-                # No bytes, which are in `data`.
+                # Bytes were handled above.
                 self._body = self.iterable_body_class(response)  # type: ignore[arg-type]
             if isinstance(self._body, IterableBody) and self._body.must_be_closed:
                 self._on_close = [self._body.close]
@@ -210,7 +210,7 @@ class Response(AsFlaskResponse):
 
     @property
     def headers(self) -> Headers:
-        """The headers, which can be changed until they are sent."""
+        """The headers. They can be changed until they are sent."""
         headers = self._headers
         if headers is None:
             headers = self._headers = ResponseHeaders.of(self._encoded or ())
@@ -238,7 +238,7 @@ class Response(AsFlaskResponse):
 
     @classmethod
     def force_type(cls, response: SansIOResponse, environ: object = None) -> Response:
-        """A response of this type from any of Werkzeug's: WSGI and sans-IO ones.
+        """Convert a response of Werkzeug's, WSGI or sans-IO, to this class.
 
         `environ` may be given, as in Flask; it is not used.
         """
@@ -259,9 +259,9 @@ class Response(AsFlaskResponse):
 
     @classmethod
     def from_exception(cls, error: HTTPException) -> Response:
-        """The response that an HTTP exception stands for: its own one, or its page."""
+        """Return the response of an HTTP exception: the one it carries, or its error page."""
         # PERF: this repeats `HTTPException.get_response` with a page that is made once. It is safe
-        # if neither the exception nor its class has changed what the page is made of.
+        # if neither the exception nor its class has changed anything the page is made from.
         kind = type(error)
         page = _default_page(kind)  # type: ignore[arg-type]  # classes are hashable
         if (
@@ -286,14 +286,14 @@ class Response(AsFlaskResponse):
             return _STATUS_LINES[value]
         status, code = super()._clean_status(value)
         if not 100 <= code <= 599:
-            raise ValueError(f"The status of a response is from 100 to 599, not {value!r}.")
+            raise ValueError(f"The status of a response must be from 100 to 599, not {value!r}.")
         return status, code
 
     def header_items(self) -> list[tuple[bytes, bytes]]:
-        """The headers as ASGI sends them: lower case names, Latin-1 values.
+        """Return the headers as ASGI sends them: lower-case names, Latin-1 values.
 
-        Raises ValueError as `encode_header_items`. What a status must not carry is left out:
-        Content-Length for 1xx and 204, the entity's headers for 304.
+        Raises ValueError like `encode_header_items`. Headers that the status forbids are left out:
+        Content-Length for 1xx and 204, the entity headers for 304.
         """
         items = encode_header_items(self.headers) if self._encoded is None else self._encoded
         code = self._status_code
@@ -305,13 +305,13 @@ class Response(AsFlaskResponse):
 
     @property
     def max_cookie_size(self) -> int:  # type: ignore[override]
-        """The size in bytes from which a cookie is warned of: MAX_COOKIE_SIZE."""
+        """The size in bytes above which a cookie causes a warning: MAX_COOKIE_SIZE."""
         ctx = _cv_quart.get(None)
         size: int = 4093 if ctx is None else ctx.app.config["MAX_COOKIE_SIZE"]
         return size
 
     def __await__(self) -> Generator[object, None, Self]:
-        # A stage gives an awaitable: one that has its response ready gives the response itself.
+        # Stages return an awaitable; one that has its response ready returns the response itself.
         yield from ()
         return self
 
@@ -331,7 +331,7 @@ class Response(AsFlaskResponse):
     @property
     @awaited_or_blocking
     async def data(self) -> bytes:
-        """The whole body as bytes; what it is set to replaces it, as with `set_data`."""
+        """The whole body as bytes. Setting it replaces the body, as `set_data` does."""
         return await self.get_data(as_text=False)
 
     @data.setter
@@ -349,7 +349,7 @@ class Response(AsFlaskResponse):
 
     @awaited_or_blocking
     async def get_data(self, as_text: bool = False) -> str | bytes:
-        """The whole body, as bytes or decoded as UTF-8.
+        """Return the whole body, as bytes or decoded from UTF-8.
 
         A streamed body is read, and kept if `implicit_sequence_conversion` is set.
         """
@@ -362,9 +362,9 @@ class Response(AsFlaskResponse):
         return data.decode() if as_text else data
 
     def set_data(self, data: str | bytes = b"", *, value: str | bytes = b"") -> None:
-        """Replace the body, and the Content-Length if `automatically_set_content_length`.
+        """Replace the body, and Content-Length if `automatically_set_content_length` is set.
 
-        `value` is what Flask calls `data`.
+        Flask calls the argument `value`.
         """
         data = data or value
         if isinstance(data, str):
@@ -374,21 +374,21 @@ class Response(AsFlaskResponse):
             self.headers["Content-Length"] = str(len(data))
 
     def calculate_content_length(self) -> int | None:
-        """The length of a body in memory, in bytes; None for a stream."""
+        """Return the length in bytes of a body in memory; None for a stream."""
         body = self.response
         return len(body.data) if isinstance(body, DataBody) else None
 
     @property
     @awaited_or_blocking
     async def json(self) -> Any:
-        """The body parsed as JSON, None if the content type is another."""
+        """The body parsed as JSON; None for another content type."""
         return await self.get_json()
 
     @awaited_or_blocking
     async def get_json(self, force: bool = False, silent: bool = False) -> Any:
-        """The body parsed as JSON, or None for another content type unless `force` is set.
+        """Parse the body as JSON; None for another content type unless `force` is set.
 
-        Raises ValueError for what is no JSON, or gives None if `silent`.
+        If the body is not JSON, this raises ValueError, or returns None if `silent`.
         """
         if not (force or self.is_json):
             return None
@@ -406,21 +406,21 @@ class Response(AsFlaskResponse):
             self.set_data(b"".join([chunk async for chunk in self.iter_encode()]))
 
     async def iter_encode(self) -> AsyncGenerator[bytes, None]:
-        """The pieces of the body as bytes."""
+        """Iterate over the pieces of the body, as bytes."""
         async with self.response as chunks:
             async for chunk in chunks:
                 yield chunk.encode() if isinstance(chunk, str) else bytes(chunk)
 
     @awaited_or_blocking
     async def freeze(self) -> None:
-        """Read the body into memory and give it its length and ETag: ready to be cached."""
+        """Read the body into memory and set its length and ETag, so that it can be cached."""
         await self.make_sequence()
         self.headers["Content-Length"] = str(len(await self.get_data()))
         await self.add_etag()
 
     @awaited_or_blocking
     async def add_etag(self, overwrite: bool = False, weak: bool = False) -> None:
-        """Set an ETag made of the body, unless there is one and `overwrite` is not set."""
+        """Set an ETag computed from the body, unless there is one and `overwrite` is false."""
         if overwrite or "ETag" not in self.headers:
             self.set_etag(generate_etag(await self.get_data()), weak)
 
@@ -433,7 +433,7 @@ class Response(AsFlaskResponse):
 
     @awaited_or_blocking
     async def close(self) -> None:
-        """Call, once, what `call_on_close` was given: all of it, then raise what it raised."""
+        """Call all functions given to `call_on_close`, once; then raise their errors, if any."""
         functions, self._on_close = self._on_close or [], None
         errors: list[Exception] = []
         cancelled = None
@@ -462,13 +462,13 @@ class Response(AsFlaskResponse):
         accept_ranges: bool | str = False,
         complete_length: int | None = None,
     ) -> Self:
-        """Answer the conditions of a GET, HEAD or QUERY, and the ranges of a GET: RFC 9110,
-        sections 13 and 14.
+        """Apply the request's conditions (GET, HEAD, QUERY) and ranges (GET): RFC 9110, sections
+        13 and 14.
 
-        The response becomes 304 or 412 where a condition says so, and 206 for the ranges asked
-        for if `accept_ranges` is set or `complete_length` is given: the length of the body in
-        bytes, which some bodies cannot tell. Raises RequestedRangeNotSatisfiable. The request may
-        be given as its `environ`, as in Flask.
+        The response becomes 304 or 412 if a condition says so. It becomes 206 for the requested
+        ranges if `accept_ranges` is set or `complete_length` is given, which is the length of the
+        body in bytes, for bodies that do not know it. Raises RequestedRangeNotSatisfiable. Instead
+        of the request its `environ` may be given, as in Flask.
         """
         asking: Any = request
         if isinstance(request, dict):
@@ -490,7 +490,7 @@ class Response(AsFlaskResponse):
 
     def _failed_condition(self, request: Request) -> Literal[304, 412] | None:
         asked = request.headers
-        # PERF: the ETag and the date of the response are parsed only if there is a condition.
+        # PERF: parse the ETag and the date of the response only if there is a condition.
         if if_match := parse_etags(check_parsed_length(asked.get("If-Match"))):
             etag, weak = self.get_etag()
             if etag is not None and not if_match.star_tag and (weak or not if_match.contains(etag)):
@@ -510,7 +510,7 @@ class Response(AsFlaskResponse):
         return None
 
     def _satisfies_if_range(self, value: str) -> bool:
-        """Whether a range may be sent: strong comparison, RFC 9110 section 13.1.5."""
+        """Whether If-Range allows a range: strong comparison, RFC 9110 section 13.1.5."""
         if value.endswith('"'):
             etag, weak = self.get_etag()
             return etag is not None and not weak and value == f'"{etag}"'
@@ -518,7 +518,7 @@ class Response(AsFlaskResponse):
         return date is not None and date == self.last_modified
 
     def _is_range_request_processable(self, request: Request) -> bool:
-        """Whether the request asks for a range, of a version of the body that is still this one."""
+        """Whether a range is requested, and any If-Range still names this version of the body."""
         if_range = request.headers.get("If-Range")
         return "Range" in request.headers and (
             if_range is None or self._satisfies_if_range(if_range)
@@ -530,7 +530,7 @@ class Response(AsFlaskResponse):
         complete_length: int | None = None,
         accept_ranges: str | None = None,
     ) -> bool:
-        """Narrow the response to the ranges asked for; False if it stays whole."""
+        """Narrow the response to the requested ranges; return False if it stays whole."""
         asked = RANGES.fullmatch(request.headers.get("Range", ""))
         body = self.response
         if (
@@ -563,7 +563,7 @@ class Response(AsFlaskResponse):
 
 
 def _length_of(items: tuple[object, ...]) -> int | None:
-    """The length of a body in bytes, None where an item is neither str nor bytes."""
+    """Return the length of a body in bytes; None if an item is neither str nor bytes."""
     length = 0
     for item in items:
         if isinstance(item, str):
@@ -582,7 +582,7 @@ _ENTITY_HEADERS = frozenset(
 
 @lru_cache(maxsize=256)
 def _default_page(kind: type[HTTPException]) -> tuple[str | None, int | None, bytes] | None:
-    """Description, code and page of an exception class, None where its instances differ."""
+    """Return description, code and page of an exception class; None if its instances differ."""
     description = kind.description
     if isinstance(description, property) or any(
         getattr(kind, name) is not getattr(HTTPException, name)

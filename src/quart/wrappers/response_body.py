@@ -1,6 +1,6 @@
-"""The kinds of `ResponseBody` that a response sends.
+"""The kinds of `ResponseBody` that a response can have.
 
-They know bytes and how to wait for them; who sends them belongs to asgi.
+They produce bytes and know how to wait for them; sending them belongs to asgi.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ from ..workers import run_sync_iterable
 if TYPE_CHECKING:
     from ..typing import Chunk
 
-#: Bytes in memory are sent in pieces of at most so many.
+#: Bytes in memory are sent in pieces of at most this many bytes.
 LARGEST_PIECE = 256 * 1024
 
 
 def _raise_if_invalid_range(begin: int, end: int | None, size: int) -> None:
-    """RequestedRangeNotSatisfiable unless [begin, end) holds at least one of `size` bytes."""
+    """Raise RequestedRangeNotSatisfiable unless [begin, end) holds at least one of `size` bytes."""
     if begin < 0 or begin >= size or (end is not None and end <= begin):
         raise RequestedRangeNotSatisfiable(size)
 
@@ -36,9 +36,9 @@ def _raise_if_invalid_range(begin: int, end: int | None, size: int) -> None:
 class ResponseBody(ABC):
     """The content of a response: `async with body as chunks: async for chunk in chunks`.
 
-    A body that can send a part of itself has `async make_conditional(begin, end)`: it narrows
-    the body to the bytes [begin, end), None being the end, and returns the length of the whole,
-    or None if that is not known.
+    A body that can send a part of itself has `async make_conditional(begin, end)`. That narrows
+    it to the bytes [begin, end), where None means the end, and returns the length of the whole
+    body, or None if that is unknown.
     """
 
     @abstractmethod
@@ -68,7 +68,7 @@ class DataBody(ResponseBody):
         return self
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
-        """The bytes, in pieces: a server may keep as much as it is given for a slow client."""
+        """Iterate in pieces, because a server may buffer a whole piece for a slow client."""
         data = self.data
         if len(data) <= LARGEST_PIECE:
             yield data
@@ -87,7 +87,7 @@ class DataBody(ResponseBody):
 
 
 def as_body(body: ResponseBody | Iterable[str | bytes]) -> ResponseBody:
-    """A body of what code for Flask assigns to `response.response`, a list of bytes for one."""
+    """Make a body from what code for Flask assigns to `response.response`, such as a list."""
     if isinstance(body, ResponseBody):
         return body
     if isinstance(body, (str, bytes, list, tuple)):
@@ -99,12 +99,12 @@ def as_body(body: ResponseBody | Iterable[str | bytes]) -> ResponseBody:
 class IterableBody(ResponseBody):
     """The items of any iterable or iterator, sync or async.
 
-    Lists and tuples are walked on the loop, other sync iterables in a thread, several items
-    at a time. What has a `close()` (`aclose()` where it is async) is closed, once, as soon as the
-    body is left.
+    Lists and tuples are iterated on the event loop; other sync iterables in a thread, several
+    items at a time. If the iterator has a `close()` (`aclose()` if it is async), that is called
+    once, as soon as the body is left.
     """
 
-    #: Whether there is something to close in a body that nobody enters.
+    #: Whether there is something to close even if the body is never entered.
     must_be_closed = False
     _closed = False
     _part: tuple[int, int] | None = None
@@ -122,10 +122,10 @@ class IterableBody(ResponseBody):
             self.iter = run_sync_iterable(iterable)
             self.must_be_closed = bool(self.iter.closers)
         if isinstance(iterable, (AsyncGeneratorType, GeneratorType)):
-            self.must_be_closed = False  # it has not begun
+            self.must_be_closed = False  # a generator that has not started needs no close
 
     async def close(self) -> None:
-        """Close what the items come from, unless that was done."""
+        """Close the iterator behind the items, unless that was done."""
         if not self._closed:
             self._closed = True
             close = getattr(self.iter, "aclose", None)
@@ -139,12 +139,12 @@ class IterableBody(ResponseBody):
         return self.iter if self._part is None else _Part(self.iter, *self._part)
 
     async def make_conditional(self, begin: int, end: int | None) -> None:
-        """Narrow the body to the bytes [begin, end); the length of the whole is not known."""
+        """Narrow the body to the bytes [begin, end). Returns None: its length is unknown."""
         self._part = None if end is None else (begin, end)
 
 
 class _Part(AsyncIterator[bytes]):
-    """The bytes [begin, end) of what an iterator gives."""
+    """The bytes [begin, end) of what an iterator yields."""
 
     def __init__(self, items: AsyncIterator[Chunk], begin: int, end: int) -> None:
         self._items = items
@@ -197,10 +197,10 @@ class SizedBody(ResponseBody):
 
     @asynccontextmanager
     async def descriptor(self) -> AsyncIterator[IO[bytes] | None]:
-        """An open file of the operating system that holds the bytes [begin, end), or None.
+        """Give an open operating-system file that holds the bytes [begin, end), or None.
 
-        A server may send them from there. None is for what is empty, in memory, shorter than it
-        was, or not what a file holds (a compressed file has a descriptor too).
+        A server may send them from there. It is None if the part is empty, in memory, shorter than
+        it was, or not stored as such in a file (a compressed file has a descriptor, too).
         """
         file: IO[bytes] | None = None
         if self.begin < self.end:
@@ -228,8 +228,8 @@ class SizedBody(ResponseBody):
 class FileBody(SizedBody):
     """The file at `file_path`, read in the file threads in pieces of `buffer_size` bytes.
 
-    `begin` and `end` are the offsets of what is sent, of a file that had `size` bytes. One that
-    has become shorter raises EOFError while it is sent.
+    `begin` and `end` are offsets of the part that is sent, and `size` is the file's size when
+    the body was made. If the file has become shorter, sending it raises EOFError.
     """
 
     def __init__(self, file_path: str | PathLike[str], *, buffer_size: int | None = None) -> None:
@@ -243,7 +243,7 @@ class FileBody(SizedBody):
 
     async def __aenter__(self) -> Self:
         self._position = self.begin
-        # PERF: a file of one piece is opened, read and closed in one visit to the thread.
+        # PERF: a file of one piece is opened, read and closed in one trip to a thread.
         try:
             self._first = await off_loop(self._open)
         except asyncio.CancelledError:
@@ -256,7 +256,7 @@ class FileBody(SizedBody):
             await off_loop(self._file.close)
 
     async def is_whole(self) -> bool:
-        """Whether the body is all that the file holds now, so that a server may send it."""
+        """Whether the body is all that the file holds now, so that a server may send the file."""
         if self.begin or self.end != self.size:
             return False
         try:
@@ -270,14 +270,14 @@ class FileBody(SizedBody):
         try:
             file = open(self.file_path, "rb", buffering=0)  # noqa: SIM115 (_release closes it)
         except OSError:
-            return None  # reading it fails too, and says so
+            return None  # reading it will fail, too, and raise the error
         if fstat(file.fileno()).st_size < self.end:
             file.close()
             return None
         return file
 
     def _release(self, file: IO[bytes]) -> None:
-        file.close()  # at once, for a cancelled request too: nothing is written that could wait
+        file.close()  # at once, even if cancelled: closing a read-only file never waits
 
     def _open(self) -> bytes:
         file = open(self.file_path, "rb", buffering=0)  # noqa: SIM115 (it is closed later)
@@ -302,7 +302,7 @@ class FileBody(SizedBody):
 
 
 class IOBody(SizedBody):
-    """A seekable binary file object: BytesIO is read on the loop, all others in the threads."""
+    """A seekable binary file object. A BytesIO is read on the event loop, others in threads."""
 
     def __init__(self, io_stream: IO[bytes], *, buffer_size: int | None = None) -> None:
         self.io_stream = io_stream

@@ -1,6 +1,6 @@
-"""Paths and queries as they are read: percent-encoded bytes as text where they are UTF-8.
+"""Reads paths and queries: percent-encoded bytes become text if they are UTF-8.
 
-Each takes time in proportion to the length of what it reads, whatever bytes a client sends.
+Each function takes time in proportion to the length of its input, whatever a client sends.
 """
 
 from __future__ import annotations
@@ -8,22 +8,22 @@ from __future__ import annotations
 import re
 from urllib.parse import parse_qsl, quote, unquote_to_bytes
 
-# All of ASCII, for quoting only what is outside it.
+# All of ASCII: only bytes outside it are quoted.
 _ASCII = bytes(range(128))
 
-# Bytes that are not UTF-8, as `surrogateescape` decodes them, and percent-encoded.
+# Bytes that are not UTF-8, as `surrogateescape` decodes them, and how they are percent-encoded.
 _STRAY = {0xDC00 + byte: f"%{byte:02X}" for byte in range(128, 256)}
 
-# These stay percent-encoded in a URL that is read, where they would mean something else.
+# These stay percent-encoded in a readable URL, because they would mean something else in it.
 _UNREADABLE = [*range(0x21), ord("%"), 0x7F]
 
-# Characters that need not be percent-encoded in a path (https://url.spec.whatwg.org).
+# Characters that are not percent-encoded in a path (https://url.spec.whatwg.org).
 _SAFE_IN_PATH = "!$&'()*+,/:;=@%"
 
 
 def decode(data: bytes) -> str:
-    """UTF-8 as text; bytes that are not UTF-8 are percent-encoded."""
-    # Werkzeug's error handler does the same, but is called for each of them.
+    """Decode UTF-8; bytes that are not UTF-8 are percent-encoded."""
+    # Werkzeug's error handler does the same, but is called once for each such byte.
     try:
         return data.decode()
     except UnicodeDecodeError:
@@ -31,7 +31,7 @@ def decode(data: bytes) -> str:
 
 
 def parse_query(query: bytes) -> list[tuple[str, str]]:
-    """The names and values of a query, percent-decoded as `decode` does."""
+    """Return the names and values of a query, percent-decoded as `decode` does."""
     if not query.isascii():
         query = quote(query, safe=_ASCII).encode()
     items = parse_qsl(query.decode(), keep_blank_values=True, errors="surrogateescape")
@@ -43,7 +43,7 @@ def _unstray(text: str) -> str:
 
 
 class _Readable:
-    """Makes a percent-encoded part of a URL readable, but for what would mean something else."""
+    """Makes a percent-encoded part of a URL readable, unless that would change its meaning."""
 
     def __init__(self, reserved: str) -> None:
         kept = "|".join(f"{char:02X}" for char in [*_UNREADABLE, *map(ord, reserved)])
@@ -52,7 +52,7 @@ class _Readable:
     def __call__(self, quoted: str) -> str:
         if "%" not in quoted:
             return quoted
-        # The kept ones are percent-encoded once more, so that one call can decode the whole.
+        # Encode those that stay once more, so that one call can decode everything.
         return decode(unquote_to_bytes(self._kept.sub("%25", quoted)))
 
 
@@ -61,7 +61,7 @@ _readable_query = _Readable("&=+#")
 
 
 def complete_url(origin: str, root_path: str, path: str = "", query: bytes = b"") -> str:
-    """The URL of a request, as Werkzeug's `get_current_url` has it."""
+    """Return the URL of a request, as Werkzeug's `get_current_url` does."""
     root = _readable_path(quote(root_path.rstrip("/"), safe=_SAFE_IN_PATH))
     url = f"{origin}{root}/{_readable_path(quote(path.lstrip('/'), safe=_SAFE_IN_PATH))}"
     if query:

@@ -1,6 +1,6 @@
-"""`Websocket`, the object a websocket view talks to.
+"""`Websocket`: the object that a websocket view works with.
 
-It knows messages as str and bytes; the ASGI messages they travel in belong to asgi.
+It handles messages as str and bytes; the ASGI messages that carry them belong to asgi.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ if TYPE_CHECKING:
 
 
 class Buffer:
-    """The messages for a websocket whose connection pushes them.
+    """The messages of a websocket whose connection pushes them.
 
-    Connections here are read by whoever wants a message. Those of a subclass may push, for
-    instance because another event loop than asyncio's runs them.
+    Here, whoever wants a message reads it from the connection. The connection of a subclass may
+    push messages instead, for example because it runs on another event loop than asyncio's.
     """
 
     def __init__(self) -> None:
@@ -36,32 +36,32 @@ class Buffer:
         await self._queue.put(data)
 
     async def get(self) -> str | bytes:
-        """The next message. Raises ClientDisconnectedError when there will be none."""
+        """Return the next message. Raises ClientDisconnectedError if there will be none."""
         data = await self._queue.get()
         if data is None:
-            self.disconnect()  # for the next reader
+            self.disconnect()  # so that the next reader wakes up, too
             raise ClientDisconnectedError()
         return data
 
     def disconnect(self) -> None:
-        """The client has gone."""
+        """Note that the client has disconnected."""
         self._queue.put_nowait(None)
 
 
 class Websocket(BaseRequestWebsocket):
     """One websocket connection, from its handshake to its close.
 
-    `receive`, `send`, `accept` and `close` are the connection's callables. The handshake is
-    accepted by the first `receive` or `send`, or by `accept` when a view wants to say more.
-    Iterating over it (`async for message in websocket`) gives each message (str or bytes)
-    until the client closes.
+    The constructor's `receive`, `send`, `accept` and `close` are functions of the connection. The
+    first `receive` or `send` accepts the handshake; a view calls `accept` to choose headers or a
+    subprotocol. `async for message in websocket` gives each message (str or bytes) until the
+    client disconnects.
     """
 
     buffer_class = Buffer
 
-    #: Whether a message was no JSON: unhandled, that closes with 1007 (RFC 6455, 7.4.1).
+    #: Whether a message was not JSON. If no handler answers that, the close code is 1007.
     _bad_json = False
-    #: Waiting for the next message of an iteration, which a disconnect ends without a cancellation.
+    #: True while an iteration waits for a message: a disconnect ends it without cancelling it.
     _iterating = False
 
     def __init__(
@@ -87,7 +87,7 @@ class Websocket(BaseRequestWebsocket):
         self._close = close
         self.accepted = False
         self._closed_here = False
-        #: The code (int) and reason (str) the connection was closed with, by either side.
+        #: The code (int) and reason (str) with which either side closed the connection.
         self.close_code: int | None = None
         self.close_reason: str | None = None
 
@@ -98,7 +98,7 @@ class Websocket(BaseRequestWebsocket):
 
     @property
     def requested_subprotocols(self) -> list[str]:
-        """The sub-protocols the client offers, most wanted first (RFC 6455, section 1.9)."""
+        """The subprotocols that the client offers, preferred ones first (RFC 6455, section 1.9)."""
         return self._subprotocols
 
     @property
@@ -109,9 +109,9 @@ class Websocket(BaseRequestWebsocket):
     async def accept(
         self, headers: HeadersValue | None = None, subprotocol: str | None = None
     ) -> None:
-        """Accept the handshake, once; later calls do nothing.
+        """Accept the handshake. Later calls do nothing.
 
-        `headers` are added to the handshake's response, `subprotocol` is one of
+        `headers` are added to the handshake's response; `subprotocol` should be one of
         `requested_subprotocols`.
         """
         if not self.accepted:
@@ -119,14 +119,14 @@ class Websocket(BaseRequestWebsocket):
             self.accepted = True
             try:
                 await self._accept(headers, subprotocol)
-            except (TypeError, ValueError):  # a header that breaks the protocol was not sent
+            except (TypeError, ValueError):  # an invalid header: nothing was sent
                 self.accepted = False
                 raise
 
     async def receive(self) -> str | bytes:
-        """The next message: str for a text frame, bytes for a binary one.
+        """Receive the next message: str for a text frame, bytes for a binary one.
 
-        Raises ClientDisconnectedError, with the close code, when the client has gone.
+        Raises ClientDisconnectedError, with the close code, if the client has disconnected.
         """
         if not self.accepted:
             await self.accept()
@@ -135,8 +135,8 @@ class Websocket(BaseRequestWebsocket):
     async def send(self, data: str | bytes | bytearray | memoryview) -> None:
         """Send one message: a text frame for str, a binary one for bytes.
 
-        Raises ClientDisconnectedError when the client has gone, RuntimeError after `close`,
-        TypeError for anything but str and bytes.
+        Raises ClientDisconnectedError if the client has disconnected, RuntimeError after `close`,
+        and TypeError for anything but str and bytes.
         """
         if not isinstance(data, _DATA):
             if not isinstance(data, (bytearray, memoryview)):
@@ -152,10 +152,10 @@ class Websocket(BaseRequestWebsocket):
         await self._send(data)
 
     async def receive_json(self) -> Any:
-        """The next message, decoded as JSON.
+        """Receive the next message and decode it as JSON.
 
-        Raises BadRequest for a message that is not JSON; unhandled, that closes with 1007. Raises
-        RequestEntityTooLarge for more than 1,048,576 arrays and objects.
+        Raises BadRequest if it is not JSON; if that is not handled, the websocket closes with 1007.
+        Raises RequestEntityTooLarge if it has more than 1,048,576 arrays and objects.
         """
         data = await self.receive()
         try:
@@ -168,21 +168,21 @@ class Websocket(BaseRequestWebsocket):
             return self.on_json_loading_failed(error)
 
     async def send_json(self, *args: object, **kwargs: object) -> None:
-        """Send the arguments, as `jsonify` takes them, as one JSON text message."""
+        """Send the arguments, in the form that `jsonify` takes, as one JSON text message."""
         if args and kwargs:
             raise TypeError("send_json takes positional or keyword arguments, not both.")
         value = args[0] if len(args) == 1 else args or kwargs
         await self.send(self.json_module.dumps(value))
 
     def on_json_loading_failed(self, error: Exception) -> object:
-        """Raise a BadRequest with the reason, for a message that is not JSON."""
+        """Raise BadRequest with the reason. Called for a message that is not JSON."""
         raise BadRequest(f"The message is not JSON: {error}") from error
 
     async def close(self, code: int = 1000, reason: str = "") -> None:
-        """Close the connection, or reject the handshake where it was not accepted yet.
+        """Close the connection, or reject the handshake if it was not accepted yet.
 
-        `code` is a close code of RFC 6455 (7.4), `reason` at most 123 bytes of UTF-8. Raises
-        RuntimeError where it was closed here already, ValueError for a code or reason that
+        `code` is a close code (RFC 6455, section 7.4), and `reason` has at most 123 bytes of UTF-8.
+        Raises RuntimeError if it was closed here before, and ValueError for a code or reason that
         may not be sent.
         """
         if code not in _CLOSE_CODES and not 3000 <= code <= 4999:
@@ -216,6 +216,6 @@ class Websocket(BaseRequestWebsocket):
 
 _DATA = (str, bytes)  # PERF: `str | bytes` makes an object each time
 
-# The codes below 3000 that an endpoint may send: 1004 is undefined, 1005, 1006 and 1015 are
-# never on the wire.
+# The codes below 3000 that an endpoint may send. 1004 is undefined; 1005, 1006 and 1015 are
+# never sent.
 _CLOSE_CODES = frozenset({1000, 1001, 1002, 1003, 1007, 1008, 1009, 1010, 1011, 1012, 1013, 1014})
