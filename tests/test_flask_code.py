@@ -414,6 +414,79 @@ async def test_a_decorator_of_a_stage(app: Quart) -> None:
     assert "handled" == answers[2].text
 
 
+async def test_an_extension_around_the_whole_line(app: Quart) -> None:
+    """It puts sync functions in the place of the outer stages, and gets responses of those."""
+    dispatch, finalize = app.full_dispatch_request, app.finalize_request
+
+    def timed() -> Any:
+        response = dispatch()
+        response.headers["X-Dispatched"] = flask.request.path
+        return response
+
+    def finalized(value: Any, from_error_handler: bool = False) -> Any:
+        response = finalize(value, from_error_handler)
+        response.headers["X-Finalized"] = str(from_error_handler)
+        return response
+
+    app.full_dispatch_request = timed  # type: ignore[method-assign, assignment]
+    app.finalize_request = finalized  # type: ignore[method-assign, assignment]
+
+    @app.after_request
+    async def after(response: quart.Response) -> quart.Response:
+        response.headers["X-After"] = "yes"
+        return response
+
+    @app.get("/ada")
+    async def view() -> str:
+        return "ada"
+
+    @app.get("/broken")
+    def broken() -> str:
+        raise ZeroDivisionError
+
+    ada, nothing, failed = [await get(app, path) for path in ("/ada", "/nothing", "/broken")]
+
+    assert [(200, "ada"), (404, nothing.text)] == [
+        (ada.status, ada.text),
+        (nothing.status, nothing.text),
+    ]
+    assert ["/ada", "/nothing"] == [each.headers["X-Dispatched"] for each in (ada, nothing)]
+    assert ["False", "False", "True"] == [
+        each.headers["X-Finalized"] for each in (ada, nothing, failed)
+    ]
+    assert (500, "yes") == (failed.status, failed.headers["X-After"])
+
+
+async def test_requests_within_a_request(app: Quart) -> None:
+    """A `def` view answers several requests, as extensions for batches do."""
+
+    @app.get("/<name>")
+    async def greet(name: str) -> str:
+        return f"hello {name}"
+
+    @app.after_request
+    async def after(response: quart.Response) -> quart.Response:
+        response.headers["X-After"] = flask.request.path
+        return response
+
+    @app.get("/batch/<first>/<second>")
+    def batch(first: str, second: str) -> str:
+        answers = []
+        for name in (first, second):
+            with app.test_request_context(f"/{name}"):
+                answers.append(app.full_dispatch_request())
+        with app.test_request_context("/third"):
+            answers.append(app.finalize_request(app.dispatch_request()))
+        return ", ".join(
+            f"{each.get_data(as_text=True)} {each.headers['X-After']}" for each in answers
+        )
+
+    assert (
+        "hello ada /ada, hello bob /bob, hello third /third"
+        == (await get(app, "/batch/ada/bob")).text
+    )
+
+
 async def test_stages_of_a_subclass_for_flask() -> None:
     """A subclass whose stages are written for Flask gets values of those that it overrides."""
     seen = []

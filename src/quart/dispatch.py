@@ -23,7 +23,7 @@ from collections.abc import (
 )
 from contextlib import AbstractContextManager
 from functools import partial
-from typing import TYPE_CHECKING, Any, NoReturn, ParamSpec, TypeVar, cast
+from typing import TYPE_CHECKING, Any, NoReturn, ParamSpec, TypeVar
 from urllib.parse import quote
 
 from blinker import NamedSignal
@@ -77,7 +77,7 @@ if TYPE_CHECKING:
     from itsdangerous import URLSafeTimedSerializer
     from werkzeug.routing import MapAdapter
 
-    from .app import Quart
+    from .kinds import Hooks
     from .typing import ExcInfo, HeadersValue, ResponseReturnValue, StatusCode
 
 P = ParamSpec("P")
@@ -237,15 +237,22 @@ class Dispatch(App):
         if ctx.kind is not None and not opens_on_touch(self.session_interface):
             await ctx.open_session()
 
-    async def full_dispatch_request(
+    def full_dispatch_request(
         self,
         ctx: AppContext | None = None,
         request_context: AppContext | None = None,
         websocket_context: AppContext | None = None,
-    ) -> Response:
+    ) -> Awaitable[Response]:
         """Turn a matched connection into its final response, and handle errors on the way."""
         if ctx is None:
             ctx = request_context or websocket_context or _cv_quart.get()
+            if in_worker_thread():
+                return _value_of(self._full_dispatch(ctx))
+        return self._full_dispatch(ctx)
+
+    full_dispatch_websocket = _or_none(full_dispatch_request)
+
+    async def _full_dispatch(self, ctx: AppContext) -> Response:
         stages = ctx.stages
         try:
             assert ctx.kind is not None
@@ -263,9 +270,8 @@ class Dispatch(App):
                 # PERF: this HTTPException is the answer. Drop its traceback, whose frames refer
                 # back to it, so that no reference cycle is left for the garbage collector.
                 _forget_frames(error)
-        return await stages.finalize_request(ctx, result)
-
-    full_dispatch_websocket = _or_none(full_dispatch_request)
+        response = stages.finalize_request(ctx, result)
+        return response if isinstance(response, Response) else await response
 
     def preprocess_request(
         self,
@@ -281,29 +287,29 @@ class Dispatch(App):
             ctx = request_context or websocket_context or _cv_quart.get()
             if in_worker_thread():
                 return _value_of(Dispatch.preprocess_request(self, ctx))
-        if ctx.stages.before_request_funcs or self.url_value_preprocessors:
+        if self.url_value_preprocessors:
             return self._preprocess(ctx)
-        return NOTHING_TO_DO
+        hooks, names = ctx.stages.before_request_funcs, ctx.blueprint_names
+        if not hooks:
+            return NOTHING_TO_DO
+        # PERF: no list is made for a request that belongs to no blueprint.
+        single = len(names) == 1
+        return self._first_value(hooks.get(None, ()) if single else _of_all(hooks, names))
 
     preprocess_websocket = preprocess_request
 
     async def _preprocess(self, ctx: AppContext) -> ResponseReturnValue | None:
         names = ctx.blueprint_names
-        if self.url_value_preprocessors:
-            connection = ctx.request_websocket
-            for name in names:
-                for func in self.url_value_preprocessors.get(name, ()):
-                    if self.is_for_sync_code:
-                        await self.ensure_async(func)(connection.endpoint, connection.view_args)
-                    else:
-                        func(connection.endpoint, connection.view_args)
-        hooks = ctx.stages.before_request_funcs
+        connection = ctx.request_websocket
         for name in names:
-            if name in hooks:
-                result: ResponseReturnValue | None = await self._first_value(hooks[name])
-                if result is not None:
-                    return result
-        return None
+            for func in self.url_value_preprocessors.get(name, ()):
+                if self.is_for_sync_code:
+                    await self.ensure_async(func)(connection.endpoint, connection.view_args)
+                else:
+                    func(connection.endpoint, connection.view_args)
+        hooks = _of_all(ctx.stages.before_request_funcs, names)
+        result: ResponseReturnValue | None = await self._first_value(hooks)
+        return result
 
     def dispatch_request(
         self,
@@ -335,14 +341,14 @@ class Dispatch(App):
 
     dispatch_websocket = _or_none(dispatch_request)
 
-    async def finalize_request(
+    def finalize_request(
         self,
         ctx: AppContext | None = None,
         result: object = None,
         from_error_handler: bool = False,
         request_context: AppContext | None = None,
         websocket_context: AppContext | None = None,
-    ) -> Response:
+    ) -> Awaitable[Response]:
         """Make a response from the value of a view or error handler, and run the `after_*` stage.
 
         With `from_error_handler`, an error in that stage is logged and the response is still sent.
@@ -351,18 +357,44 @@ class Dispatch(App):
             if isinstance(result, bool):  # Flask's order: the value comes before the flag
                 from_error_handler, result = result, None
             ctx, result = in_order(ctx, result, request_context or websocket_context)
+            if in_worker_thread():
+                return _value_of(Dispatch.finalize_request(self, ctx, result, from_error_handler))
         kind = ctx.kind
         assert kind is not None
-        response: Response = None  # type: ignore[assignment]  # a websocket may end without one
-        if result is not None or kind is REQUEST:
+        made = processing = None
+        if result is not None or kind is REQUEST:  # a websocket may end without a response
             made = self.make_response(result)
-            response = made if isinstance(made, Response) else await made
+        if isinstance(made, Response) and not kind.finished.receivers:
+            try:
+                processing = ctx.stages.process_response(ctx, made)
+            except BaseException as error:
+                processing = _raising(error)
+            if isinstance(processing, Response):
+                return processing
+        return self._finalize(ctx, made, processing, from_error_handler)
+
+    finalize_websocket = _or_none(finalize_request)
+
+    async def _finalize(
+        self,
+        ctx: AppContext,
+        made: Awaitable[Response] | None,
+        processing: Awaitable[Response] | None,
+        from_error_handler: bool,
+    ) -> Response:
+        """Do the rest of `finalize_request`, because something waits: for the response to be made,
+        or for what its processing, which may have begun, gives."""
+        kind = ctx.kind
+        assert kind is not None
+        response: Response = made  # type: ignore[assignment]  # as a websocket may end, too
+        if processing is None and not (made is None or isinstance(made, Response)):
+            response = await made
         try:
-            processed = ctx.stages.process_response(ctx, response)
-            if not isinstance(processed, Response):
-                processed = await processed
-                if processed is not None and not isinstance(processed, Response):
-                    processed = self._response_instead(processed)
+            if processing is None:
+                processing = ctx.stages.process_response(ctx, response)
+            processed = await processing
+            if processed is not None and not isinstance(processed, Response):
+                processed = self._response_instead(processed)
             response = processed
             if kind.finished.receivers:
                 await self._send_signal(kind.finished, response=response)
@@ -372,8 +404,6 @@ class Dispatch(App):
                 raise
             self.logger.exception(f"{kind.word.capitalize()} finalizing failed with an error")
         return response
-
-    finalize_websocket = _or_none(finalize_request)
 
     def process_response(
         self,
@@ -401,9 +431,7 @@ class Dispatch(App):
             ) and opens_on_touch(interface):
                 saves = getattr(
                     interface.save_session, "__func__", None
-                ) is not _SAVE_IF_TOUCHED or interface.needs_refresh(
-                    cast("Quart", self), ctx.request_websocket
-                )
+                ) is not _SAVE_IF_TOUCHED or interface.needs_refresh(ctx.app, ctx.request_websocket)
         hooks = ctx._after_functions or ctx.stages.after_request_funcs
         if isinstance(response, Response) and not (saves or hooks):
             return response
@@ -420,10 +448,10 @@ class Dispatch(App):
                 if name in hooks:
                     response = await self._passed_through(ctx, reversed(hooks[name]), response)
         if saves or ctx._session is not None:
-            interface = self.session_interface
-            if not interface.is_null_session(ctx.session):
+            interface, session = self.session_interface, ctx.session
+            if not interface.is_null_session(session):
                 save = self.ensure_async(interface.save_session)
-                await save(self, ctx.session, response)
+                await save(self, session, response)
         return response
 
     def close_context(self, ctx: AppContext, exc: BaseException | None = None) -> Awaitable[None]:
@@ -1189,6 +1217,15 @@ def _value_of(stage: Awaitable[Any]) -> Awaitable[Any]:
 
     value: Any = wait_in_thread(wait())
     return value  # type: ignore[no-any-return]
+
+
+def _of_all(hooks: Hooks, names: Iterable[str | None]) -> list[UserFunction]:
+    """List the hooks of the application, then those of blueprints."""
+    return [hook for name in names for hook in hooks.get(name, ())]
+
+
+async def _raising(error: BaseException) -> Any:
+    raise error
 
 
 async def _give_up(response: object) -> None:
