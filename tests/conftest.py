@@ -21,7 +21,10 @@ from hypothesis import settings
 from quart import Quart
 from quart.routing import QuartMap
 
-settings.register_profile("nightly", deadline=None, max_examples=20_000)
+# No test fails because a machine is busy.
+settings.register_profile("tests", deadline=None)
+settings.register_profile("nightly", settings.get_profile("tests"), max_examples=20_000)
+settings.load_profile("tests")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

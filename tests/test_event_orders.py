@@ -159,7 +159,6 @@ VERSIONS = st.sampled_from(["2.0", "2.3", "2.4", "2.5"])
 LIFE = ["begun", "async teardown", "teardown"]
 MANY = settings(
     max_examples=max(300, settings().max_examples),  # the nightly profile wants more
-    deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 

@@ -526,7 +526,7 @@ async def test_values() -> None:
 
 
 @given(data=st.data())
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 async def test_a_form_cut_anywhere_parses_the_same(data: st.DataObject) -> None:
     """Where the network cuts a form makes no difference."""
     contents = data.draw(
@@ -556,7 +556,7 @@ async def test_a_form_cut_anywhere_parses_the_same(data: st.DataObject) -> None:
 
 
 @given(data=st.data())
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 async def test_a_urlencoded_form_cut_anywhere_parses_the_same(data: st.DataObject) -> None:
     """Within an escape too."""
     pairs = data.draw(st.lists(st.tuples(st.text(max_size=5), st.text(max_size=5)), max_size=5))

@@ -59,7 +59,7 @@ def of_flask(body: bytes) -> Any:
         return {"fields": [list(each) for each in pairs(flask.request.form)], "files": files}
 
 
-@settings(deadline=None, max_examples=300)
+@settings(max_examples=300)
 @given(st.lists(st.sampled_from(WORDS), max_size=14).map(b"".join) | FORMS, st.integers(1, 9))
 @example(b"--b\r\n" + HEAD + b"\r\n\r\n1\n--b\r\n" + HEAD + b"\r\n\r\n2\r\n--b--", 9)
 @example(b"--b\r\n" + HEAD + b"\r\n\r\n--b\r\n" + HEAD + b"\r\n\r\n2\r\n--b--", 9)

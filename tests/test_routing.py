@@ -192,7 +192,7 @@ def as_outcome(match: Found | HTTPException) -> tuple[Any, ...]:
     return match
 
 
-@settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=EXAMPLES, suppress_health_check=[HealthCheck.too_slow])
 @given(st.data())
 def test_the_short_way_agrees_with_werkzeug(data: st.DataObject) -> None:
     """Where the short way answers, Werkzeug's matcher says the same: rule, arguments, 404."""
@@ -353,7 +353,7 @@ def told(response: Response) -> tuple[Any, ...]:
     )
 
 
-@settings(max_examples=EXAMPLES // 5, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=EXAMPLES // 5, suppress_health_check=[HealthCheck.too_slow])
 @given(st.data())
 async def test_requests_are_answered_the_same_either_way(data: st.DataObject) -> None:
     """Status, redirect, allowed methods and what the view gets: 200, 308, 400, 404, 405, 500."""
@@ -434,7 +434,6 @@ def test_other_converters_and_methods_need_no_adapter(path: str, method: str) ->
     assert outcome(adapter) == as_outcome(match)
 
 
-@settings(deadline=None)
 @given(st.data())
 def test_variables_that_end_rules_agree_with_werkzeug(data: st.DataObject) -> None:
     """Of any converters, behind the same static segments, with others beside them."""

@@ -158,7 +158,7 @@ values = st.recursive(
 )
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(st.dictionaries(text, values, min_size=1, max_size=4))
 @pytest.mark.usefixtures("stopped_clock")
 async def test_every_value_is_stored_as_flask_stores_it(value: dict[str, Any]) -> None:
@@ -176,7 +176,6 @@ async def test_every_value_is_stored_as_flask_stores_it(value: dict[str, Any]) -
     assert read[1] == read[0]
 
 
-@settings(deadline=None)
 @given(
     st.text("ab", max_size=140)
     | st.text("0123456789", max_size=140)

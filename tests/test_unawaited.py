@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from jinja2 import (
     DictLoader,
@@ -238,7 +238,6 @@ statements = st.recursive(
 
 
 @given(statements, st.booleans())
-@settings(deadline=None)
 def test_templates_do_what_jinja_does(source: str, streamed: bool) -> None:
     """The text or the error, and what is called and awaited for it, in the same order."""
 
