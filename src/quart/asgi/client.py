@@ -165,6 +165,10 @@ class Client:
             await self.go(message)
         return message
 
+    def knows_nothing(self) -> bool:
+        """Whether a new Client would know as much: nobody waits, and nothing was read ahead."""
+        return self.state is QUIET and self.pace is None and not self.ahead
+
     def end_reading(self) -> None:
         """Called when a reader has its message or gives up. Wakes whoever waits for a turn."""
         if self.state is SETTLED and self.owner is not None:
@@ -345,7 +349,10 @@ class Client:
 
 
 class Unread:
-    """Stands in for a Client until somebody reads or watches; for most requests nobody does."""
+    """Stands in for a Client until somebody reads or watches; for most requests nobody does.
+
+    It stands in again when the body is complete, unless the Client knows something.
+    """
 
     # PERF: set on the instance: a stream reads it for each piece, and a class attribute is slower.
     def __init__(self) -> None:

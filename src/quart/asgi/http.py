@@ -6,6 +6,7 @@ It follows ASGI HTTP, spec_version 2.0 to 2.5.
 from __future__ import annotations
 
 import asyncio
+from asyncio import get_running_loop
 from collections.abc import Iterable
 from math import inf
 from types import EllipsisType
@@ -202,7 +203,7 @@ class ASGIHTTPConnection(ASGIConnection[Request]):
         client = self._client()
         receives = client.state is QUIET and not client.ahead
         if receives:
-            client.task = current_task(asyncio.get_running_loop())
+            client.task = current_task(get_running_loop())
             if client.pace is not None:
                 client.pace.begin()
             if body.timeout is not ...:
@@ -226,6 +227,8 @@ class ASGIHTTPConnection(ASGIConnection[Request]):
         body.append(message.get("body", b""))
         if not message.get("more_body", False):
             body.set_complete()
+            if client.knows_nothing():
+                self.client = UNREAD  # PERF: `__call__` then has nothing to close
         elif client.pace is not None and self._seconds_left(client.pace, body) < 0:
             raise RequestTimeout()
 

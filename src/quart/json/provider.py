@@ -3,38 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from json import JSONDecoder, encoder
+from json import JSONDecoder
 from types import NoneType
 from typing import Any
 
 from flask.json.provider import DefaultJSONProvider as FlaskDefaultJSONProvider
 from flask.json.provider import JSONProvider
 
+from .._speedups import json_encoder
 from .values import default as _default
 
 __all__ = ("DefaultJSONProvider", "JSONProvider")
 
-# The accelerator, which only CPython has.
-_make_encoder: Any = getattr(encoder, "c_make_encoder", None)
-
-_decode = JSONDecoder().raw_decode
+# Gives the value at an index of a text, and the index behind it.
+_scan = JSONDecoder().scan_once  # type: ignore[attr-defined]  # not in typeshed
 _BRACKETS = (b"{", b"[")
 _MOST_ENCODERS = 16
-
-
-def _encoder(
-    markers: dict[int, object] | None,
-    default: Callable[[Any], object],
-    ensure_ascii: bool,
-    sort_keys: bool,
-    item_separator: str,
-    key_separator: str,
-) -> Any:
-    """Make the function that `json.JSONEncoder` encodes by: of an object and a level, to chunks."""
-    escape = encoder.encode_basestring_ascii if ensure_ascii else encoder.encode_basestring
-    return _make_encoder(
-        markers, default, escape, None, key_separator, item_separator, sort_keys, False, True
-    )
 
 
 class DefaultJSONProvider(FlaskDefaultJSONProvider):
@@ -60,7 +44,7 @@ class DefaultJSONProvider(FlaskDefaultJSONProvider):
         Raises TypeError for what cannot be serialized, ValueError for a circular reference.
         """
         separators = kwargs.pop("separators", None)
-        if kwargs or _make_encoder is None or not isinstance(separators, (tuple, NoneType)):
+        if kwargs or not isinstance(separators, (tuple, NoneType)):
             return super().dumps(obj, separators=separators, **kwargs)
         return self._encode(obj, separators or (", ", ": "))
 
@@ -72,14 +56,10 @@ class DefaultJSONProvider(FlaskDefaultJSONProvider):
             self._encoders, self._encoder_options = {}, options
         encode = self._encoders.get(separators)
         if encode is None:
-            encode = _encoder(None, *options, *separators)
+            encode = json_encoder(*options, *separators)
             if len(self._encoders) < _MOST_ENCODERS:
                 self._encoders[separators] = encode
-        try:
-            return "".join(encode(obj, 0))
-        except RecursionError:
-            # Encode it again with the containers in mind: a circular reference is a ValueError.
-            return "".join(_encoder({}, *options, *separators)(obj, 0))
+        return encode(obj)
 
     def loads(self, s: str | bytes, **kwargs: object) -> Any:
         """Deserialize JSON from text or bytes; keyword arguments are those of ``json.loads``.
@@ -94,8 +74,8 @@ class DefaultJSONProvider(FlaskDefaultJSONProvider):
         ):
             try:
                 text: str = s if type(s) is str else s.decode()  # type: ignore[union-attr]
-                value, end = _decode(text)
-            except ValueError:
+                value, end = _scan(text, 0)
+            except (StopIteration, ValueError):
                 pass
             else:
                 if end == len(text) or not text[end:].strip(" \t\n\r"):
@@ -115,7 +95,6 @@ class DefaultJSONProvider(FlaskDefaultJSONProvider):
             or not (compact or (compact is None and not app.config["DEBUG"]))
             or (cls is not DefaultJSONProvider and cls.dumps is not DefaultJSONProvider.dumps)
             or not self._as_written
-            or _make_encoder is None
         ):
             return super().response(*args, **kwargs)
         # PERF: one value in compact form is the usual case.
@@ -123,7 +102,7 @@ class DefaultJSONProvider(FlaskDefaultJSONProvider):
         return app.response_class(data + "\n", mimetype=self.mimetype)
 
     #: By their separators, the encoders with the options that follow.
-    _encoders: dict[tuple[str, str], Any]
+    _encoders: dict[tuple[str, str], Callable[[object], str]]
     _encoder_options: tuple[object, ...] | None = None
     #: Whether `dumps` was not replaced on this very instance.
     _as_written = True
