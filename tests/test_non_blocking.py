@@ -219,6 +219,29 @@ async def waits() -> str:
     return ""
 
 
+async def test_contexts_of_its_own() -> None:
+    """`with` opens a context in it, as in a thread."""
+    seen = []
+
+    @non_blocking
+    def view() -> str:
+        with app.app_context():
+            g.name = "ada"
+            seen.append(g.name)
+        with app.test_request_context("/inner"):
+            seen.append(request.path)
+        return request.path + g.get("name", "")
+
+    app = make_app(view)
+
+    @app.before_request
+    async def before() -> None:
+        with pytest.raises(RuntimeError, match="async with"), app.app_context():
+            pass
+
+    assert ("/", ["ada", "/inner"]) == ((await get(app)).text, seen)
+
+
 async def test_async_functions_made_sync() -> None:
     """As far as they wait for nothing."""
 

@@ -11,6 +11,7 @@ import inspect
 import sys
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
+from contextvars import copy_context
 from functools import wraps
 from types import EllipsisType, TracebackType
 from typing import TYPE_CHECKING, ParamSpec, TypeGuard, TypeVar, cast
@@ -26,7 +27,7 @@ from .kinds import REQUEST, WEBSOCKET, Kind, Stages, WebsocketStages
 from .one_thread import KeptThread, OneThread
 from .outside_loop import getting_values
 from .sessions import SecureCookieSessionInterface
-from .workers import own_thread, wait_in_thread
+from .workers import in_worker_thread, own_thread, wait_in_thread
 from .wrappers.base import clean_path
 
 if TYPE_CHECKING:
@@ -479,17 +480,16 @@ def _in_loop() -> bool:
 def _run_outside_loop(func: Callable[..., Awaitable[T]], *args: object) -> T:
     """Run a coroutine function to its end, from code without an event loop.
 
-    If an event loop waits for this thread, that loop runs it, because what hooks use may
-    belong to that loop.
+    A loop that waits for this thread runs it, because what hooks use may belong to that loop.
     """
-    if _in_loop():
+    if _in_loop() and not in_worker_thread():
         raise RuntimeError("An event loop is running here: use 'async with' instead of 'with'.")
 
     async def main() -> T:
         return await func(*args)
 
     work = main()
-    result = wait_in_thread(work, outlasting=True)
+    result = copy_context().run(wait_in_thread, work, outlasting=True)
     return asyncio.run(work) if result is work else cast(T, result)
 
 

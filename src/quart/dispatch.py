@@ -44,7 +44,7 @@ from werkzeug.sansio.response import Response as SansIOResponse
 from . import signals
 from .config import settings_of_wrong_types
 from .ctx import OPEN_FROM_COOKIE, AppContext, RequestContext, WebsocketContext, opens_on_touch
-from .flask_names import lend_request, take_back
+from .flask_names import are_patched, lend_request, take_back
 from .generations import STAGES, context_first, in_order
 from .globals import _cv_app, _cv_quart
 from .hosts import subdomain_of
@@ -54,6 +54,7 @@ from .routing import QuartMap, allowed_methods, blueprint_names
 from .sessions import SecureCookieSessionInterface, SessionInterface
 from .templating import searched_places
 from .threads import certainly
+from .under_patch import give_values
 from .utils import printable
 from .workers import (
     async_to_sync,
@@ -146,6 +147,8 @@ class Dispatch(App):
         #: True if Flask's own names (`flask.request` ...) have to be set up on the event loop.
         self._has_flask_code = False
         super().__init__(*args, **kwargs)
+        if are_patched():
+            give_values(self)  # type: ignore[arg-type]  # a Dispatch is a Quart
 
     def __init_subclass__(cls, **kwargs: object) -> None:
         super().__init_subclass__(**kwargs)

@@ -101,12 +101,17 @@ def are_imported() -> bool:
     some = ["__main__"] if count == _modules_looked_at else list(sys.modules)
     _modules_looked_at = count
     names = _names_of_flask()
-    _imported = hasattr(sys.modules.get("flask"), "_QUART_PATCHED") or any(
+    _imported = are_patched() or any(
         not names.isdisjoint(map(id, getattr(sys.modules.get(name), "__dict__", {}).values()))
         for name in some
         if name.partition(".")[0] not in _NO_FLASK_CODE
     )
     return _imported
+
+
+def are_patched() -> bool:
+    """Whether Quart-Flask-Patch has put itself in the place of Flask."""
+    return hasattr(sys.modules.get("flask"), "_QUART_PATCHED")
 
 
 def _names_of_flask() -> set[int]:

@@ -186,22 +186,31 @@ def wait_uncounted(future: Future[T]) -> T:
         return future.result()
 
 
-class _Command(_SyncCode):
+class _Waiting(_SyncCode):
     """Sync code of a thread that is no worker. A function of its own waits for coroutines."""
 
-    def __init__(self, wait: Callable[[Coro[Any]], Any], thread: OneThread | None) -> None:
+    def __init__(
+        self, wait: Callable[[Coro[Any]], Any], thread: OneThread | None, on_loop: bool
+    ) -> None:
         self._wait = wait
         self.thread = thread
+        self.on_loop = on_loop
 
     def wait_for(self, coroutine: Coro[R], outlasting: bool) -> R:
-        result: R = self._wait(coroutine)
+        _this_thread.runs = None  # async code gets awaitables
+        try:
+            result: R = self._wait(coroutine)
+        finally:
+            _this_thread.runs = self
         return result
 
 
 @contextmanager
-def waiting_by(wait: Callable[[Coro[Any]], Any], thread: OneThread | None = None) -> Iterator[None]:
+def waiting_by(
+    wait: Callable[[Coro[Any]], Any], thread: OneThread | None = None, on_loop: bool = False
+) -> Iterator[None]:
     """Have sync code of this thread, which is no worker, wait for coroutines by a function."""
-    before, _this_thread.runs = _this_thread.runs, _Command(wait, thread)
+    before, _this_thread.runs = _this_thread.runs, _Waiting(wait, thread, on_loop)
     try:
         yield
     finally:

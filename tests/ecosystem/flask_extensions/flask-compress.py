@@ -5,8 +5,6 @@ import gzip
 import flask
 from flask_compress import Compress
 
-FAILS = {"patch": "the body of a response has to be awaited on the event loop"}
-
 
 def use(app, views):
     app.config["COMPRESS_ALGORITHM"] = ["gzip"]

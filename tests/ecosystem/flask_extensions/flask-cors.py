@@ -2,8 +2,6 @@
 
 from flask_cors import CORS, cross_origin
 
-FAILS = {"patch": "only with `intercept_exceptions=False`, because it awaits nothing that it wraps"}
-
 
 def use(app, views):
     CORS(app, resources={r"/api/*": {"origins": "https://example.org"}})

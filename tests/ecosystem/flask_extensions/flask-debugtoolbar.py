@@ -4,8 +4,6 @@ from flask_debugtoolbar import DebugToolbarExtension
 
 from quart import render_template_string
 
-FAILS = {"patch": "the body of a response has to be awaited on the event loop"}
-
 
 def use(app, views):
     app.debug = True

@@ -14,8 +14,6 @@ from flask_security.models import fsqla_v3 as fsqla
 from flask_sqlalchemy import SQLAlchemy
 from sqlalchemy.pool import StaticPool
 
-FAILS = {"patch": "context processors do not reach its pages"}
-
 
 def use(app, views):
     app.config.update(
