@@ -268,11 +268,11 @@ def test_the_same_error(sides: list[Side], mistake: Mistake, word: str) -> None:
 @pytest.mark.parametrize(
     ("mistake", "setting"),
     [
-        (SAME["MAX_COOKIE_SIZE"][0], "MAX_COOKIE_SIZE is of the type str"),
-        (SAME["MAX_CONTENT_LENGTH"][0], "MAX_CONTENT_LENGTH is of the type str"),
-        (session_within_a_time_of_another_type, "BODY_TIMEOUT is of the type timedelta"),
-        (SAME["SECRET_KEY"][0], "SECRET_KEY is of the type int"),
-        (SAME["SESSION_COOKIE_DOMAIN"][0], "SESSION_COOKIE_DOMAIN is of the type int"),
+        (SAME["MAX_COOKIE_SIZE"][0], "MAX_COOKIE_SIZE is of type str"),
+        (SAME["MAX_CONTENT_LENGTH"][0], "MAX_CONTENT_LENGTH is of type str"),
+        (session_within_a_time_of_another_type, "BODY_TIMEOUT is of type timedelta"),
+        (SAME["SECRET_KEY"][0], "SECRET_KEY is of type int"),
+        (SAME["SESSION_COOKIE_DOMAIN"][0], "SESSION_COOKIE_DOMAIN is of type int"),
     ],
 )
 def test_a_setting_of_the_wrong_type_is_named(

@@ -127,9 +127,9 @@ async def test_what_is_no_message_limit_or_policy() -> None:
     """Each is refused where it is said, not when the first reader is slow."""
     wrong: list[dict[str, Any]] = [{"limit": 0}, {"limit": -1}, {"slow": "dorp"}]
     for options in wrong:
-        with pytest.raises(ValueError, match=r"limit is to be|'drop', 'close' or"):
+        with pytest.raises(ValueError, match=r"'limit' must be|'drop', 'close' or"):
             Rooms(**options)
-        with pytest.raises(ValueError, match=r"limit is to be|'drop', 'close' or"):
+        with pytest.raises(ValueError, match=r"'limit' must be|'drop', 'close' or"):
             Rooms().join("lobby", **options)
     with pytest.raises(TypeError, match="a str or bytes, not a dict"):
         await Rooms().send("lobby", {"a": 1})  # type: ignore[arg-type]
@@ -140,7 +140,7 @@ async def test_two_tasks_that_read_the_same_messages() -> None:
     async with Rooms().join("lobby") as messages:
         first = asyncio.create_task(messages.get())
         await asyncio.sleep(0)
-        with pytest.raises(RuntimeError, match="each is to join itself"):
+        with pytest.raises(RuntimeError, match="each must join itself"):
             await asyncio.wait_for(messages.get(), 5)
         first.cancel()
 

@@ -139,10 +139,10 @@ def test_an_application_by_an_expression(app: Quart, name: str, args: Any) -> No
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("", "neither a name nor a call"),
-        ("a b", "neither a name nor a call"),
-        ("app.attribute", "neither a name nor a call"),
-        ("a.b()", "neither a name nor a call"),
+        ("", "must be a name, or a call"),
+        ("a b", "must be a name, or a call"),
+        ("app.attribute", "must be a name, or a call"),
+        ("a.b()", "must be a name, or a call"),
         ("make(name)", "not literal values"),
         ("make(1)", "cannot be called like this: too many positional arguments"),
         ("other", "There is no 'other' in the module 'some_module'"),
@@ -266,7 +266,7 @@ def test_no_application() -> None:
 def test_the_variable_of_flask_is_named_where_it_is_set(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FLASK_APP", "hello")
 
-    assert "'FLASK_APP' is set, which only 'flask' reads: it is 'QUART_APP'" in invoke("run").output
+    assert "'FLASK_APP' is set, but only 'flask' reads it: set 'QUART_APP'" in invoke("run").output
 
 
 @pytest.mark.parametrize("where", ["made", "made:create_app", "made:create_app()"])
@@ -317,7 +317,7 @@ def test_an_application_of_flask_is_carried_over(where: str, source: str) -> Non
 
     assert 0 == result.exit_code, result.output
     assert "/static/<path:filename>" in result.stdout
-    assert "is an application of Flask, carried over by 'Quart.from_flask()'" in result.output
+    assert "is a Flask application, converted by 'Quart.from_flask()'" in result.output
     sys.modules.pop("flask_site", None)
 
 
@@ -328,7 +328,7 @@ def test_an_application_of_flask_that_cannot_be_carried_over() -> None:
     result = invoke("--app", "flask_site", "routes")
 
     assert 1 == result.exit_code
-    assert "'flask_site:app' is an application of Flask. The 'wsgi_app' of 'site'" in result.output
+    assert "'flask_site:app' is a Flask application. The 'wsgi_app' of 'site'" in result.output
     sys.modules.pop("flask_site", None)
 
 

@@ -137,18 +137,18 @@ async def test_what_a_validation_found_is_listed() -> None:
 @pytest.mark.parametrize(
     ("config", "body", "content_type", "text"),
     [
-        ({"MAX_CONTENT_LENGTH": 10}, b"a" * 11, "text/plain", "MAX_CONTENT_LENGTH allows, 10"),
+        ({"MAX_CONTENT_LENGTH": 10}, b"a" * 11, "text/plain", "MAX_CONTENT_LENGTH allows (10"),
         (
             {"MAX_FORM_MEMORY_SIZE": 10},
             b"a=" + b"a" * 11,
             "application/x-www-form-urlencoded",
-            "MAX_FORM_MEMORY_SIZE allows, 10",
+            "MAX_FORM_MEMORY_SIZE allows (10",
         ),
         (
             {"MAX_FORM_MEMORY_SIZE": 2},
             b'--x\r\nContent-Disposition: form-data; name="note"\r\n\r\nlong\r\n--x--\r\n',
             "multipart/form-data; boundary=x",
-            "The field 'note' is larger than MAX_FORM_MEMORY_SIZE allows, 2 bytes",
+            "The field 'note' is larger than MAX_FORM_MEMORY_SIZE allows (2 bytes)",
         ),
         (
             {"MAX_FORM_PARTS": 0},

@@ -566,7 +566,7 @@ def test_other_wsgi_middleware_is_named(flask_app: flask.Flask) -> None:
 def test_a_subclass_with_a_wsgi_face_of_its_own(name: str) -> None:
     own = type("Own", (flask.Flask,), {name: getattr(flask.Flask, name)})
 
-    with pytest.raises(TypeError, match=rf"Own has a '{name}' of its own.*WSGIBridge\(app\)"):
+    with pytest.raises(TypeError, match=rf"Own overrides '{name}'.*WSGIBridge\(app\)"):
         Quart.from_flask(own("own"))
 
 
@@ -589,12 +589,12 @@ async def test_a_subclass_that_dispatches_itself() -> None:
 def test_an_application_that_has_served(flask_app: flask.Flask) -> None:
     flask_app.test_client().get("/")
 
-    with pytest.raises(RuntimeError, match="has handled a request as one of Flask"):
+    with pytest.raises(RuntimeError, match="has already handled a request with Flask"):
         Quart.from_flask(flask_app)
 
 
 def test_what_is_no_application() -> None:
-    with pytest.raises(TypeError, match="takes an application of Flask, not a dict"):
+    with pytest.raises(TypeError, match="takes a Flask application, not a dict"):
         Quart.from_flask({})  # type: ignore[arg-type]
 
 

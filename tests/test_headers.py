@@ -78,14 +78,14 @@ def sent(headers: Headers) -> list[tuple[bytes, bytes]] | str:
     items = []
     for name, value in headers:
         if not re.fullmatch(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", name):
-            return f"{name!r} is no valid name for a header."
+            return f"{name!r} is not a valid header name."
         broken = re.search(r"[\x00-\x08\x0a-\x1f\x7f]", value)
         if broken is None and name.lower() in ("location", "content-location"):
             value = iri_to_uri(value)
         if broken is not None:
-            return f"The value of the header {name!r} holds a control character: {value!r}."
+            return f"The value of the header {name!r} has a control character: {value!r}."
         if max(value, default="") > "\xff":
-            return f"The value of the header {name!r} holds a character outside Latin-1: {value!r}."
+            return f"The value of the header {name!r} has a character outside Latin-1: {value!r}."
         items.append((name.lower().encode(), value.encode("latin-1").strip()))
     return items
 

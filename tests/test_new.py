@@ -160,7 +160,7 @@ def test_what_is_said(here: Path) -> None:
         ("café", "cannot be the name of a Python package"),
         ("_shop", "cannot be the name of a Python package"),
         ("__main__", "cannot be the name of a Python package"),
-        ("class", "'class' is a word of the language Python: choose another name."),
+        ("class", "'class' is a keyword of Python: choose another name."),
         ("email", "'email' would hide the module of that name, or be hidden by it"),
         ("quart", "'quart' would hide the module of that name"),
         ("jinja2", "'jinja2' would hide the module of that name"),
@@ -187,7 +187,7 @@ def test_what_is_there_already_is_left_alone(here: Path, made_before) -> None:
 
     assert 1 == result.exit_code
     assert (
-        "Error: 'shop' is here already: choose another name, or another directory.\n"
+        "Error: 'shop' exists already: choose another name, or another directory.\n"
         == result.output
     )
     assert ["shop"] == os.listdir()

@@ -123,7 +123,7 @@ async def test_behind_a_proxy() -> None:
 def test_a_str_is_no_list() -> None:
     """Else the slashes of one path would exempt all paths."""
     for options in ({"exempt": "/webhooks/"}, {"trusted_origins": "https://shop.example"}):
-        with pytest.raises(TypeError, match="take lists"):
+        with pytest.raises(TypeError, match="must be lists"):
             guarded(**options)
 
 

@@ -1,4 +1,4 @@
-"""`Quart`, the public face: the application object that users make and servers call."""
+"""`Quart`: the application object that users make and servers call."""
 
 from __future__ import annotations
 
@@ -58,13 +58,15 @@ if TYPE_CHECKING:
     )
     from .wsgi import WSGIApplication
 
-#: A warning about the set-up names the first caller outside of these packages.
+#: A warning about a late set-up call names the first caller outside these packages.
 _SETUP_PACKAGES = frozenset({"quart", "flask.sansio"})
 
 
 class _Testing:
-    """A class of `quart.testing` as an attribute: importing it takes a third of all the time to
-    import this package, and no request needs it.
+    """A class of `quart.testing` as an attribute, imported when it is used.
+
+    Importing `quart.testing` takes a third of the time to import this package, and no request
+    needs it.
     """
 
     def __init__(self, name: str) -> None:
@@ -84,29 +86,29 @@ def _update_template_context_here(
     ctx: AppContext | dict[str, object] | None = None,
     context: dict[str, object] | None = None,
 ) -> None:
-    if context is None:  # as before Flask 3.2: the template's context alone
+    if context is None:  # as before Flask 3.2, which passed only the template's context
         ctx, context = _cv_quart.get(None), ctx  # type: ignore[assignment]
     update_template_context_here(app, ctx, context)  # type: ignore[arg-type]
 
 
 class _NoWSGI:
-    """The name by which Flask has its WSGI application, around which middleware is wrapped."""
+    """Flask's name for its WSGI application, which middleware wraps. Reading it raises an error."""
 
     def __get__(self, app: object, owner: type | None = None) -> Any:
         raise AttributeError("Quart is an ASGI application: use 'asgi_app' instead of 'wsgi_app'.")
 
 
-# What a view may return is wider than Flask's types of it.
+# A view may return more than Flask's types allow.
 class Quart(QuartScaffold, Serving[StateT], Generic[StateT]):  # pyright: ignore[reportIncompatibleMethodOverride]
     """An ASGI application with the Flask API: `app = Quart(__name__)`.
 
-    The arguments are those of `flask.Flask`; `subdomain_matching=None` matches the subdomains of
-    `SERVER_NAME` if a rule has one, and leaves other hosts alone. `await app(scope, receive, send)`
-    is its ASGI face, for "http", "websocket" and "lifespan" scopes; wrap `app.asgi_app` with
-    middleware.
+    The arguments are those of `flask.Flask`. With `subdomain_matching=None`, subdomains of
+    `SERVER_NAME` are matched as soon as a rule has a subdomain; other hosts are not restricted.
+    Servers call `await app(scope, receive, send)` for "http", "websocket" and "lifespan" scopes; to
+    add ASGI middleware, wrap `app.asgi_app`.
 
     `lifespan` is an async context manager function that takes the application. It is entered first
-    at start-up and left last; what it yields is `app.state`, and in requests `request.state`.
+    at startup and left last. What it yields is `app.state`, and `request.state` in requests.
     """
 
     app_ctx_globals_class = _AppCtxGlobals
@@ -120,17 +122,17 @@ class Quart(QuartScaffold, Serving[StateT], Generic[StateT]):  # pyright: ignore
     lock_class = asyncio.Lock
     request_class = Request
     response_class = Response
-    #: What `test_app` makes.
+    #: The class that `test_app` uses.
     test_app_class: type[TestAppProtocol] = _testing("TestApp")
     test_client_class: type[TestClientProtocol] = _testing("QuartClient")  # type: ignore[assignment]
     test_cli_runner_class: type[QuartCliRunner] = _testing("QuartCliRunner")  # type: ignore[assignment]
     url_map_class = QuartMap
-    url_rule_class = QuartRule  # type: ignore[assignment]  # which takes fewer positions
+    url_rule_class = QuartRule  # type: ignore[assignment]  # it takes fewer positional arguments
     websocket_class = Websocket
-    #: There is none: reading it raises an AttributeError that names `asgi_app`.
+    #: Not available: reading it raises an AttributeError that names `asgi_app`.
     wsgi_app = _NoWSGI()
 
-    #: The settings that an application begins with.
+    #: The settings with which an application starts.
     default_config = ImmutableDict(DEFAULT_CONFIG)
 
     def __init__(
@@ -169,7 +171,7 @@ class Quart(QuartScaffold, Serving[StateT], Generic[StateT]):  # pyright: ignore
         if self.has_static_folder:
             if bool(static_host) != host_matching:
                 raise AssertionError(
-                    "With 'host_matching' the static route needs a 'static_host', and only then;"
+                    "Pass 'static_host' if 'host_matching' is true, and only then;"
                     " or pass 'static_folder=None'."
                 )
             self.add_url_rule(
@@ -181,35 +183,35 @@ class Quart(QuartScaffold, Serving[StateT], Generic[StateT]):  # pyright: ignore
 
     @classmethod
     def from_flask(cls, app: Flask) -> Self:
-        """Make an application of Flask's, which code for Flask has set up, one of Quart in place::
+        """Convert a Flask application, set up by code written for Flask, in place::
 
             app = Quart.from_flask(create_app())
 
-        It is the same object, so that extensions, views and hooks that hold it go on. Its rules,
-        blueprints, hooks, error handlers, settings, templates, commands, session interface and JSON
-        provider come along; of its settings those that Flask does not have get Quart's defaults.
-        What a class derived from `flask.Flask` overrides stays overridden, and its `super()` is
-        Quart. Of the WSGI middleware around `wsgi_app`, Werkzeug's `ProxyFix` becomes ours, and
-        what a `DispatcherMiddleware` dispatches to is mounted.
+        The object stays the same, so extensions, views and hooks that refer to it keep working. It
+        keeps its rules, blueprints, hooks, error handlers, settings, templates, commands, session
+        interface and JSON provider; settings that Flask does not have get Quart's defaults. Methods
+        that a subclass of `flask.Flask` overrides stay overridden, and their `super()` is Quart. Of
+        WSGI middleware around `wsgi_app`, Werkzeug's `ProxyFix` becomes ours, and applications
+        behind a `DispatcherMiddleware` are mounted.
 
-        An application that was adopted before is given back as it is. Raises TypeError for what is
-        not Flask's, or overrides `wsgi_app` or `__call__` in its class; ValueError for other WSGI
-        middleware; RuntimeError for an application that has handled a request already.
+        An application that was converted before is returned unchanged. Raises TypeError if `app` is
+        not a Flask application, or if its class overrides `wsgi_app` or `__call__`; ValueError for
+        other WSGI middleware; RuntimeError if the application has already handled a request.
         """
-        from .from_flask import adopt  # which no other application needs
+        from .from_flask import adopt  # imported late: no other application needs it
 
         return adopt(app, cls)
 
     # The ASGI face
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """The ASGI application, version 3: one connection, or the lifespan of the process."""
+        """Serve one connection, or the lifespan of the process: ASGI version 3."""
         await self.asgi_app(scope, receive, send)
 
     async def asgi_app(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """The application within: replace it to wrap it with middleware.
+        """The ASGI application itself. Replace it to wrap it with middleware.
 
-        Raises RuntimeError for a scope type that is not known.
+        Raises RuntimeError for an unknown scope type.
         """
         if "://" in scope.get("path", ""):
             scope = in_origin_form(scope)
@@ -217,7 +219,7 @@ class Quart(QuartScaffold, Serving[StateT], Generic[StateT]):  # pyright: ignore
             mount = self._mounts.find(scope)
             if mount is not None:
                 trusted = self.config["TRUSTED_HOSTS"] or self.request_class.trusted_hosts
-                # Servers give dictionaries.
+                # Servers pass dicts.
                 await mount(scope, receive, send, trusted)  # type: ignore[arg-type]
                 return
         kind = scope["type"]
@@ -225,7 +227,7 @@ class Quart(QuartScaffold, Serving[StateT], Generic[StateT]):  # pyright: ignore
             self._got_first_request = True
             self._has_flask_code = flask_names.are_imported()
         if kind == "http":
-            # PERF: CPython calls `__call__` faster by its name than as a call of the instance.
+            # PERF: CPython calls `__call__` by name faster than it calls the instance.
             await self.asgi_http_class(self, scope).__call__(receive, send)
         elif kind == "websocket":
             await self.asgi_websocket_class(self, scope)(receive, send)
@@ -243,21 +245,21 @@ class Quart(QuartScaffold, Serving[StateT], Generic[StateT]):  # pyright: ignore
     def mount(self, prefix: str, app: ASGIApp | WSGIApplication) -> None:
         """Hand all requests and websockets below a path prefix to another application.
 
-        `app` is an ASGI application, such as another `Quart`, or a WSGI one, which runs in threads
-        (see `quart.wsgi.WSGIBridge`) within this application's `MAX_CONTENT_LENGTH` and
-        `BODY_TIMEOUT`. It sees the prefix as the end of its root path. The longest of several
-        prefixes wins; routes, hooks and error handlers of this application do not apply below one,
-        `TRUSTED_HOSTS` and middleware around `asgi_app` do. An ASGI application starts after this
-        one and shuts down before it.
+        `app` is an ASGI application, such as another `Quart`, or a WSGI application, which runs in
+        threads (see `quart.wsgi.WSGIBridge`) with this application's `MAX_CONTENT_LENGTH` and
+        `BODY_TIMEOUT`. The prefix is appended to its root path. If several prefixes match, the
+        longest wins. Routes, hooks and error handlers of this application do not apply below a
+        prefix; `TRUSTED_HOSTS` and middleware around `asgi_app` do. A mounted ASGI application
+        starts after this one and shuts down before it.
 
-        Raises ValueError for a prefix without a leading slash or a name, or that is taken.
+        Raises ValueError if the prefix is only a slash, does not start with one, or is taken.
         """
         self._mounts.add(prefix, app, self.config)
 
     def begin_shutdown(self) -> None:
         """Set `shutdown_event`, and tell open streams and websockets to end, here and in mounts.
 
-        A server calls it as soon as it is asked to end, before it waits for its connections.
+        A server calls it as soon as it is asked to stop, before it waits for its connections.
         """
         if not self.shutdown_event.is_set():
             super().begin_shutdown()
@@ -272,11 +274,10 @@ class Quart(QuartScaffold, Serving[StateT], Generic[StateT]):  # pyright: ignore
         provide_automatic_options: bool | None = None,
         **options: Any,
     ) -> None:
-        """Route requests for a rule to a view, as `route` does. The static files of a blueprint of
-        Flask's own are sent as those of any other."""
+        """Route requests for a rule to a view, as `route` does."""
         if provide_automatic_options is None:
             provide_automatic_options = getattr(view_func, "provide_automatic_options", None)
-        if provide_automatic_options:  # which Flask 3.1 does not count as one of the methods
+        if provide_automatic_options:  # Flask 3.1 does not count it as one of the methods
             methods = options.get("methods") or getattr(view_func, "methods", None) or ("GET",)
             if not isinstance(methods, str):
                 options["methods"] = {*methods, "OPTIONS"}
@@ -285,7 +286,7 @@ class Quart(QuartScaffold, Serving[StateT], Generic[StateT]):  # pyright: ignore
         super().add_url_rule(rule, endpoint, view_func, provide_automatic_options, **options)
 
     def asgi2(self, scope: Scope) -> Callable[[Receive, Send], Awaitable[None]]:
-        """The ASGI application, version 2: called with the scope, then with receive and send."""
+        """Serve as ASGI version 2: called with the scope, then with `receive` and `send`."""
 
         async def instance(receive: Receive, send: Send) -> None:
             await self(scope, receive, send)
@@ -293,15 +294,15 @@ class Quart(QuartScaffold, Serving[StateT], Generic[StateT]):  # pyright: ignore
         return instance
 
     def _check_setup_finished(self, f_name: str) -> None:
-        # Flask refuses here. Extensions register late, and in Quart that works.
+        # Flask raises an error here. Extensions register late, and in Quart that works.
         if self._got_first_request:
             self._has_flask_code = flask_names.are_imported()
             level, frame = 3, sys._getframe(2)
             while frame.f_back and frame.f_globals.get("__package__") in _SETUP_PACKAGES:
                 level, frame = level + 1, frame.f_back
             warnings.warn(
-                f"The application {self.name!r} is changed after its first request. That holds for"
-                " this process only: others that serve it do not have the change.",
+                f"The application {self.name!r} is changed after its first request. Only"
+                " this process has the change, not others that serve the application.",
                 RuntimeWarning,
                 stacklevel=level,
             )
@@ -316,16 +317,16 @@ class Quart(QuartScaffold, Serving[StateT], Generic[StateT]):  # pyright: ignore
         *,
         resource: FilePath | None = None,
     ) -> Coroutine[object, None, AiofilesContextManager[Any]]:
-        """Open a file of the instance folder as `open_resource` does, for writing too."""
+        """Open a file in the instance folder, like `open_resource`, and also for writing."""
         return open_file(self.instance_path, path or resource, mode, encoding)
 
     @cached_property
     def jinja_env(self) -> Environment:  # type: ignore[override]
-        """The Jinja environment templates are loaded with, made when first used."""
+        """The Jinja environment that loads templates, made when it is first used."""
         return self.create_jinja_environment()
 
     def create_jinja_environment(self) -> Environment:  # type: ignore[override]
-        """A Jinja environment with the application's options and the usual globals."""
+        """Make a Jinja environment with the application's options and the usual globals."""
         options = dict(self.jinja_options)
         options.setdefault("autoescape", self.select_jinja_autoescape)
         if "auto_reload" not in options:
@@ -349,13 +350,13 @@ class Quart(QuartScaffold, Serving[StateT], Generic[StateT]):  # pyright: ignore
         ctx: AppContext | dict[str, object] | None = None,
         context: dict[str, object] | None = None,
     ) -> None:
-        """Add to a template's context what the context processors give; what it has stays."""
-        if context is None:  # as before Flask 3.2: the template's context alone
+        """Add the values of the context processors to a template's context; its own values win."""
+        if context is None:  # as before Flask 3.2, which passed only the template's context
             ctx, context = _cv_quart.get(None), ctx  # type: ignore[assignment]
         await _update_template_context(self, ctx, context)  # type: ignore[arg-type]
 
     def make_shell_context(self) -> dict[str, Any]:
-        """The names that `quart shell` starts with."""
+        """Return the names that `quart shell` starts with."""
         context: dict[str, object] = {"app": self, "g": g}
         for processor in self.shell_context_processors:
             context.update(processor())
@@ -363,22 +364,22 @@ class Quart(QuartScaffold, Serving[StateT], Generic[StateT]):  # pyright: ignore
 
     @cached_property
     def logger(self) -> logging.Logger:
-        """The application's logger, named as the application; Flask's rules for its handler."""
+        """The application's logger, under its name; Flask's rules decide on a handler."""
         return create_logger(self)
 
     # Testing
 
     def test_client(self, use_cookies: bool = True, **kwargs: object) -> TestClientProtocol:
-        """A client that calls the application without a server."""
+        """Make a client that calls the application without a server."""
         remind_of_awaits()
         return self.test_client_class(self, use_cookies=use_cookies, **kwargs)
 
     def test_cli_runner(self, **kwargs: object) -> QuartCliRunner:
-        """A runner for the application's commands."""
+        """Make a runner for the application's commands."""
         return self.test_cli_runner_class(self, **kwargs)
 
     def test_app(self) -> TestAppProtocol:
-        """The application with its lifespan: `async with app.test_app() as test_app:`."""
+        """Run the application with its lifespan: `async with app.test_app() as test_app:`."""
         return self.test_app_class(self)
 
     def test_request_context(
@@ -388,9 +389,9 @@ class Quart(QuartScaffold, Serving[StateT], Generic[StateT]):  # pyright: ignore
         send_push_promise: Callable[[str, Headers], Awaitable[None]] | None = None,
         **kwargs: Any,
     ) -> RequestContext:
-        """The context of a made-up request, for use in tests and shells.
+        """Make the context of an invented request, for tests and shells.
 
-        `async with app.test_request_context("/path"):`, or `with` outside an event loop. The
+        Use `async with app.test_request_context("/path"):`, or `with` outside an event loop. The
         arguments are those of the test client's `open`.
         """
         from . import testing
@@ -401,7 +402,7 @@ class Quart(QuartScaffold, Serving[StateT], Generic[StateT]):  # pyright: ignore
         )
         return self.request_context(request)
 
-    # Decorators that Flask 3.2 also takes without parentheses
+    # Decorators that, as in Flask 3.2, also work without parentheses
 
     @overload
     def template_filter(self, name: F) -> F: ...

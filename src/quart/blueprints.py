@@ -1,4 +1,4 @@
-"""`Blueprint`: Flask's, with websockets, serving hooks and async file access."""
+"""`Blueprint`: Flask's, plus websockets, serving hooks and async file access."""
 
 from __future__ import annotations
 
@@ -32,9 +32,9 @@ T_before_serving = TypeVar("T_before_serving", bound="BeforeServingCallable")
 T_while_serving = TypeVar("T_while_serving", bound="WhileServingCallable")
 
 
-# What a view may return is wider than Flask's types of it.
+# A view may return more than Flask's types allow.
 class Blueprint(QuartScaffold, FlaskBlueprint):  # type: ignore[misc]  # pyright: ignore[reportIncompatibleMethodOverride]
-    """Routes, websockets and hooks kept together, to be registered on an application.
+    """Routes, websockets and hooks that are registered together on an application.
 
     It is a `flask.Blueprint`, with the same arguments.
     """
@@ -45,7 +45,7 @@ class Blueprint(QuartScaffold, FlaskBlueprint):  # type: ignore[misc]  # pyright
         self.cli = AppGroup()
         self.cli.name = self.name
 
-    if TYPE_CHECKING:  # Flask's methods: our functions may return more
+    if TYPE_CHECKING:  # Flask's methods, whose functions may return more here
 
         def before_app_request(self, f: T_before_request) -> T_before_request: ...  # type: ignore[override]
 
@@ -62,51 +62,51 @@ class Blueprint(QuartScaffold, FlaskBlueprint):  # type: ignore[misc]  # pyright
 
     @setupmethod
     def before_app_websocket(self, func: T_before_websocket) -> T_before_websocket:
-        """`before_websocket` for every websocket of the application."""
+        """Like `before_websocket`, for every websocket of the application."""
         self.record_once(lambda state: state.app.before_websocket_funcs[None].append(func))  # type: ignore[attr-defined]
         return func
 
     @setupmethod
     def after_app_websocket(self, func: T_after_websocket) -> T_after_websocket:
-        """`after_websocket` for every websocket of the application."""
+        """Like `after_websocket`, for every websocket of the application."""
         self.record_once(lambda state: state.app.after_websocket_funcs[None].append(func))  # type: ignore[attr-defined]
         return func
 
     @setupmethod
     def teardown_app_websocket(self, func: T_teardown) -> T_teardown:
-        """`teardown_websocket` for every websocket of the application."""
+        """Like `teardown_websocket`, for every websocket of the application."""
         self.record_once(lambda state: state.app.teardown_websocket_funcs[None].append(func))  # type: ignore[attr-defined]
         return func
 
     @setupmethod
     def before_app_serving(self, func: T_before_serving) -> T_before_serving:
-        """`Quart.before_serving`, from a blueprint."""
+        """Like `Quart.before_serving`."""
         self.record_once(lambda state: state.app.before_serving(func))  # type: ignore[attr-defined]
         return func
 
     @setupmethod
     def after_app_serving(self, func: T_after_serving) -> T_after_serving:
-        """`Quart.after_serving`, from a blueprint."""
+        """Like `Quart.after_serving`."""
         self.record_once(lambda state: state.app.after_serving(func))  # type: ignore[attr-defined]
         return func
 
     @setupmethod
     def while_app_serving(self, func: T_while_serving) -> T_while_serving:
-        """`Quart.while_serving`, from a blueprint."""
+        """Like `Quart.while_serving`."""
         self.record_once(lambda state: state.app.while_serving(func))  # type: ignore[attr-defined]
         return func
 
     @setupmethod
     def app_template_filter(self, name: object = None) -> Any:
-        """`Quart.template_filter`, from a blueprint."""
+        """Like `Quart.template_filter`, for the whole application."""
         return with_or_without_name(self.add_app_template_filter, name)
 
     @setupmethod
     def app_template_test(self, name: object = None) -> Any:
-        """`Quart.template_test`, from a blueprint."""
+        """Like `Quart.template_test`, for the whole application."""
         return with_or_without_name(self.add_app_template_test, name)
 
     @setupmethod
     def app_template_global(self, name: object = None) -> Any:
-        """`Quart.template_global`, from a blueprint."""
+        """Like `Quart.template_global`, for the whole application."""
         return with_or_without_name(self.add_app_template_global, name)

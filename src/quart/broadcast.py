@@ -1,9 +1,9 @@
-"""Rooms: what is sent to one is read by all who are in it, in this process or, by way of Redis, in
-any number of them.
+"""Rooms: everyone in a room gets what is sent to it, in one process or, through Redis, in many.
 
-Delivery is at most once. Within a process messages pass at once, in the order in which they were
-sent, whether Redis is there or not; it carries them to other processes, which know their own
-messages and leave them alone. There is no history: who joins reads what is sent from then on.
+Each message is delivered at most once. Within a process messages pass directly, in the order in
+which they were sent, whether Redis is available or not. Redis carries them to other processes; each
+process recognises its own messages and ignores them. There is no history: a reader gets what is
+sent after it has joined.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ if TYPE_CHECKING:
 
 __all__ = ("Messages", "Rooms")
 
-#: What becomes of a reader that is a whole queue behind: its oldest message is dropped, it is
-#: closed, or whoever sends waits for it.
+#: What happens to a reader that is a whole queue behind: its oldest message is dropped, the reader
+#: is closed, or the sender waits for it.
 Slow = Literal["drop", "close", "wait"]
 
 _ORIGIN_SIZE = 8
 _LONGEST_PAUSE = 5.0  # seconds between attempts to reach Redis
-_ANSWER_TIMEOUT = 5.0  # seconds that Redis has for one
+_ANSWER_TIMEOUT = 5.0  # seconds that Redis has to answer
 _CLOSE_TIMEOUT = 1.0
 
 log = logging.getLogger(__name__)
@@ -38,20 +38,20 @@ log = logging.getLogger(__name__)
 
 def _check(limit: int, slow: str) -> None:
     if limit < 1:
-        raise ValueError(f"The limit is to be 1 or more, not {limit}.")
+        raise ValueError(f"'limit' must be 1 or more, not {limit}.")
     if slow not in get_args(Slow):
-        raise ValueError(f"What slow says is 'drop', 'close' or 'wait', not {slow!r}.")
+        raise ValueError(f"'slow' must be 'drop', 'close' or 'wait', not {slow!r}.")
 
 
 class Messages(AsyncIterator[str | bytes]):
-    """One who is in a room, and what was not read yet: ``async for message in messages``.
+    """The unread messages of one reader in a room: ``async for message in messages``.
 
-    The iteration ends when the rooms are closed, or the reader is.
+    The iteration ends when the reader or the rooms are closed.
     """
 
-    #: The messages that were dropped, because the reader was too slow for them.
+    #: How many messages were dropped because the reader was too slow.
     dropped = 0
-    #: Whether the reader was closed for being slow, or with the rooms.
+    #: True if the reader was closed, for being slow or together with the rooms.
     closed = False
 
     def __init__(self, limit: int, slow: Slow) -> None:
@@ -59,8 +59,8 @@ class Messages(AsyncIterator[str | bytes]):
         self._limit = limit
         self._slow = slow
         self._queue: deque[str | bytes] = deque()
-        self._arrival: asyncio.Future[None] | None = None  # the reader waits
-        self._space: asyncio.Event | None = None  # a sender waits
+        self._arrival: asyncio.Future[None] | None = None  # set while the reader waits
+        self._space: asyncio.Event | None = None  # set while a sender waits
         self._patience: asyncio.Timeout | None = None
 
     async def __anext__(self) -> str | bytes:
@@ -68,7 +68,7 @@ class Messages(AsyncIterator[str | bytes]):
             if self.closed:
                 raise StopAsyncIteration
             if self._arrival is not None:
-                raise RuntimeError("Another task waits for these messages: each is to join itself.")
+                raise RuntimeError("Another task waits for these messages: each must join itself.")
             self._arrival = asyncio.get_running_loop().create_future()
             try:
                 await self._arrival
@@ -80,14 +80,14 @@ class Messages(AsyncIterator[str | bytes]):
         return message
 
     async def get(self) -> str | bytes:
-        """The next message. Raises EOFError when there will be none any more."""
+        """Return the next message. Raises EOFError when the reader or the rooms are closed."""
         try:
             return await self.__anext__()
         except StopAsyncIteration:
             raise EOFError("The room is closed.") from None
 
     def _put(self, message: str | bytes) -> bool:
-        """Queue a message; False where the sender is to wait first."""
+        """Queue a message. Returns False if the sender has to wait first."""
         if self.closed:
             return True
         if len(self._queue) >= self._limit:
@@ -153,7 +153,7 @@ class _Membership:
             return False
         ctx = _cv_quart.get(None)
         if ctx is not None and ctx.has_websocket:
-            with suppress(Exception):  # it is gone, or takes nothing
+            with suppress(Exception):  # the client has disconnected, or does not read
                 async with asyncio.timeout(_CLOSE_TIMEOUT):
                     await ctx.websocket.close(1013, "Too slow")
         return True
@@ -172,11 +172,11 @@ class Rooms:
 
         await rooms.send("lobby", "Hello")
 
-    With `url`, such as "redis://localhost", they are those of all processes that name the same URL
-    and `prefix`: it wants the extra `redis`, and the application to be started. `limit` is how many
-    messages one who is in a room may be behind; `slow` is what happens then: "drop" the oldest,
-    "close" the reader (a websocket with code 1013), or have the sender "wait". `max_size` is the
-    size of a message, in bytes as UTF-8.
+    With `url`, such as "redis://localhost", rooms are shared by all processes that use the same
+    URL and `prefix`. That needs the extra `redis`, and works once the application has started.
+    `limit` is how many messages a reader may be behind, and `slow` is what happens then: "drop"
+    the oldest message, "close" the reader (and its websocket, with code 1013), or let the sender
+    "wait". `max_size` is the largest message, in bytes (text as UTF-8).
     """
 
     def __init__(
@@ -195,7 +195,7 @@ class Rooms:
         self.slow: Slow = slow
         self.max_size = max_size
         self.prefix = prefix
-        #: How many messages slow readers have lost, and how many of the readers were closed.
+        #: How many messages slow readers have lost, and how many slow readers were closed.
         self.dropped = self.closed = 0
         self._rooms: dict[str, set[Messages]] = {}
         self._redis: _Redis | None = None
@@ -203,13 +203,13 @@ class Rooms:
             self.init_app(app)
 
     def init_app(self, app: Quart) -> None:
-        """Connect at the start of an application, and close the rooms at its end."""
+        """Connect when the application starts, and close the rooms when it stops."""
         app.while_serving(self.running)
 
     async def running(self) -> AsyncGenerator[None, None]:
-        """The part that lasts as long as the process, for `while_serving`.
+        """Run the rooms for as long as the process serves; `init_app` gives it to `while_serving`.
 
-        Raises RuntimeError where Redis cannot be reached.
+        Raises RuntimeError if Redis cannot be reached.
         """
         if self.url is not None:
             self._redis = _Redis(self, self.url)
@@ -225,20 +225,20 @@ class Rooms:
                 await redis.end()
 
     def join(self, room: str, *, limit: int | None = None, slow: Slow | None = None) -> _Membership:
-        """Be in a room for the length of a block: ``async with rooms.join(room) as messages:``.
+        """Join a room for the length of a block: ``async with rooms.join(room) as messages:``.
 
-        From its first line on no message is missed. `limit` and `slow` are as those of the class.
+        No message is missed once the block has begun. `limit` and `slow` are those of the class.
         """
         limit = self.limit if limit is None else limit
         return _Membership(self, room, limit, slow or self.slow)
 
     async def send(self, room: str, message: str | bytes) -> None:
-        """Send a message to all who are in a room.
+        """Send a message to everyone in a room.
 
-        Raises ValueError for one that is larger than `max_size`, TypeError for what is none.
+        Raises ValueError if it is larger than `max_size`, TypeError if it is not str or bytes.
         """
         if not isinstance(message, (str, bytes)):
-            raise TypeError(f"A message is a str or bytes, not a {type(message).__name__}.")
+            raise TypeError(f"A message must be str or bytes, not {type(message).__name__}.")
         data = message.encode() if isinstance(message, str) else message
         if len(data) > self.max_size:
             raise ValueError(f"A message of {len(data)} bytes is over the limit, {self.max_size}.")
@@ -247,7 +247,7 @@ class Rooms:
         elif self.url is not None:
             raise RuntimeError("The rooms are not connected: start the application first.")
         await self._deliver(room, message)
-        await asyncio.sleep(0)  # the others get their turn, however fast one of them sends
+        await asyncio.sleep(0)  # others get their turn, however fast one sender is
 
     async def _deliver(self, room: str, message: str | bytes) -> None:
         waiting = [
@@ -276,7 +276,7 @@ class Rooms:
         readers.discard(messages)
         self.dropped += messages.dropped
         if messages._patience is not None and messages._patience.when() is not None:
-            self.closed += 1  # and not with the rooms
+            self.closed += 1  # for being slow; the rooms are still open
         if messages.dropped:
             log.info("A slow reader of %r missed %d messages", room, messages.dropped)
         messages._close()
@@ -287,7 +287,7 @@ class Rooms:
 
 
 class _Redis:
-    """The way to other processes: one connection that publishes, and one that listens."""
+    """The link to other processes: one connection publishes, and one listens."""
 
     def __init__(self, rooms: Rooms, url: str) -> None:
         try:
@@ -298,15 +298,15 @@ class _Redis:
             raise RuntimeError("Redis needs one more package: pip install 'quart[redis]'") from None
         self.rooms = rooms
         self.url = url
-        #: What tells our own messages from those of others.
+        #: Marks our own messages.
         self.origin = os.urandom(_ORIGIN_SIZE)
-        # A message that is sent again, after an error that came late, would arrive twice.
+        # Do not retry: a message sent again after a late error would arrive twice.
         self.client: Any = redis.Redis.from_url(url, retry=Retry(NoBackoff(), 0))
         self.pubsub: Any = None
         self.confirmed: dict[str, asyncio.Event] = {}
         self.listening: asyncio.Task[None] | None = None
-        self.receiving: asyncio.Timeout | None = None  # which ends when publishing fails
-        self.asked = asyncio.Event()  # for a room
+        self.receiving: asyncio.Timeout | None = None  # ends receiving when publishing fails
+        self.asked = asyncio.Event()  # set once a room has been subscribed to
         self.away = False
 
     async def start(self) -> None:
@@ -329,12 +329,12 @@ class _Redis:
 
     @property
     def shown_url(self) -> str:
-        """The URL without a password."""
+        """The URL without the password."""
         return self.url.rpartition("@")[2]
 
     async def publish(self, room: str, data: bytes) -> None:
         if self.away:
-            return  # each message would wait for an error
+            return  # otherwise each message would wait for an error
         try:
             async with asyncio.timeout(_ANSWER_TIMEOUT):
                 await self.client.publish(f"{self.rooms.prefix}:{room}", self.origin + data)
@@ -342,7 +342,7 @@ class _Redis:
             self._note_outage(error)
 
     async def subscribe(self, room: str) -> None:
-        """Have Redis send the messages of a room; wait until it says so, unless it is away."""
+        """Subscribe to a room, and wait until Redis confirms it, unless Redis is away."""
         confirmed = self.confirmed.setdefault(room, asyncio.Event())
         if self.away or confirmed.is_set():
             return
@@ -375,14 +375,14 @@ class _Redis:
                 pause = min(pause * 2, _LONGEST_PAUSE)
 
     async def _connect_anew(self) -> None:
-        """Listen on a new connection, to each room that somebody is in."""
+        """Listen on a new connection, to every room that has a reader."""
         with suppress(Exception):
             await self.pubsub.aclose()
         await self.client.ping()
         self.pubsub = self.client.pubsub()
         await self.pubsub.connect()
         asked: set[str] = set()
-        while rooms := self.rooms._rooms.keys() - asked:  # more are joined meanwhile
+        while rooms := self.rooms._rooms.keys() - asked:  # readers may join others meanwhile
             await self.pubsub.subscribe(*[f"{self.rooms.prefix}:{room}" for room in rooms])
             asked |= rooms
         self.away = False
@@ -414,6 +414,6 @@ class _Redis:
             )
             for confirmed in self.confirmed.values():
                 confirmed.clear()
-            # The listener, which may have noticed nothing, is who connects anew.
+            # The listener connects again, but may not have noticed the outage.
             if self.receiving is not None and asyncio.current_task() is not self.listening:
                 self.receiving.reschedule(0)

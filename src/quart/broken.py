@@ -1,6 +1,6 @@
-"""The application that is served instead of one that cannot be loaded: a page that says why.
+"""The application that is served if yours cannot be loaded: its page shows why.
 
-The command line loads it by its name, as it loads any application.
+The command line loads it by its name, like any application.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from .wrappers import Response
 
 
 def make_app(error: BaseException) -> Quart:
-    """An application that answers each request with an error, until the reloader ends it."""
+    """Make an application that answers each request with an error, until the reloader ends it."""
     app = Quart("broken", root_path=os.getcwd(), static_folder=None)
     raised = error.__traceback__
 

@@ -1,4 +1,4 @@
-"""The `quart` command: how it finds an application and its commands, and those it comes with."""
+"""The `quart` command: how it finds an application and its commands, and its built-in commands."""
 
 from __future__ import annotations
 
@@ -74,11 +74,11 @@ __all__ = (
     "with_appcontext",
 )
 
-#: The files in the working directory, or packages instead, that may hold the application when
-#: none is named.
+#: The files (or packages of the same names) in the working directory that may hold the application
+#: if none is named.
 APP_FILES = ("app.py", "wsgi.py", "asgi.py", "main.py")
 
-# In click's `meta`: the event loop that a command's context and its coroutines run in.
+# The key in click's `meta` of the event loop that runs a command's context and coroutines.
 _RUNNER = "quart.cli.runner"
 
 
@@ -88,7 +88,7 @@ _RUNNER = "quart.cli.runner"
 class NoAppException(click.UsageError):
     """The application cannot be found or loaded: one line on the console, exit status 1.
 
-    In front of the line is the traceback of an error in its module.
+    If its module raised an error, the traceback comes before that line.
     """
 
     exit_code = 1
@@ -97,7 +97,7 @@ class NoAppException(click.UsageError):
         click.echo(f"{self.traceback()}Error: {self.format_message()}", file=file, err=file is None)
 
     def traceback(self) -> str:
-        """The traceback of the error that kept the module from loading, from the module on."""
+        """Return the traceback of the error in the module, from the module on."""
         if self.__cause__ is None:
             return ""
         exception = traceback.TracebackException.from_exception(self.__cause__)
@@ -115,9 +115,10 @@ def _leave_out_the_import(exception: traceback.TracebackException | None) -> Non
 
 
 def find_best_app(module: ModuleType) -> Quart:
-    """The application in a module: `app` or `application`, else the only one there is, else what
-    `create_app()` or `make_app()` makes. One of Flask's is carried over where there is none of
-    Quart's.
+    """Return the application in a module.
+
+    That is `app` or `application`, else the only `Quart` in it, else what `create_app()` or
+    `make_app()` returns. If there is no `Quart`, a Flask application is converted.
 
     Raises NoAppException.
     """
@@ -153,26 +154,26 @@ def find_best_app(module: ModuleType) -> Quart:
 
 
 def _adopted(app: flask.Flask, where: str) -> Quart:
-    """An application of Flask's as one of Quart, and a word about that.
+    """Convert a Flask application, and print a line about that.
 
-    Raises NoAppException if it cannot be carried over.
+    Raises NoAppException if it cannot be converted.
     """
-    quart = import_module("quart")  # the face, which is above this floor
+    quart = import_module("quart")  # on a higher floor than this file
     try:
         adopted: Quart = quart.Quart.from_flask(app)
     except (RuntimeError, TypeError, ValueError) as error:
-        raise NoAppException(f"{where!r} is an application of Flask. {error}") from error
+        raise NoAppException(f"{where!r} is a Flask application. {error}") from error
     if not process.is_child():
         click.echo(
-            f" * {where!r} is an application of Flask, carried over by 'Quart.from_flask()': its"
-            " 'def' views run in threads, and async views and websockets can be added.",
+            f" * {where!r} is a Flask application, converted by 'Quart.from_flask()': its 'def'"
+            " views run in threads, and you can add async views and websockets.",
             err=True,
         )
     return adopted
 
 
 def _made_by(factory: Callable[..., object], where: str, *args: object, **kwargs: object) -> Quart:
-    """The application that a factory makes, which may be async. Raises NoAppException."""
+    """Call a factory, which may be async, and return its application. Raises NoAppException."""
     app = factory(*args, **kwargs)
     if inspect.iscoroutine(app):
         app = asyncio.run(app)
@@ -190,7 +191,7 @@ def _made_by(factory: Callable[..., object], where: str, *args: object, **kwargs
 
 
 def find_app_by_string(module: ModuleType, app_name: str) -> Quart:
-    """The application that an expression names in a module: `name` or `factory(literal, ...)`.
+    """Return the application that `name` or `factory(literal, ...)` names in a module.
 
     Raises NoAppException.
     """
@@ -202,9 +203,7 @@ def find_app_by_string(module: ModuleType, app_name: str) -> Quart:
     call = expression if isinstance(expression, ast.Call) else None
     name = call.func if call else expression
     if not isinstance(name, ast.Name):
-        raise NoAppException(
-            f"{app_name!r} is neither a name nor a call of a function by its name."
-        )
+        raise NoAppException(f"{app_name!r} must be a name, or a call of a function by its name.")
     try:
         args = [ast.literal_eval(each) for each in call.args] if call else []
         keywords = call.keywords if call else []
@@ -235,17 +234,17 @@ def _check_arguments(
     except TypeError as error:
         raise NoAppException(
             f"The factory {where!r} cannot be called like this: {error}."
-            " Use 'module:factory(args)' to specify its arguments."
+            " Use 'module:factory(args)' to pass arguments."
         ) from None
 
 
 def locate_app(
     module_name: str, app_name: str | None, raise_if_not_found: bool = True
 ) -> Quart | None:
-    """Import a module and give the application in it: the best, or the one that is named.
+    """Import a module and return the application in it: the named one, or the best.
 
-    Gives None where there is no such module and `raise_if_not_found` is off.
-    Raises NoAppException where the module cannot be imported.
+    Returns None if there is no such module and `raise_if_not_found` is false. Raises
+    NoAppException if the module cannot be imported.
     """
     try:
         module = import_module(module_name)
@@ -265,15 +264,15 @@ def locate_app(
 
 def _place(error: Exception) -> str:
     if isinstance(error, SyntaxError):
-        return ""  # says so itself
+        return ""  # its message names the place
     frame = traceback.extract_tb(error.__traceback__)[-1]
     return f" ({frame.filename}, line {frame.lineno})"
 
 
 class ScriptInfo(flask.cli.ScriptInfo):
-    """What a command knows of the application: where it is, and how to make it.
+    """What a command knows about the application: where it is, and how to make it.
 
-    It is Flask's, so that commands of Flask's extensions find it.
+    It derives from Flask's class, so that commands of Flask extensions find it.
     """
 
     app_import_path: str | None
@@ -292,14 +291,14 @@ class ScriptInfo(flask.cli.ScriptInfo):
         self._app: Quart | None = None
 
     def load_app(self) -> Quart:  # type: ignore[override]  # not a Flask
-        """The application, loaded at the first call. Raises NoAppException."""
+        """Load the application, the first time, and return it. Raises NoAppException."""
         if self._app is None:
             with process.importing_application():
                 app = self._locate()
             if app is None:
                 raise NoAppException(_not_found())
             if self.set_debug_flag:
-                # By the property, which sets what depends on it too.
+                # The property also sets what depends on the debug flag.
                 app.debug = get_debug_flag()
             self._app = app
         return self._app
@@ -308,7 +307,7 @@ class ScriptInfo(flask.cli.ScriptInfo):
         if self.create_app is not None:
             return self.create_app(self) if _takes_info(self.create_app) else self.create_app()
         if self.app_import_path:
-            # Not the colon of a drive.
+            # Split at a colon that is not part of a Windows drive.
             path, *name = re.split(r":(?![\\/])", self.app_import_path, maxsplit=1)
             return locate_app(prepare_import(path), name[0] if name else None)
         for file in APP_FILES:
@@ -320,12 +319,12 @@ class ScriptInfo(flask.cli.ScriptInfo):
 
 
 def _takes_info(create_app: Callable[..., Quart]) -> bool:
-    """Whether a function that makes the application cannot be called without an argument."""
+    """Whether a function that makes the application needs an argument."""
     try:
         inspect.signature(create_app).bind()
     except TypeError:
         return True
-    except ValueError:  # something in C that does not tell
+    except ValueError:  # a function in C without a signature
         pass
     return False
 
@@ -337,7 +336,7 @@ def _not_found() -> str:
         f" environment variable, or a file {files} or {APP_FILES[-1]!r} in the current directory."
     )
     if "FLASK_APP" in os.environ:
-        text += " 'FLASK_APP' is set, which only 'flask' reads: it is 'QUART_APP' here."
+        text += " 'FLASK_APP' is set, but only 'flask' reads it: set 'QUART_APP' instead."
     return text
 
 
@@ -363,7 +362,7 @@ def _run(coroutine: Coroutine[object, None, T]) -> T:
 def with_appcontext(
     fn: Callable[..., object] | None = None, *, f: Callable[..., object] | None = None
 ) -> Callable[..., Any]:
-    """Decorate a command's function, sync or async, to run within the application's context."""
+    """Make a command's function, sync or async, run in the application's context."""
     fn = fn or f
     if fn is None:
         return with_appcontext
@@ -376,7 +375,7 @@ def with_appcontext(
         try:
             result = ctx.invoke(fn, *args, **kwargs)
             return _run(result) if isinstance(result, Coroutine) else result
-        except Exception as error:  # `ctx.exit()` too, which has closed the context
+        except Exception as error:  # including that of `ctx.exit()`, which has closed the context
             app._add_notes(error)
             raise
 
@@ -384,7 +383,7 @@ def with_appcontext(
 
 
 class AppGroup(click.Group):
-    """A group whose commands, sync or async, run within the application's context."""
+    """A group whose commands, sync or async, run in the application's context."""
 
     @overload
     def command(self, __func: Callable[..., object]) -> click.Command: ...
@@ -395,8 +394,7 @@ class AppGroup(click.Group):
     ) -> Callable[[Callable[..., object]], click.Command]: ...
 
     def command(self, *args: Any, **kwargs: Any) -> object:
-        """As click's, with an app context around the function; `with_appcontext=False` leaves
-        it out."""
+        """Like click's, but the function runs in an app context unless `with_appcontext=False`."""
         if args and callable(args[0]):
             return self.command(*args[1:], **kwargs)(args[0])
         wrap = kwargs.pop("with_appcontext", True)
@@ -416,14 +414,14 @@ class AppGroup(click.Group):
     ) -> Callable[[Callable[..., object]], click.Group]: ...
 
     def group(self, *args: Any, **kwargs: Any) -> object:
-        """As click's, with groups of this class."""
+        """Like click's; the groups are of this class."""
         if args and callable(args[0]):
             return self.group(*args[1:], **kwargs)(args[0])
         kwargs.setdefault("cls", AppGroup)
         return super().group(*args, **kwargs)
 
     def add_command(self, cmd: click.Command, name: str | None = None) -> None:
-        """As click's; a command whose function is async runs in an event loop."""
+        """Like click's; a command whose function is async runs in an event loop."""
         if inspect.iscoroutinefunction(cmd.callback):
             cmd.callback = _in_loop(cmd.callback)
         super().add_command(cmd, name)
@@ -440,7 +438,7 @@ def _in_loop(func: Callable[P, Coroutine[object, None, T]]) -> Callable[P, T]:
 
 
 def get_version(ctx: click.Context, param: click.Parameter, value: object) -> None:
-    """Print the versions that matter, and end: the callback of `--version`."""
+    """Print the versions that matter, and exit. Called for `--version`."""
     if not value or ctx.resilient_parsing:
         return
     click.echo(f"Python {platform.python_version()}", color=ctx.color)
@@ -467,7 +465,7 @@ def _set_app(ctx: click.Context, param: click.Parameter, value: str | None) -> s
     return value
 
 
-# Eager, so that the application's commands are there for --help.
+# Eager, so that --help shows the application's commands.
 _app_option = click.Option(
     ["-A", "--app"],
     metavar="IMPORT",
@@ -486,7 +484,7 @@ def _set_debug(ctx: click.Context, param: click.Parameter, value: bool) -> bool 
     source = ctx.get_parameter_source(param.name or "")
     if source in (ParameterSource.DEFAULT, ParameterSource.DEFAULT_MAP):
         return None
-    # In the environment, so that a factory and a reloader's child see it.
+    # Set the environment variable, so that a factory and the reloader's child process see it.
     os.environ["QUART_DEBUG"] = "1" if value else "0"
     return value
 
@@ -507,13 +505,13 @@ def _load_env_file(ctx: click.Context, param: click.Parameter, value: str | None
     return value
 
 
-# Eager and the first, because other options may be set in these files.
+# Eager and first, because these files may set other options.
 _env_file_option = click.Option(
     ["-e", "--env-file"],
     type=click.Path(exists=True, dir_okay=False),
     help=(
         "Load environment variables from this file, which wins over '.env', '.quartenv' and"
-        " '.flaskenv'. What is set in the environment wins over all. python-dotenv must be"
+        " '.flaskenv'. Variables that are set already win over all files. python-dotenv must be"
         " installed."
     ),
     is_eager=True,
@@ -522,19 +520,19 @@ _env_file_option = click.Option(
 )
 
 
-#: Commands in modules of their own, above this one, that are imported when they are asked for.
+#: Commands in modules on a higher floor than this one, imported when they are used.
 LAZY_COMMANDS = {"new": "quart.new:new_command", "serve": "quart.serve:serve_command"}
 
 
 class QuartGroup(AppGroup):
-    """The `quart` command, or a command like it for one application: the commands are its own,
-    those of installed packages, and the application's.
+    """The `quart` command, or one like it for a single application. Its commands are its own, those
+    of installed packages, and those of the application.
 
     :param add_default_commands: Add `run`, `shell` and `routes`.
     :param create_app: A function that makes the application, instead of `--app`.
     :param add_version_option: Add `--version`.
     :param load_dotenv: Load `.env`, `.quartenv` and `.flaskenv`.
-    :param set_debug_flag: Set the application's debug flag as `QUART_DEBUG` and `--debug` say.
+    :param set_debug_flag: Set the application's debug flag from `QUART_DEBUG` and `--debug`.
     """
 
     def __init__(
@@ -564,7 +562,7 @@ class QuartGroup(AppGroup):
         if self._plugins_loaded:
             return
         self._plugins_loaded = True
-        # Flask's first, so that a plugin for Quart wins over one of the same name.
+        # Flask's commands first, so that a plugin for Quart wins over one of the same name.
         for group in ("flask.commands", "quart.commands"):
             for entry in entry_points(group=group):
                 if group == "quart.commands" or entry.name not in self.commands:
@@ -576,7 +574,7 @@ class QuartGroup(AppGroup):
     def get_command(  # pyright: ignore[reportIncompatibleMethodOverride]  # click's is cmd_name
         self, ctx: click.Context, name: str
     ) -> click.Command | None:
-        """A command by its name, with the application's context pushed for one of its own."""
+        """Return a command by its name. For the application's own commands, push its context."""
         self._load_plugin_commands()
         if name in self._lazy and name not in self.commands:
             module, _, attribute = self._lazy[name].partition(":")
@@ -589,7 +587,7 @@ class QuartGroup(AppGroup):
             app = ctx.ensure_object(ScriptInfo).load_app()
         except Exception as error:
             if name in self._lazy:
-                return command  # which tells what is wrong
+                return command  # running it reports the error
             if not isinstance(error, NoAppException):
                 raise
             if command is None:
@@ -597,12 +595,12 @@ class QuartGroup(AppGroup):
             return command
         if command is not None and name not in app.cli.list_commands(ctx):
             return command
-        # Pushed here, so that the callbacks of parameters run within it too.
+        # Push the context here, so that callbacks of parameters run in it, too.
         _push_app_context(ctx)
         return app.cli.get_command(ctx, name)
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        """The names of all commands, sorted; what keeps the application from loading is shown."""
+        """Return the sorted names of all commands; report an application that cannot load."""
         self._load_plugin_commands()
         names = {*super().list_commands(ctx), *self._lazy}
         try:
@@ -620,7 +618,7 @@ class QuartGroup(AppGroup):
         parent: click.Context | None = None,
         **extra: object,
     ) -> click.Context:
-        """As click's, with a `ScriptInfo`."""
+        """Like click's, with a `ScriptInfo`."""
         if "obj" not in extra and "obj" not in self.context_settings:
             extra["obj"] = ScriptInfo(
                 create_app=self.create_app,
@@ -630,7 +628,7 @@ class QuartGroup(AppGroup):
         return super().make_context(info_name, args, parent=parent, **extra)
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """As click's; for a help page, the files and the application are loaded before it."""
+        """Like click's; before a help page, load the env files and the application."""
         if (not args and self.no_args_is_help) or (
             len(args) == 1 and args[0] in self.get_help_option_names(ctx)
         ):
@@ -640,7 +638,7 @@ class QuartGroup(AppGroup):
 
 
 def _names_an_app(ctx: click.Context) -> bool:
-    """Whether an application is named, which may have had a `migrate` of its own before we did."""
+    """Whether an application is named. It may have its own `migrate`, from before ours existed."""
     return ctx.ensure_object(ScriptInfo).app_import_path is not None
 
 
@@ -659,9 +657,9 @@ def _is_installed(module: str) -> bool:
 def _import_certificate(
     ctx: click.Context, param: click.Parameter, value: str | None
 ) -> str | ssl.SSLContext | None:
-    """What `--certfile` says: "adhoc", a file, or what to import to get an `ssl.SSLContext`.
+    """Read `--certfile`: "adhoc", a file, or the import path of an `ssl.SSLContext`.
 
-    Raises click.BadParameter where it is none of these.
+    Raises click.BadParameter if it is none of these.
     """
     if value is None or value == "adhoc":
         return value
@@ -672,7 +670,7 @@ def _import_certificate(
     return os.fsdecode(_FILE.convert(value, param, ctx))
 
 
-#: A file that is there.
+#: A file that exists.
 _FILE = click.Path(exists=True, dir_okay=False)
 
 
@@ -681,7 +679,7 @@ def _split_paths(ctx: click.Context, param: click.Parameter, value: str | None) 
 
 
 def _address(host: str, bind: str) -> str:
-    """The address for `--bind`; a bare port is one of the host."""
+    """Return the address for `--bind`; a bare port belongs to the host."""
     if not bind.isdecimal():
         return bind
     return f"[{host}]:{bind}" if ":" in host else f"{host}:{bind}"
@@ -743,12 +741,12 @@ def _address(host: str, bind: str) -> str:
 @click.option(
     "--passthrough-errors",
     is_flag=True,
-    help="End at an error that nothing handles, and raise it: a debugger stops there.",
+    help="Raise an error that nothing handles and end the server, so that a debugger stops there.",
 )
 @click.option(
     "--with-threads/--without-threads",
     default=True,
-    help="Accepted for Flask's sake: sync code always runs in threads.",
+    help="Accepted because Flask has it; sync code always runs in threads.",
 )
 @click.option(
     "--extra-files",
@@ -781,10 +779,10 @@ def run_command(
 ) -> None:
     """Run a local development server.
 
-    The reloader and the page for errors are enabled by default with the '--debug' option.
+    The reloader and the debugger's error page are enabled by default with the '--debug' option.
     """
     if process.is_child():
-        # Before the application, whose modules may fail to load.
+        # Before loading the application, because its modules may fail to load.
         reloader.report_loaded_files()
         app = _app_or_why_not(info)
     else:
@@ -821,7 +819,7 @@ run_command.params.insert(0, _debug_option)
 
 
 def _app_or_why_not(info: ScriptInfo) -> Quart:
-    """The application, or where it cannot be loaded one that shows why, until a file changes."""
+    """Load the application; if that fails, return one that shows why until a file changes."""
     try:
         return info.load_app()
     except Exception as error:
@@ -831,7 +829,7 @@ def _app_or_why_not(info: ScriptInfo) -> Quart:
         else:
             traceback.print_exception(error)
         reloader.watch_failure(error)
-        # By its name, as any application: it is made of all that is above this file.
+        # Imported by name, like any application, because it uses everything above this floor.
         broken: Quart = import_string("quart.broken:make_app")(error)
         broken.debug = get_debug_flag()
         return broken
@@ -840,7 +838,7 @@ def _app_or_why_not(info: ScriptInfo) -> Quart:
 @click.command("shell", short_help="Run a shell in the app context.")
 @with_appcontext
 def shell_command() -> None:
-    """Run an interactive Python shell in the context of the application, where 'await' works."""
+    """Run an interactive Python shell in the application's context, where 'await' works."""
     app = _cv_quart.get().app
     names: dict[str, object] = {}
     startup = os.environ.get("PYTHONSTARTUP")
@@ -848,7 +846,7 @@ def shell_command() -> None:
         with open(startup, "rb") as file:
             exec(compile(file.read(), startup, "exec"), names)
     names.update(app.make_shell_context())
-    # Set by `site` to enable completion, which it offers for the module __main__.
+    # `site` sets it to enable completion for the module __main__.
     hook = getattr(sys, "__interactivehook__", None)
     if hook is not None:
         try:
@@ -867,7 +865,7 @@ def shell_command() -> None:
 
 
 class _Console(InteractiveConsole):
-    """Python's interactive console, with `await`; what is awaited runs in the context's loop."""
+    """Python's interactive console, with `await`, which runs in the event loop of the context."""
 
     def __init__(self, names: dict[str, object]) -> None:
         super().__init__(names)
@@ -895,21 +893,21 @@ class _Console(InteractiveConsole):
 )
 @click.option("--check", is_flag=True, help="Fail if something would change; write nothing.")
 @click.option(
-    "--async", "make_async", is_flag=True, help="Make views and hooks async that do not block."
+    "--async", "make_async", is_flag=True, help="Make views and hooks async if they do not block."
 )
-@click.option("--allow-dirty", is_flag=True, help="Write though git has uncommitted changes.")
+@click.option("--allow-dirty", is_flag=True, help="Write even if git has uncommitted changes.")
 @click.option("--json", "as_json", is_flag=True, help="Report as JSON, for tools.")
 def migrate_command(
     path: Path, show: bool, check: bool, make_async: bool, allow_dirty: bool, as_json: bool
 ) -> None:
     """Turn the Flask project in PATH, a directory or a file, into a Quart project.
 
-    Names of Flask's become Quart's, tests and commands await what Quart awaits, and settings and
-    requirements follow. What cannot be decided is left as it is and reported. Wants LibCST:
+    Names from Flask become Quart's, tests and commands await what Quart awaits, and settings and
+    requirements follow. Whatever cannot be decided stays as it is and is reported. Requires LibCST:
     pip install 'quart[migrate]'.
     """
     if not _is_installed("libcst"):
-        raise click.UsageError("LibCST is missing: pip install 'quart[migrate]'")
+        raise click.UsageError("This command requires LibCST: pip install 'quart[migrate]'")
     from .migration import command
 
     command.run(
@@ -934,7 +932,7 @@ def migrate_command(
 @click.option("--all-methods", is_flag=True, help="Show HEAD and OPTIONS methods.")
 @with_appcontext
 def routes_command(sort: str, all_methods: bool) -> None:
-    """Show all registered routes with endpoints and methods; WEBSOCKET stands for a websocket's."""
+    """Show all registered routes with their endpoints and methods (WEBSOCKET for websockets)."""
     url_map = _cv_quart.current().app.url_map
     rules = list(url_map.iter_rules())
     if not rules:

@@ -1,7 +1,8 @@
-"""The app context that a command runs in: how its sync code waits, and how it is closed.
+"""The app context in which a command runs: how its sync code waits, and how the context closes.
 
-A command runs in the main thread, as `app.run`, prompts and Ctrl-C want it. What is sync among the
-teardown functions runs there too: a connection to SQLite is closed by the thread that opened it.
+A command runs in the main thread, because `app.run`, prompts and Ctrl-C need that. Sync teardown
+functions run there, too, because a connection to SQLite must be closed by the thread that opened
+it.
 """
 
 from __future__ import annotations
@@ -29,18 +30,18 @@ T = TypeVar("T")
 
 @contextmanager
 def command_context(app: Quart) -> Iterator[asyncio.Runner]:
-    """An app context for a command, opened and closed in the loop that its coroutines run in.
+    """An app context for a command, opened and closed in the event loop of its coroutines.
 
-    Within it sync code is given the values of what is awaited elsewhere.
+    Within it, sync code gets values where other code awaits.
     """
     ctx = app.app_context()
     with asyncio.Runner() as runner:
         runner.run(ctx.__aenter__())
-        handled = sys.exc_info()[1]  # by who calls the command
+        handled = sys.exc_info()[1]  # an exception that the caller is handling already
 
         def wait(coroutine: Coroutine[object, None, T]) -> T:
             loop = runner.get_loop()
-            if loop.is_running():  # in another thread, which closes the context
+            if loop.is_running():  # in the thread that closes the context
                 return asyncio.run_coroutine_threadsafe(coroutine, loop).result()
             context = copy_context()
             try:
@@ -53,28 +54,28 @@ def command_context(app: Quart) -> Iterator[asyncio.Runner]:
                 with ctx.entered():
                     yield runner
             finally:
-                raised = sys.exc_info()[1]  # click 8.2 closes this without it
+                raised = sys.exc_info()[1]  # click 8.2 does not pass the exception
                 if raised is handled or isinstance(raised, click.exceptions.Exit):
-                    raised = None  # click 8.1 ends each command by an Exit
+                    raised = None  # click 8.1 ends each command with an Exit
                 try:
                     _Closing(app, runner).run(ctx.__aexit__(None, raised, None))
                 finally:
-                    handled = raised = None  # whose tracebacks hold this frame
+                    handled = raised = None  # their tracebacks refer to this frame
 
 
 class _Closing:
-    """A coroutine that another thread runs, while this one runs the sync functions it calls."""
+    """Runs a coroutine in another thread, and the sync functions that it calls in this one."""
 
     def __init__(self, app: Quart, runner: asyncio.Runner) -> None:
         self._app = app
         self._runner = runner
         #: Jobs for this thread; None when the coroutine has ended.
         self._jobs: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
-        #: Whether this thread waits for something to do. The loop's thread alone takes it.
+        #: Whether this thread is free for a job. Only the event loop's thread changes it.
         self._idle = True
 
     def run(self, coroutine: Coroutine[object, None, None]) -> None:
-        """Run it to its end. Raises what it raises."""
+        """Run the coroutine to its end, and raise what it raises."""
         errors: list[BaseException] = []
 
         def drive() -> None:

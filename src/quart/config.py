@@ -1,4 +1,4 @@
-"""Configuration: the default of every key the framework reads, and the mapping of an app's own."""
+"""Configuration: the keys that Quart reads, their defaults, and the mapping that holds them."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from flask.config import ConfigAttribute
 
 __all__ = ("DEFAULT_CONFIG", "Config", "ConfigAttribute")
 
-#: Each key the framework reads, with its default. Sizes are bytes, times are seconds; where the
-#: default is a timedelta they may be one.
+#: Every key that Quart reads, with its default. Sizes are in bytes and times in seconds; if the
+#: default is a timedelta, a timedelta is accepted, too.
 DEFAULT_CONFIG: dict[str, Any] = {
     "ACCESS_LOG": True,
     "ACCESS_LOG_FORMAT": "%(client)s %(m)s %(target)s %(s)s %(b)s %(ms)sms",
@@ -66,7 +66,7 @@ DEFAULT_CONFIG: dict[str, Any] = {
 }
 
 
-#: Keys whose values are text; those of the sizes and times above are numbers, or timedeltas.
+#: Keys whose values are text. Those of sizes and times above are numbers or timedeltas.
 _TEXTS = {
     "APPLICATION_ROOT",
     "PREFERRED_URL_SCHEME",
@@ -87,12 +87,12 @@ _TYPES: list[tuple[set[str], tuple[type, ...]]] = [
 
 
 def settings_of_wrong_types(config: Mapping[str, object]) -> list[str]:
-    """Names of settings, with the type they have: text instead of a number, or another mistake.
+    """Describe settings whose values have the wrong type, such as text instead of a number.
 
-    Their values are not told, because some are secret.
+    The values are left out, because some are secret.
     """
     return [
-        f"{key} is of the type {type(config[key]).__name__}"
+        f"{key} is of type {type(config[key]).__name__}"
         for keys, types in _TYPES
         for key in sorted(keys)
         if config.get(key) is not None and not isinstance(config[key], types)
@@ -105,9 +105,9 @@ class Config(FlaskConfig):
     def from_prefixed_env(
         self, prefix: str = "QUART", *, loads: Callable[[str], object] = json.loads
     ) -> bool:
-        """Set each variable of the environment that starts with ``prefix`` and an underscore.
+        """Set a key for each environment variable that starts with ``prefix`` and an underscore.
 
-        A value is decoded by ``loads`` and stays a string where that fails; a double underscore in
-        a name reaches into a nested dictionary. Returns True.
+        ``loads`` decodes the value; if that fails, it stays a string. A double underscore in the
+        name sets a key of a nested dictionary. Returns True.
         """
         return super().from_prefixed_env(prefix, loads=loads)

@@ -1,4 +1,4 @@
-"""Objects that user code holds: `FileStorage`, an uploaded file, and `State`, of the start-up."""
+"""Objects for user code: `FileStorage`, an uploaded file, and `State`, the values of startup."""
 
 from __future__ import annotations
 
@@ -21,19 +21,19 @@ def _off_loop_or_here(
     func: Callable[P, Any], *args: P.args, **kwargs: P.kwargs
 ) -> Coroutine[object, None, None]:
     if asyncio._get_running_loop() is None:
-        # A sync view has its thread already, and does not await.
+        # Sync views have a thread of their own, and do not await.
         return func(*args, **kwargs)  # type: ignore[no-any-return]
     coroutine: Any = off_loop(func, *args, **kwargs)
     name = func.__qualname__.replace("._", ".")
-    # What Python's warning calls it if it is never awaited.
+    # Python's warning about a coroutine that is never awaited shows this name.
     coroutine.__qualname__ = name
     return Reminder(coroutine, f"file.{func.__name__.lstrip('_')}()")
 
 
 class FileStorage(WerkzeugFileStorage):
-    """An uploaded file: Werkzeug's, with `save` and `load` to be awaited, but not in sync views.
+    """An uploaded file: Werkzeug's, with `save` and `load` to be awaited, except in sync views.
 
-    Reads (`read`, iteration, `seek`) act on `stream`, which is in memory while it is small.
+    `read`, `seek` and iteration act on `stream`, which is in memory while the file is small.
     """
 
     def save(  # type: ignore[override]
@@ -41,16 +41,16 @@ class FileStorage(WerkzeugFileStorage):
         destination: str | PathLike[str] | IO[bytes],
         buffer_size: int = 16384,
     ) -> Coroutine[object, None, None]:
-        """Copy what is left of the file to a path or an open binary file, in a thread.
+        """Copy the rest of the file to a path or an open binary file, in a thread.
 
-        `buffer_size` is the number of bytes copied at a time. An open file is left open.
+        `buffer_size` is the number of bytes copied at a time. An open file stays open.
         """
         return _off_loop_or_here(self._save, destination, buffer_size)
 
     def load(
         self, source: str | PathLike[str], buffer_size: int = 16384
     ) -> Coroutine[object, None, None]:
-        """Append the content of the file at the path `source` to the stream, in a thread."""
+        """Append the content of the file at path `source` to the stream, in a thread."""
         return _off_loop_or_here(self._load, source, buffer_size)
 
     def _save(self, destination: str | PathLike[str] | IO[bytes], buffer_size: int) -> None:
@@ -66,10 +66,10 @@ class FileStorage(WerkzeugFileStorage):
 
 
 class State:
-    """The values that the start-up left for the connections, by attribute or by key.
+    """The values that startup code left for connections, by attribute or by key.
 
     It is a view of `scope["state"]`: each connection has its own copy of the names, and shares the
-    values. What is not there raises AttributeError or KeyError.
+    values. A missing name raises AttributeError or KeyError.
     """
 
     __slots__ = ("_values",)
@@ -82,7 +82,7 @@ class State:
         try:
             return self._values[name]
         except KeyError:
-            raise AttributeError(f"The state has no {name!r}: no lifespan has left it.") from None
+            raise AttributeError(f"The state has no {name!r}: no lifespan has set it.") from None
 
     def __setattr__(self, name: str, value: object) -> None:
         self._values[name] = value
@@ -107,7 +107,7 @@ class State:
 
 
 def attributes_of(value: object) -> dict[str, Any]:
-    """The public attributes of an object, with slots or without."""
+    """Return the public attributes of an object, with or without slots."""
     names = list(getattr(value, "__dict__", ()))
     for cls in type(value).__mro__:
         slots = cls.__dict__.get("__slots__", ())

@@ -1,4 +1,4 @@
-"""WSGI's environment (PEP 3333), made of an ASGI scope."""
+"""The WSGI environment (PEP 3333) of an ASGI scope."""
 
 from __future__ import annotations
 
@@ -16,8 +16,10 @@ if TYPE_CHECKING:
 
 
 def response_of(error: HTTPException) -> Response:
-    """The response of an exception that makes its own, and that code for Flask may have written to
-    need an environment."""
+    """Return the response that an exception makes itself.
+
+    Code for Flask may have written its `get_response` so that it needs an environment.
+    """
     try:
         signature(error.get_response).bind()
     except TypeError:
@@ -28,9 +30,9 @@ def response_of(error: HTTPException) -> Response:
 def environ_of(
     scope: Any, root_path: str, path: str, body: IO[bytes], size: int | None
 ) -> WSGIEnvironment:
-    """The environment of an HTTP scope with a body of `size` bytes; None where nobody knows.
+    """Return the WSGI environment of an HTTP scope with a body of `size` bytes (None: unknown).
 
-    Headers whose names a WSGI application could take for others are left out: those with an
+    Headers whose names a WSGI application could confuse with others are left out: names with an
     underscore, and Proxy.
     """
     server = scope.get("server") or ("localhost", None)
@@ -71,5 +73,5 @@ def environ_of(
 
 
 def _as_latin_1(text: str) -> str:
-    """Text as PEP 3333 has it: a str whose characters are the bytes of its UTF-8."""
+    """Encode text as PEP 3333 requires: a str whose characters are its UTF-8 bytes."""
     return text.encode("utf-8", "replace").decode("latin-1")

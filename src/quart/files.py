@@ -33,21 +33,21 @@ if TYPE_CHECKING:
     from .wrappers.request import Request
     from .wrappers.response import FileBody, Response, ResponseBody
 
-#: The content codings of precompressed files, best first, and what their names end in.
+#: The content codings of precompressed files, best first, with the endings of their names.
 PRECOMPRESSED = {"br": ".br", "zstd": ".zst", "gzip": ".gz"}
 
-#: The content type of a file if its name does not tell.
+#: The content type of a file whose name does not show it.
 DEFAULT_MIMETYPE = "application/octet-stream"
 
 _UNSAFE_NAME = re.compile(r"[\\\0]|(?:\A|/)[A-Za-z]:")
 
 
 class _Paths(tuple[str, ...]):
-    """The paths where a file may be, likeliest first."""
+    """The paths where a file may be, the likeliest first."""
 
 
 class _Found(NamedTuple):
-    """A file that is there: its path, size in bytes, time of modification, coding and body."""
+    """A file that exists: its path, size in bytes, modification time, coding and body."""
 
     path: str
     size: int
@@ -73,22 +73,23 @@ async def send_file(
     cache_timeout: int | None = None,
     precompressed: bool | None = None,
 ) -> Response:
-    """A response with the content of a file, streamed.
+    """Make a response with the content of a file, streamed.
 
-    `path_or_file` is a path, looked for under `app.root_path` and then under the working
-    directory if it is relative, or a file object that gives bytes. `download_name` names it for
-    the client and for guessing `mimetype`. `conditional` answers conditions and ranges. `etag`
-    is True to make one for a path, or the ETag itself. `last_modified` is a datetime or seconds
-    since the epoch; `max_age` seconds, a function of the path (None for a file object), or None
-    for the application's `get_send_file_max_age`. The keyword-only names are those of Quart 0.22.
+    `path_or_file` is a path or a binary file object. A relative path is looked for under
+    `app.root_path`, then under the working directory. `download_name` is the name for the client
+    and for guessing `mimetype`. `conditional` applies the request's conditions and ranges. `etag`
+    is True (make one for a path) or the ETag itself. `last_modified` is a datetime or seconds
+    since the epoch. `max_age` is in seconds, or a function of the path (None for a file object),
+    or None for the application's `get_send_file_max_age`. The keyword-only names are those of
+    Quart 0.22.
 
-    With the config key STATIC_PRECOMPRESSED (True, or a list of "br", "zstd" and "gzip") a
-    sibling such as `app.js.br` is sent instead, if it is there and the client accepts it;
-    `precompressed` says so for this file.
+    With STATIC_PRECOMPRESSED (True, or a list of "br", "zstd" and "gzip"), a sibling such as
+    `app.js.br` is sent instead if it exists and the client accepts it. `precompressed` overrides
+    that setting for this file.
 
-    Raises FileNotFoundError, ValueError where the mimetype cannot be guessed, and
-    RequestedRangeNotSatisfiable. Never pass a path made of a client's words: for that there is
-    `send_from_directory`.
+    Raises FileNotFoundError, ValueError if the mimetype cannot be guessed, and
+    RequestedRangeNotSatisfiable. Never pass a path that a client chose: use
+    `send_from_directory` for that.
     """
     source = filename_or_io if path_or_file is None else path_or_file
     if attachment_filename is not None:
@@ -135,7 +136,7 @@ async def send_file(
             headers.add("X-Sendfile", os.fsencode(path).decode("latin-1"))
             body, size = response_class.data_body_class(b""), 0
     elif source is None or isinstance(source, TextIOBase):
-        raise ValueError("send_file() takes a path or a file that was opened in binary mode.")
+        raise ValueError("send_file() takes a path or a file opened in binary mode.")
     else:
         mimetype, _ = _guess_type(download_name, mimetype)
         stream = source
@@ -172,17 +173,17 @@ async def send_from_directory(
     filename: FilePath | None = None,
     **kwargs: Any,
 ) -> Response:
-    """A response with the file at `path`, a client's words, within `directory`.
+    """Make a response with the file at `path`, which a client may choose, within `directory`.
 
-    `directory` is looked for under `app.root_path` and then under the working directory if it
-    is relative. `kwargs` are those of `send_file`. Raises NotFound where there is no such file,
-    for what climbs out of the directory, and for names that no file should have.
+    A relative `directory` is looked for under `app.root_path`, then under the working directory.
+    `kwargs` are those of `send_file`. Raises NotFound if there is no such file, if the path
+    leads out of the directory, or if no file should have such a name.
     """
     for name in (path, file_name, filename):
         if name is not None:
             break
     else:
-        raise TypeError("send_from_directory() needs the path of a file.")
+        raise TypeError("send_from_directory() requires the path of a file.")
     name = os.fsdecode(name)
     if _UNSAFE_NAME.search(name):
         raise NotFound()
@@ -193,18 +194,18 @@ async def send_from_directory(
         raise NotFound()
     try:
         return await send_file(paths, **kwargs)
-    except (OSError, UnicodeEncodeError):  # also of a name that the file system cannot say
+    except (OSError, UnicodeEncodeError):  # the latter if the file system cannot encode the name
         raise NotFound() from None
 
 
 def _under_root(root_path: str, path: str) -> list[str]:
-    """The places of a path: under the application's root, as in Flask, and as it stands."""
+    """Return where a path may be: under the application's root, as in Flask, then unchanged."""
     rooted = os.path.join(root_path, path)
     return [path] if rooted == path else [rooted, path]
 
 
 def _find(paths: _Paths, codings: Iterable[str], body_class: type[FileBody]) -> _Found:
-    """The first of `paths` that is a file, or its first sibling in `codings`."""
+    """Return the first of `paths` that is a file, or its first sibling in `codings`."""
     for path in paths:
         stat = _stat_file(path)
         if stat is not None:
@@ -220,7 +221,7 @@ def _find(paths: _Paths, codings: Iterable[str], body_class: type[FileBody]) -> 
 
 
 def _stat_file(path: str) -> os.stat_result | None:
-    """The status of a regular file, None for anything else."""
+    """Return the status of a regular file, None for anything else."""
     try:
         stat = os.stat(path)
     except OSError:
@@ -229,12 +230,12 @@ def _stat_file(path: str) -> os.stat_result | None:
 
 
 def _guess_type(name: str | None, mimetype: str | None) -> tuple[str, str | None]:
-    """The mimetype, and the content coding if the name tells the type."""
+    """Return the mimetype, and the content coding if the name shows one."""
     if mimetype is not None:
         return mimetype, None
     if name is None:
         raise ValueError(
-            "The mime type cannot be inferred without a file name, set 'mimetype' or"
+            "The mimetype cannot be guessed without a file name: pass 'mimetype' or"
             " 'download_name'."
         )
     guessed, encoding = guess_type(name)
@@ -242,7 +243,7 @@ def _guess_type(name: str | None, mimetype: str | None) -> tuple[str, str | None
 
 
 def _accepted_codings(request: Request, offered: Iterable[str]) -> list[str]:
-    """The offered codings that the client accepts, its favourite first."""
+    """Return the offered codings that the client accepts, its favourite first."""
     quality = request.accept_encodings.quality
     codings = [coding for coding in PRECOMPRESSED if coding in offered and quality(coding) > 0]
     return sorted(codings, key=quality, reverse=True)
@@ -251,7 +252,7 @@ def _accepted_codings(request: Request, offered: Iterable[str]) -> list[str]:
 async def _stream_body(
     stream: IO[bytes], response_class: type[Response]
 ) -> tuple[ResponseBody, int | None]:
-    """The body of a file object, and its size in bytes, None if it cannot tell."""
+    """Return the body for a file object, and its size in bytes, or None if that is unknown."""
     if isinstance(stream, BytesIO):
         return response_class.io_body_class(stream), stream.getbuffer().nbytes
     if stream.seekable():
@@ -265,7 +266,7 @@ def _set_disposition(headers: Headers, as_attachment: bool, name: str | None) ->
     if name is not None:
         names = {"filename": name}
         if not name.isascii():
-            # RFC 6266 section 5: a plain name for old clients, the true one beside it.
+            # RFC 6266, section 5: a plain name for old clients, and the real name beside it.
             plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode("ascii")
             names = {
                 "filename": plain,
@@ -278,7 +279,7 @@ def _set_disposition(headers: Headers, as_attachment: bool, name: str | None) ->
 
 
 def _set_caching(headers: Headers, max_age: int | None) -> None:
-    """Say for how many seconds the response may be kept; None has the client ask each time."""
+    """Set how many seconds the response may be cached; with None the client must ask each time."""
     if max_age is None:
         headers.add("Cache-Control", "no-cache")
     else:

@@ -1,13 +1,13 @@
-"""How Flask's names find the connection that is handled here: `flask.request` and its kin.
+"""Lets Flask's names, such as `flask.request`, find the connection that is handled here.
 
 `quart.globals._cv_app` is Flask's own variable, so `flask.current_app` and `flask.g` are those of
-Quart. Flask up to 3.1 looks for the request, and for the session in it, in a second variable. It is
-set here, to our context, and nothing of Flask's is replaced:
+Quart. Flask up to 3.1 looks for the request, and for the session in it, in a second variable. This
+file sets that variable to our context, and replaces nothing of Flask's:
 
 - in sync code that runs in a thread or is `non_blocking`, always;
-- where user code enters a context, such as `with app.test_request_context()`, always;
-- for a connection on the event loop, if some module of the program has imported Flask's names. An
-  application without extensions or blueprints of Flask's has none, and pays nothing.
+- if user code enters a context, such as `with app.test_request_context()`, always;
+- for a connection on the event loop, if a module of the program has imported Flask's names. An
+  application without Flask extensions or blueprints has none, and pays nothing.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ import flask.globals
 import flask.helpers
 import flask.templating
 
-# Quart-Flask-Patch puts itself in the place of Flask's package, from which then only those modules
-# can be imported that have been imported before; extensions want this one.
+# Quart-Flask-Patch puts itself in the place of Flask's package. After that, only modules that were
+# imported before can be imported from the package, and extensions need this one.
 import flask.views
 from werkzeug.local import LocalProxy
 
@@ -34,22 +34,22 @@ from .globals import _cv_app
 if TYPE_CHECKING:
     from .ctx import AppContext
 
-#: Flask's variable for the request; None from Flask 3.2 on, which has one for all.
+#: Flask's variable for the request. It is None from Flask 3.2 on, which has one variable for all.
 flask_request: ContextVar[object] | None = vars(flask.globals).get("_cv_request")
 
-#: What entering a context gives, to leave it by.
+#: What `enter` returns, for `leave`.
 Entered = tuple[Token["AppContext"], "Token[object] | None"]
 
 
 def enter(ctx: AppContext) -> Entered:
-    """Make a context the current one, for Flask's names as well."""
+    """Make a context the current one, for Flask's names, too."""
     return _cv_app.set(ctx), lend_request(ctx)
 
 
 def leave(entered: Entered) -> None:
-    """Have the context that was current before be the current one again."""
+    """Make the previous context the current one again."""
     token, lent = entered
-    # Entered in another task, it is set in a copy of the variables that ends with that task.
+    # If it was entered in another task, it is set only in a copy that ends with that task.
     with suppress(ValueError):
         _cv_app.reset(token)
     take_back(lent)
@@ -63,14 +63,14 @@ def lend_request(ctx: object) -> Token[object] | None:
 
 
 def take_back(lent: Token[object] | None) -> None:
-    """End what `lend_request` began."""
+    """Undo `lend_request`."""
     if lent is not None:
         with suppress(ValueError):
             lent.var.reset(lent)
 
 
 def lend_request_to_thread(context: Context) -> None:
-    """Let Flask's names find the request in code that a thread will run within a context."""
+    """Let Flask's names find the request in code that a thread will run in a context."""
     if flask_request is not None:
         ctx = context.get(_cv_app)
         if getattr(ctx, "has_request", False):
@@ -78,7 +78,7 @@ def lend_request_to_thread(context: Context) -> None:
 
 
 def lend_request_here() -> Callable[[], None] | None:
-    """The same for sync code on the event loop, until the function that this gives is called."""
+    """Do the same for sync code on the event loop. Returns a function that undoes it."""
     lent = lend_request(_cv_app.get(None))
     return None if lent is None else partial(take_back, lent)
 
@@ -89,14 +89,15 @@ _modules_looked_at = 0
 
 
 def are_imported() -> bool:
-    """Whether a module that is neither Flask's nor Quart's has imported a name of Flask's.
+    """Whether a module that is neither Flask's nor Quart's has imported one of Flask's names.
 
-    Quart-Flask-Patch, which runs sync code on the event loop, counts as one.
+    Quart-Flask-Patch, which runs sync code on the event loop, counts, too.
     """
     global _imported, _modules_looked_at
     if _imported or flask_request is None:
         return _imported
-    # What has been looked at is not looked at again, but for the program, which may go on.
+    # Look at each module once; only the main program, which may still be running, is looked at
+    # again.
     count = len(sys.modules)
     some = ["__main__"] if count == _modules_looked_at else list(sys.modules)
     _modules_looked_at = count
@@ -115,7 +116,7 @@ def are_patched() -> bool:
 
 
 def _names_of_flask() -> set[int]:
-    """The ids of Flask's modules, and of what they offer: proxies, functions and classes."""
+    """Return the ids of Flask's modules and of their proxies, functions and classes."""
     modules = (flask, flask.globals, flask.ctx, flask.helpers, flask.templating, flask.views)
     return {id(module) for module in modules} | {
         id(value)

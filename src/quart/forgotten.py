@@ -1,7 +1,7 @@
-"""Forgotten awaits: a coroutine that names itself if it is used without having been awaited.
+"""Forgotten awaits: a coroutine that says what is wrong if it is used without being awaited.
 
-It is for developers, so it is made in debug mode and once an application has a test client.
-Elsewhere plain coroutines take its place, because they cost less.
+It helps developers, so it is used in debug mode, and once an application has a test client.
+Otherwise plain coroutines are used, because they cost less.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ T = TypeVar("T", covariant=True)
 
 
 class Reminder(Coroutine[object, None, T]):
-    """A coroutine that raises a TypeError, or AttributeError, if it is used as its value.
+    """A coroutine that raises TypeError or AttributeError if it is used like its value.
 
-    :param value: The expression that lacks an await: "request.form".
+    :param value: The expression that lacks an await, such as "request.form".
     """
 
     __slots__ = ("_coroutine", "_value")
@@ -52,7 +52,7 @@ class Reminder(Coroutine[object, None, T]):
         raise TypeError(self._text())
 
     def __bool__(self) -> bool:
-        # asyncio asks whether a task has a coroutine, to describe the task.
+        # asyncio tests whether a task has a coroutine, in order to describe the task.
         if sys._getframe(1).f_globals.get("__name__", "").startswith("asyncio."):
             return True
         self._remind()
@@ -91,12 +91,12 @@ def written(
 
 
 def reminder_of(coroutine: Coroutine[object, None, T], value: str) -> Coroutine[object, None, T]:
-    """A coroutine as a `Reminder`, which it may be already."""
+    """Return a coroutine as a `Reminder`, unless it is one already."""
     return coroutine if isinstance(coroutine, Reminder) else Reminder(coroutine, value)
 
 
 def log_forgotten_awaits() -> None:
-    """Have Python's warnings of what was never awaited logged with the request they come from."""
+    """Log Python's warnings about coroutines never awaited, with the request they come from."""
     show = warnings.showwarning
     if getattr(show, "_quart_logs", False):
         return
@@ -114,5 +114,5 @@ def log_forgotten_awaits() -> None:
         )
 
     show_or_log._quart_logs = True  # type: ignore[attr-defined]
-    warnings.showwarning = show_or_log  # type: ignore[assignment]  # what comes with it goes on
+    warnings.showwarning = show_or_log  # type: ignore[assignment]  # it calls the previous one
     warnings.filterwarnings("always", "coroutine .* was never awaited", RuntimeWarning)

@@ -1,4 +1,4 @@
-"""Form parsing: urlencoded and multipart bodies, whole or part by part, within their limits."""
+"""Form parsing: urlencoded and multipart bodies, whole or part by part, within limits."""
 
 from __future__ import annotations
 
@@ -36,11 +36,11 @@ Form = tuple[MultiDict[str, Any], MultiDict[str, Any]]
 ParserFunc = Callable[["FormDataParser", "Body", str, int | None, dict[str, str]], Awaitable[Form]]
 StreamFactory = Callable[[int | None, str | None, str | None, int | None], IO[bytes]]
 
-#: Uploads up to this many bytes stay in memory, larger ones go to disk.
+#: Uploads of up to this many bytes stay in memory; larger ones go to disk.
 SPOOL_SIZE = 1024 * 1024
 #: Text longer than this many bytes is parsed in a thread.
 LONG_TEXT = 32 * 1024
-#: Uploads go to disk this many bytes at a time.
+#: Uploads are written to disk this many bytes at a time.
 WRITE_SIZE = 256 * 1024
 
 
@@ -50,25 +50,25 @@ def default_stream_factory(
     filename: str | None,
     content_length: int | None = None,
 ) -> IO[bytes]:
-    """A temporary file for an upload that is too large for memory."""
+    """Make a temporary file for an upload that is too large for memory."""
     return TemporaryFile("w+b")
 
 
-# As browsers write it: read in the same way by everybody.
+# The header as browsers write it; all parsers agree about it.
 _PLAIN_DISPOSITION = re.compile(
     r'form-data; name="[^"\\%;\x00-\x1f]*"(?:; filename="[^"\\%;\x00-\x1f]*")?'
 )
 
 
-# A header by its name (RFC 5322, section 2.2), or a line that goes on with the header before it; no
-# half of a line end.
+# A header that starts with its name (RFC 5322, section 2.2), or a line that continues the header
+# before it. Half a line end does not match.
 _HEADER_LINE = re.compile(rb"(?:[!-9;-~]+:|[ \t])[^\r\n]*")
-# So many delimiters of a body are looked at one by one.
+# The number of delimiters in one chunk that are checked one by one.
 _FEW_DELIMITERS = 16
 
 
 class _Parser(PushMultipartParser):  # type: ignore[misc]
-    """The parser, but for what it takes for space around the name of a header."""
+    """The parser, except that it refuses space around the name of a header."""
 
     def _on_segment_headerline(self, line: bytes) -> None:
         if not _HEADER_LINE.fullmatch(line):
@@ -89,53 +89,54 @@ class _Events:
         self._events: deque[Any] = deque()
         self._empty = True
         self._delimiter = b"--" + boundary
-        self._delimited = False  # whether the first delimiter has come
-        self._tail = b""  # of what came before
-        self._within = False  # whether what comes is a part's content
-        self._start: bytes | None = None  # of a part's content, if it may be a delimiter
+        self._delimited = False  # whether the first delimiter has arrived
+        self._tail = b""  # the end of what arrived before
+        self._within = False  # whether the next bytes are a part's content
+        self._start: bytes | None = None  # of a part's content, while it may be a delimiter
         try:
             self._parser = _Parser(boundary, max_segment_count=inf if limit is None else limit)
         except MultipartError as error:
             self._refuse(error)
 
     async def next(self) -> Any:
-        """The next event; None also at the end. What has failed fails again."""
+        """Return the next event, or None at the end. A parser that has failed fails again."""
         if self._error is not None:
             raise self._error
         events = self._events
         while not events:
             try:
-                # PERF: no `async for`, which would make a frame more for each chunk.
+                # PERF: `async for` would add a frame for each chunk.
                 chunk = await self._receive()
             except StopAsyncIteration:
                 chunk = None
             try:
                 if chunk is None:
-                    # A form without fields may be sent as no bytes at all; any other has an end.
+                    # A form without fields may be sent as no bytes at all; any other form must be
+                    # complete.
                     self._parser.close(check_complete=not self._empty)
                     return None
                 self._empty = False
                 if not self._parser.closed:
                     if self._is_content(chunk):
-                        events.append(chunk)  # PERF: the parser would find no more in it
+                        events.append(chunk)  # PERF: the parser would find nothing else in it
                     else:
                         events.extend(self._checked(self._parser.parse(chunk)))
             except MultipartError as error:
                 self._refuse(error)
         return events.popleft()
 
-    # Parsers disagree on this, so it is refused: a filter in front may have seen another form.
+    # Parsers disagree on what follows, so it is refused: a filter in front may see another form.
 
     def _is_content(self, chunk: bytes) -> bool:
-        """Whether a chunk is content of a part and nothing else; its delimiters are checked."""
+        """Whether a chunk is only content of a part. Its delimiters are checked."""
         delimiter, tail = self._delimiter, self._tail
         size = len(delimiter)
         self._tail = (tail + chunk[-size - 1 :])[-size - 1 :]
-        # PERF: a chunk without one, as most of a file are, is looked through once and not copied.
+        # PERF: most chunks of a file have no delimiter. They are searched once and not copied.
         if delimiter in chunk or delimiter in tail + chunk[: size - 1]:
             self._check_delimiters(tail + chunk, begun=bool(tail))
             return False
-        # The parser waits for what follows a line end, with which a delimiter may begin.
+        # After a line end the parser waits, because a delimiter may follow.
         waits = b"\r" in tail or b"\r" in self._tail
         return self._within and self._start is None and not waits
 
@@ -146,17 +147,17 @@ class _Events:
         looked_at = 0
         while at >= 0:
             before = data[max(0, at - 2) : at]
-            # The first two bytes of a tail were looked at with what came before them.
+            # The first two bytes of a tail were checked with the bytes before them.
             if (
                 (at > 1 or not begun)
                 and before not in (b"\r\n", b"")
                 and (not self._delimited or before[-1:] in (b"\r", b"\n"))
             ):
-                self.refuse("A delimiter is not at the begin of a line")
+                self.refuse("A delimiter is not at the beginning of a line")
             self._delimited = True
             looked_at += 1
-            # PERF: to look at each takes long where there are many; all of them are in order, as in
-            # nearly all forms, if as many follow a line end.
+            # PERF: if there are many, checking each takes long. All are in order, as in nearly
+            # every form, if as many delimiters follow a line end.
             if looked_at == _FEW_DELIMITERS and (
                 data.count(delimiter, at + 1) == data.count(b"\r\n" + delimiter, at + 1)
             ):
@@ -197,22 +198,22 @@ class _Events:
 class Part:
     """One part of a multipart body while it arrives, from `request.multipart()`.
 
-    `name` (str) is the field's, `filename` (str or None) the file's, `headers` the part's
-    `Headers`, `content_type` its Content-Type (str or None). Iterate over it for its chunks,
-    once, or `read` or `save` it; what is left unread when the next part is asked for is skipped.
+    `name` (str) is the field's name, `filename` (str or None) the file's, `headers` the part's
+    `Headers` and `content_type` its Content-Type (str or None). Iterate over it once to get its
+    chunks, or call `read` or `save`. What you leave unread is skipped when you go to the next part.
     """
 
     def __init__(self, segment: MultipartSegment, events: _Events) -> None:
         self.name: str = segment.name or ""
         self.filename: str | None = segment.filename
         self.content_type: str | None = segment.header("Content-Type")
-        # PERF: the lines have been looked through already, so `add` need not do it again.
+        # PERF: the lines were checked already, so `add` need not do it again.
         self.headers = Headers.__new__(Headers)
         self.headers._list = segment.headerlist
         disposition = segment.header("Content-Disposition") or ""
         if not _PLAIN_DISPOSITION.fullmatch(disposition):
-            # It is what Flask makes of it, RFC 5987 names too, which some clients send in spite of
-            # RFC 7578 section 4.2.
+            # Read it as Flask does, including names in the form of RFC 5987, which some clients
+            # send despite RFC 7578, section 4.2.
             options = parse_options_header(disposition)[1]
             self.name = options.get("name", "")
             self.filename = options.get("filename")
@@ -231,9 +232,9 @@ class Part:
         raise StopAsyncIteration
 
     async def read(self, max_size: int | EllipsisType | None = ...) -> bytes:
-        """The rest of the part. Raises RequestEntityTooLarge for more than `max_size` bytes.
+        """Read the rest of the part. Raises RequestEntityTooLarge for more than `max_size` bytes.
 
-        `...` is the request's `max_form_memory_size`, None no limit.
+        `...` means the request's `max_form_memory_size`; None means no limit.
         """
         if max_size is ...:
             max_size = self._events.max_field_size
@@ -243,18 +244,18 @@ class Part:
             size += len(chunk)
             if max_size is not None and size > max_size:
                 raise RequestEntityTooLarge(
-                    f"The field {self.name!r} is larger than MAX_FORM_MEMORY_SIZE allows,"
-                    f" {max_size} bytes."
+                    f"The field {self.name!r} is larger than MAX_FORM_MEMORY_SIZE allows"
+                    f" ({max_size} bytes)."
                 )
             add_piece(chunks, chunk)
         return b"".join(chunks)
 
     async def text(self, max_size: int | EllipsisType | None = ...) -> str:
-        """The rest of the part, read as `read` does, as text in its charset or else UTF-8."""
+        """Read the rest of the part like `read`, as text in its charset, or else UTF-8."""
         return (await self.read(max_size)).decode(_charset(self.headers), "replace")
 
     async def save(self, destination: str | PathLike[str]) -> int:
-        """Write the rest of the part to a file at `destination`; the number of bytes written."""
+        """Write the rest of the part to a file at `destination`; return the number of bytes."""
         file: IO[bytes] | None = None
 
         def write(chunk: bytes) -> int:
@@ -264,7 +265,7 @@ class Part:
             return file.write(chunk)
 
         try:
-            size = await off_loop(write, b"")  # an empty part is an empty file
+            size = await off_loop(write, b"")  # so that an empty part makes an empty file
             async for chunk in self:
                 size += await off_loop(write, chunk)
         finally:
@@ -294,7 +295,7 @@ class Parts:
             raise StopAsyncIteration
         names = [name.lower() for name, _ in segment.headerlist]
         if names.count("content-disposition") > 1 or names.count("content-type") > 1:
-            self._events.refuse("A header of a part is there twice")
+            self._events.refuse("A part has the same header twice")
         for _, value in segment.headerlist:
             if "\n" in value or "\r" in value:
                 self._events.refuse("Line break in segment header")
@@ -303,10 +304,10 @@ class Parts:
 
 
 class MultiPartParser:
-    """Parses multipart/form-data, RFC 7578.
+    """Parses multipart/form-data (RFC 7578).
 
-    Text fields may have `max_form_memory_size` bytes each, the form `max_form_parts` parts;
-    more raises RequestEntityTooLarge, and what is malformed or has no end BadRequest.
+    Text fields may have `max_form_memory_size` bytes each, and the form `max_form_parts` parts;
+    more raises RequestEntityTooLarge. A malformed or incomplete form raises BadRequest.
     """
 
     def __init__(
@@ -329,24 +330,24 @@ class MultiPartParser:
         self.stream_factory = stream_factory
 
     def fail(self, message: str) -> NoReturn:
-        """Refuse the form: raises BadRequest."""
+        """Refuse the form: raise BadRequest."""
         raise BadRequest(f"Malformed multipart form: {message}.")
 
     def get_part_charset(self, headers: Headers) -> str:
-        """The charset of a text field: its own, if it is a common one, or UTF-8."""
+        """Return the charset of a text field: its own if it is a common one, else UTF-8."""
         return _charset(headers)
 
     def start_file_streaming(
         self, event: File | Part, total_content_length: int | None
     ) -> IO[bytes]:
-        """The file object that an upload of more than SPOOL_SIZE bytes is written to."""
+        """Open the file object for an upload of more than SPOOL_SIZE bytes."""
         length = event.headers.get("Content-Length", type=int)
         return self.stream_factory(
             total_content_length, event.headers.get("Content-Type"), event.filename, length
         )
 
     async def parse(self, body: Body, boundary: bytes, content_length: int | None) -> Form:
-        """The fields and the files of the form."""
+        """Parse the form; return its fields and its files."""
         fields: list[tuple[str, str]] = []
         files: list[tuple[str, FileStorage]] = []
         try:
@@ -364,7 +365,7 @@ class MultiPartParser:
         return self.cls(fields), self.cls(files)
 
     def parts(self, body: Body, boundary: bytes) -> Parts:
-        """The parts of the form as they arrive."""
+        """Iterate over the parts of the form as they arrive."""
         return Parts(self, body, boundary)
 
     async def _receive_file(self, part: Part, content_length: int | None) -> FileStorage:
@@ -381,7 +382,7 @@ class MultiPartParser:
             return stream
 
         try:
-            # PERF: an event a chunk, without the frame of `part` in between.
+            # PERF: one event per chunk, without the frame of `part` in between.
             while (chunk := await receive()) is not None:
                 add_piece(chunks, chunk)
                 size += len(chunk)
@@ -390,7 +391,7 @@ class MultiPartParser:
                     chunks.clear()
                     size = 0
             if stream is None and self.stream_factory is default_stream_factory:
-                # PERF: BytesIO shares the bytes it is made of, where a write would copy them.
+                # PERF: BytesIO shares the bytes it is made from; writing to it would copy them.
                 stream = BytesIO(b"".join(chunks))
             else:
                 (await off_loop(write)).seek(0)
@@ -405,8 +406,8 @@ class MultiPartParser:
 class FormDataParser:
     """Parses the body of a form by its content type: urlencoded or multipart/form-data.
 
-    `cls` is the type of both results. A urlencoded body may have `max_form_memory_size` bytes;
-    for multipart see `MultiPartParser`.
+    `cls` is the type of both results. A urlencoded body may have `max_form_memory_size` bytes; for
+    multipart see `MultiPartParser`.
     """
 
     file_storage_class = FileStorage
@@ -429,7 +430,7 @@ class FormDataParser:
         self.stream_factory = stream_factory
 
     def get_parse_func(self, mimetype: str, options: dict[str, str]) -> ParserFunc | None:
-        """The function that parses a content type, None for what is no form."""
+        """Return the function that parses a content type, or None if it is not a form."""
         return self.parse_functions.get(mimetype)
 
     async def parse(
@@ -439,15 +440,15 @@ class FormDataParser:
         content_length: int | None,
         options: dict[str, str] | None = None,
     ) -> Form:
-        """The fields and the files of the form, both empty for another content type.
+        """Parse the form; return its fields and files, which are empty for other content types.
 
-        Raises BadRequest and RequestEntityTooLarge; ValueError from a parse function of
-        `parse_functions` gives an empty form if `silent`.
+        Raises BadRequest and RequestEntityTooLarge. If a parse function raises ValueError, the
+        result is an empty form if `silent` is true.
         """
         limit = self.max_content_length
         if limit is not None and content_length is not None and content_length > limit:
             raise RequestEntityTooLarge(
-                f"The body is larger than MAX_CONTENT_LENGTH allows, {limit} bytes."
+                f"The body is larger than MAX_CONTENT_LENGTH allows ({limit} bytes)."
             )
         options = options or {}
         func = self.get_parse_func(mimetype, options)
@@ -460,7 +461,7 @@ class FormDataParser:
         return self.cls(), self.cls()
 
     def parts(self, body: Body, mimetype: str, options: dict[str, str]) -> Parts:
-        """The parts of a multipart body as they arrive."""
+        """Iterate over the parts of a multipart body as they arrive."""
         if mimetype != "multipart/form-data":
             raise UnsupportedMediaType("The request's Content-Type is not 'multipart/form-data'.")
         return self._multipart_parser().parts(body, _boundary(options))
@@ -484,15 +485,15 @@ class FormDataParser:
     async def _parse_urlencoded(
         self, body: Body, mimetype: str, content_length: int | None, options: dict[str, str]
     ) -> Form:
-        # The body keeps its data: signatures of web hooks are made of the bytes of a form.
+        # The body keeps its data, because web hooks sign the bytes of a form.
         data = await body.read_whole(self.max_form_memory_size)
         if len(data) < LONG_TEXT:
             return self._parse_query(data), self.cls()
         return await parse_off_loop(self._parse_query, data), self.cls()
 
     def _parse_query(self, data: bytes) -> MultiDict[str, Any]:
-        # What is no UTF-8 stays percent-encoded, as Werkzeug leaves it in the query string.
-        # PERF: by way of surrogates, for its error handler is called once for each byte.
+        # Bytes that are not UTF-8 stay percent-encoded, as in Werkzeug's query strings.
+        # PERF: done with surrogates, because an error handler is called once for each such byte.
         try:
             text = data.decode()
         except UnicodeDecodeError:
@@ -535,7 +536,7 @@ def _boundary(options: dict[str, str]) -> bytes:
 
 
 def _charset(headers: Headers) -> str:
-    # PERF: most fields have no type, and a missing key is dear in `Headers`.
+    # PERF: most fields have no type, and looking for a missing key in `Headers` is slow.
     for name, value in headers:
         if name == "Content-Type":
             charset = parse_options_header(value)[1].get("charset", "").lower()

@@ -1,7 +1,7 @@
-"""`Quart.from_flask`: an application of Flask's becomes one of Quart, in place.
+"""`Quart.from_flask`: converts a Flask application to Quart, in place.
 
-In place, because extensions keep the application as a key, and views and hooks close over it. So do
-the parts of it that others may hold: its settings, its URL map, its Jinja environment.
+It does so in place because extensions keep the application as a key, and views and hooks close over
+it. The same holds for its settings, its URL map and its Jinja environment.
 """
 
 from __future__ import annotations
@@ -35,10 +35,10 @@ if TYPE_CHECKING:
 
 Q = TypeVar("Q", bound="Quart")
 
-#: Settings with another default than Quart's, so that code and pages go on as on Flask.
+#: Settings whose defaults differ from Quart's, so that code and pages work as on Flask.
 FLASKS_DEFAULTS = {"JSON_REQUIRES_CONTENT_TYPE": True, "ONE_THREAD_PER_REQUEST": True}
 
-# Attributes that are classes, and the class of Flask's that a user's class is derived from.
+# Attributes that are classes, with the Flask class from which a user's class is derived.
 _CLASSES = {
     "jinja_environment": "flask.templating:Environment",
     "request_class": "flask.wrappers:Request",
@@ -49,20 +49,20 @@ _CLASSES = {
     "url_rule_class": "werkzeug.routing:Rule",
 }
 
-# What extensions put a function of their own in the place of, beside the stages.
+# Besides the stages, the methods that extensions replace with functions of their own.
 _REPLACED = STAGES | {"create_url_adapter", "ensure_sync", "make_response"}
 
 
 def adopt(app: flask.Flask, quart_class: type[Q]) -> Q:
-    """Make an application of Flask's one of Quart: see `Quart.from_flask`."""
+    """Convert a Flask application: see `Quart.from_flask`."""
     if isinstance(app, quart_class):
         return app
     if not isinstance(app, flask.Flask):
-        raise TypeError(f"from_flask() takes an application of Flask, not a {type(app).__name__}.")
+        raise TypeError(f"from_flask() takes a Flask application, not a {type(app).__name__}.")
     if app._got_first_request:
         raise RuntimeError(
-            f"The application {app.name!r} has handled a request as one of Flask: call from_flask()"
-            " before it serves."
+            f"The application {app.name!r} has already handled a request with Flask: call"
+            " from_flask() before it serves requests."
         )
     _check_class(type(app))
     middleware = list(_middleware_of(app))
@@ -95,8 +95,9 @@ def adopt(app: flask.Flask, quart_class: type[Q]) -> Q:
 
 
 class _Grafted(type):
-    """The class of a class in which one of Quart's stands between a user's and the one of Flask's
-    that this is derived from. So `super()` in the user's methods is Quart."""
+    """The metaclass of a class that puts Quart's class between a user's class and the Flask class
+    from which that is derived. So `super()` in the user's methods is Quart.
+    """
 
     def mro(cls) -> list[type]:
         *users, ours, flasks = cls.__bases__
@@ -105,12 +106,12 @@ class _Grafted(type):
         return [cls, *dict.fromkeys(order), *shared]
 
 
-# Those that were made, by the user's class and ours.
+# The classes made so far, by the user's class and ours.
 _grafts: dict[tuple[type, type], type] = {}
 
 
 def graft(users: type, ours: type, flasks: type, **attributes: object) -> Any:
-    """The class that a user has derived from one of Flask's, derived from ours instead."""
+    """Return a class like the one a user derived from Flask's, but derived from ours."""
     if users is flasks and issubclass(ours, flasks):
         return ours
     if (users, ours) not in _grafts:
@@ -121,20 +122,20 @@ def graft(users: type, ours: type, flasks: type, **attributes: object) -> Any:
 
 
 class _SyncClient:
-    """The class of a sync test client as an attribute, imported when a test asks for it."""
+    """The class of a sync test client as an attribute, imported when a test uses it."""
 
     def __get__(self, app: object, owner: object) -> type:
-        testing = import_module("quart.testing")  # which is on a floor above
+        testing = import_module("quart.testing")  # it is on a higher floor
         client_class: type = testing.SyncClient
         return client_class
 
 
-#: What the class of an application has that code for Flask has set up.
+#: Attributes of the class of an application that code for Flask has set up.
 _ATTRIBUTES = {"is_for_sync_code": True, "test_client_class": _SyncClient()}
 
 
 def _grafted(name: str, users: Any, quart_class: type[Quart]) -> type | None:
-    """What a user has for an attribute that is a class, grafted; None if that is Flask's own."""
+    """Return a user's class for an attribute, grafted; None if it is Flask's own class."""
     if users is None:
         return None
     module, _, flasks_name = _CLASSES[name].partition(":")
@@ -157,7 +158,7 @@ def _class_for(flask_class: type[flask.Flask], quart_class: type[Q]) -> type[Q]:
 
 
 def _users(flask_class: type) -> list[type]:
-    """The classes that users derived from Flask, with their mixins."""
+    """Return the classes that users derived from Flask, with their mixins."""
     return [each for each in flask_class.__mro__ if each not in flask.Flask.__mro__]
 
 
@@ -166,9 +167,9 @@ def _check_class(flask_class: type[flask.Flask]) -> None:
         for name in ("__call__", "wsgi_app"):
             if name in vars(each):
                 raise TypeError(
-                    f"{each.__name__} has a '{name}' of its own, which is WSGI and has no place in"
-                    " an ASGI application. Serve it as it is, by quart.wsgi.WSGIBridge(app), or"
-                    " wrap 'asgi_app' with ASGI middleware instead."
+                    f"{each.__name__} overrides '{name}', which is WSGI and has no place in an ASGI"
+                    " application. Serve it as it is with quart.wsgi.WSGIBridge(app), or wrap"
+                    " 'asgi_app' with ASGI middleware instead."
                 )
 
 
@@ -176,7 +177,7 @@ def _check_class(flask_class: type[flask.Flask]) -> None:
 
 
 def _middleware_of(app: flask.Flask) -> Iterator[Callable[[Quart], None]]:
-    """What puts ASGI middleware and mounts in the place of the WSGI ones, from the outermost in."""
+    """Return functions that add ASGI middleware and mounts for WSGI ones, outermost first."""
     within: Any = vars(app).get("wsgi_app")
     while within is not None and not _is_flasks(within, app, "wsgi_app"):
         if type(within) is WSGIProxyFix:
@@ -185,9 +186,9 @@ def _middleware_of(app: flask.Flask) -> Iterator[Callable[[Quart], None]]:
             yield partial(_mount, within)
         else:
             raise ValueError(
-                f"The 'wsgi_app' of {app.name!r} is {within!r}, WSGI middleware without a"
-                " counterpart here. Take it off (del app.wsgi_app), and wrap 'asgi_app' with ASGI"
-                " middleware instead; or serve the application as it is, by"
+                f"The 'wsgi_app' of {app.name!r} is {within!r}, WSGI middleware that has no"
+                " counterpart here. Remove it (del app.wsgi_app) and wrap 'asgi_app' with ASGI"
+                " middleware instead; or serve the application as it is with"
                 " quart.wsgi.WSGIBridge(app)."
             )
         within = within.app
@@ -207,7 +208,7 @@ def _mount(dispatcher: DispatcherMiddleware, app: Quart) -> None:
 
 
 def _bring_along(app: Quart, theirs: dict[str, Any], quart_class: type[Quart]) -> None:
-    """Put the parts of a Flask application into the places of those that Quart has made."""
+    """Replace the parts that Quart has made by those of the Flask application."""
     cli, json = app.cli, app.json
     theirs.pop("wsgi_app", None)
     for name, value in theirs.items():
@@ -241,7 +242,7 @@ def _bring_along(app: Quart, theirs: dict[str, Any], quart_class: type[Quart]) -
 
 
 def _close_as_flask(ctx: object, app: Quart) -> None:
-    """Have a context of Flask's that is open around all this closed as Flask does it."""
+    """If a Flask context of this application is open, close it later as Flask does."""
     if type(ctx) is not flask.ctx.AppContext or cast(object, ctx.app) is not app:
         return
     teardown = MethodType(flask.Flask.do_teardown_appcontext, app)
@@ -257,8 +258,10 @@ def _close_as_flask(ctx: object, app: Quart) -> None:
 
 
 def _with_our_stages(value: object, app: Quart) -> Any:
-    """What an extension has put in the place of a stage, calling ours in the end instead of
-    Flask's, which it was given as an argument of a partial."""
+    """Return what an extension has put in the place of a stage, so that it calls ours.
+
+    A partial may have got Flask's stage as an argument.
+    """
     if isinstance(value, partial):
         arguments = (_ours(each, app) for each in value.args)
         return partial(value.func, *arguments, **value.keywords)
@@ -266,7 +269,7 @@ def _with_our_stages(value: object, app: Quart) -> Any:
 
 
 def _ours(value: Any, app: Quart) -> Any:
-    """The method of Quart's in the place of one of Flask's, of this application; others as is."""
+    """Return Quart's method for a Flask method of this application; other values unchanged."""
     if getattr(value, "__self__", None) is app and value.__func__ in vars(flask.Flask).values():
         return MethodType(getattr(type(app), value.__name__), app)
     return value
@@ -288,7 +291,7 @@ def _take_rules(url_map: Map) -> None:
 
 
 def _in_order(state: State) -> Iterator[Rule]:
-    """The rules of a map; those that fit the same URL in the order in which they were added."""
+    """Iterate over the rules; those that match the same URL come in the order they were added."""
     yield from state.rules
     for below in state.static.values():
         yield from _in_order(below)
@@ -297,12 +300,12 @@ def _in_order(state: State) -> Iterator[Rule]:
 
 
 def _take_environment(environment: Any, app: Quart, quart_class: type[Quart]) -> None:
-    """Make a Jinja environment of Flask's one of ours, with what was added to it."""
+    """Convert a Flask Jinja environment to ours, and keep what was added to it."""
     flasks = flask.templating.Environment
     environment.__class__ = graft(type(environment), quart_class.jinja_environment, flasks)
     environment.is_async = True
     if environment.cache is not None:
-        environment.cache.clear()  # of templates that were compiled for sync code
+        environment.cache.clear()  # its templates were compiled for sync code
     ours = quart_class.create_jinja_environment(app)
     for name, value in ours.globals.items():
         there = environment.globals.get(name)
@@ -312,7 +315,7 @@ def _take_environment(environment: Any, app: Quart, quart_class: type[Quart]) ->
 
 
 def _is_flasks(value: object, app: object, name: str) -> bool:
-    """Whether something is the method of that name that Flask gives this application."""
+    """Whether a value is the method of that name that Flask gives this application."""
     return getattr(value, "__self__", None) is app and getattr(value, "__func__", None) is getattr(
         flask.Flask, name, None
     )

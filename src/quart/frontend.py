@@ -1,4 +1,4 @@
-"""The built files of a single-page application, and its page for all that the client routes."""
+"""The built files of a single-page application, and its page for every path the client routes."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ if TYPE_CHECKING:
     from .wrappers import Request, Response
 
 _YEAR = 31_536_000
-#: A name with a hash in it, as bundlers make it: eight characters or more, letters and digits.
-#: Words with a number, such as "version2", and measures, such as "1024x1024", are none; nor are
-#: several words, "icons-v1", but eight characters of each kind may have a dash or two among them.
+#: A file name with a hash, as bundlers make it: eight or more letters and digits. Words with a
+#: number ("version2") and sizes ("1024x1024") do not count, nor do several words ("icons-v1"); but
+#: exactly eight characters, of upper and lower case, may include dashes.
 _HASHED = re.compile(
     r"""(?x) [.-] (?! (?: [A-Za-z]+ \d{1,3} | \d+ x \d+ ) \. )
     (?= [\w-]* \d ) (?= [\w-]* [A-Za-z] )
     (?: \w{8,} | (?= [\w-]* [a-z] ) (?= [\w-]* [A-Z] ) [\w-]{8} ) \. [\w.]+ $""",
     re.ASCII,
 )
-#: Kinds of files that a page loads, and nobody navigates to.
+#: Kinds of files that pages load and nobody navigates to.
 _ASSETS = re.compile(r"(?:audio|font|image|video)/|.*(?:css|javascript|json|wasm|manifest)")
 
 
@@ -36,9 +36,9 @@ class Frontend:
         self.index = index
 
     async def __call__(self, path: str = "") -> Response:
-        """A file of the directory, or the page for a navigation.
+        """Send a file of the directory, or the page if the browser navigates.
 
-        Raises NotFound for what is neither, MethodNotAllowed where another route knows the path.
+        Raises NotFound for anything else, and MethodNotAllowed if another route has the path.
         """
         ctx = _cv_quart.current()
         request: Request = ctx.request
@@ -47,7 +47,7 @@ class Frontend:
                 return await self._file(path)
             except NotFound:
                 adapter = ctx.url_adapter
-                assert adapter is not None  # there is one for each request
+                assert adapter is not None  # every request has one
                 others = set(adapter.allowed_methods()) - {"GET", "HEAD", "OPTIONS"}
                 if others:
                     raise MethodNotAllowed(sorted(others)) from None
@@ -72,7 +72,7 @@ class Frontend:
 
 
 def _is_private(path: str) -> bool:
-    """Whether a path climbs, or has a name that begins with a dot (but `.well-known`)."""
+    """Whether a path leaves the directory, or has a hidden name (except `.well-known`)."""
     names = re.split(r"[/\\]", path)
     return "\0" in path or any(name[:1] == "." and name != ".well-known" for name in names)
 
@@ -83,7 +83,7 @@ def _is_asset(path: str) -> bool:
 
 
 def _is_navigation(request: Request) -> bool:
-    """Whether a browser opens a page: by Sec-Fetch-Mode, or, in an old one, by HTML in Accept."""
+    """Whether a browser opens a page: by Sec-Fetch-Mode, or in old browsers by HTML in Accept."""
     mode = request.headers.get("Sec-Fetch-Mode")
     if mode is not None and mode != "navigate":
         return False

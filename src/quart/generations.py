@@ -15,7 +15,7 @@ from .ctx import AppContext
 from .globals import _cv_quart
 from .workers import awaited_or_blocking, is_coroutine_callable, run_sync
 
-#: The stages whose context is now the first argument, and used to be the last or not there.
+#: The stages that now take the context as their first argument, and took it last or not at all.
 STAGES = frozenset(
     {
         "do_teardown_appcontext",
@@ -47,12 +47,12 @@ _OLD_CONTEXT_NAMES = frozenset({"request_context", "websocket_context"})
 
 
 def context_first(stage: str, func: object, bound: bool = False) -> Any:
-    """A stage written by others, callable with the context as its first argument.
+    """Make a stage that others wrote callable with the context as its first argument.
 
-    The signature tells the generation: the context first (Quart 0.23, Flask 3.2), last and
-    optional (Quart before that), or not there at all (Flask). A sync one may return what is no
-    awaitable. Unless it takes the context first it is called in a thread, where the stages that it
-    calls give it values, as in Flask.
+    Its signature shows the generation: the context comes first (Quart 0.23, Flask 3.2), last and
+    optional (Quart before that), or not at all (Flask). A sync stage may return a plain value.
+    Unless it takes the context first, it is called in a thread, where the stages that it calls
+    give it values, as in Flask.
     """
     if not callable(func):
         return func
@@ -110,7 +110,7 @@ def _in_thread(func: Callable[..., object]) -> Callable[..., Coroutine[object, N
 
 
 def in_order(first: object, second: object, named: AppContext | None) -> tuple[AppContext, Any]:
-    """The context and the other argument of a stage that was called in the older order."""
+    """Return the context and the other argument of a stage that was called in the older order."""
     if isinstance(second, AppContext):
         return second, first
     return named or _cv_quart.get(), second if first is None else first

@@ -1,7 +1,7 @@
-"""The one context variable and the proxies that user code reads it through.
+"""The one context variable, and the proxies through which user code reads it.
 
-Nothing in the package reads a proxy while it handles a connection: the context travels
-down the line as an argument.
+Nothing in the package reads a proxy while it handles a connection: the context is passed along as
+an argument.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ _no_websocket_msg = """\
 Working outside of websocket context.
 
 This typically means that you attempted to use functionality that needed
-an active websocket. It is there in websocket views and what they call.\
+an active websocket. Use it in websocket views and in what they call.\
 """
 _no_session_msg = """\
 Working outside of request or websocket context.
@@ -53,16 +53,16 @@ This typically means that you attempted to use functionality that needed
 the session of an active request or websocket.\
 """
 
-# Flask's own, so that `flask.current_app` and `flask.g` are those of Quart: see flask_names.py. It
-# may hold the context of a Flask application, so the package reads it through `_cv_quart`.
+# Flask's own variable, so that `flask.current_app` and `flask.g` are Quart's: see flask_names.py.
+# It may hold the context of a Flask application, so the package reads it through `_cv_quart`.
 _cv_app: ContextVar[AppContext] = cast(Any, flask.globals._cv_app)
 
 
 class _ContextView(Generic[T]):
-    """`_cv_app` seen as a variable of Quart's alone, or as one of the older ones, `_cv_request` and
-    `_cv_websocket`: it has a value only while the current context is of that kind.
+    """`_cv_app` as a variable of Quart alone, or as the older `_cv_request` and `_cv_websocket`.
 
-    The context of a Flask application, which may run in the same process, does not count.
+    It has a value only if the current context is of its kind. The context of a Flask application,
+    which may run in the same process, does not count.
     """
 
     def __init__(self, flag: str, message: str) -> None:
@@ -76,7 +76,7 @@ class _ContextView(Generic[T]):
     def get(self, default: D, /) -> T | D: ...
 
     def get(self, *default: object) -> object:
-        """The current context, else the default, else LookupError: as a ContextVar does."""
+        """Return the current context or the default, or raise LookupError, like a ContextVar."""
         ctx = _cv_app.get(None)
         if getattr(ctx, self._flag, False) and not isinstance(ctx, FlaskContext):
             return ctx
@@ -91,7 +91,7 @@ class _ContextView(Generic[T]):
         _cv_app.reset(token)
 
     def current(self) -> T:
-        """The current context; RuntimeError says what to do where there is none."""
+        """Return the current context, or raise a RuntimeError that says what to do."""
         ctx = self.get(None)
         if ctx is None:
             other = _OTHER_KIND.get(self._flag)
@@ -101,7 +101,7 @@ class _ContextView(Generic[T]):
         return ctx
 
 
-# The errors for a request's proxy in a websocket, and the other way round.
+# The errors for using `request` in a websocket, and `websocket` in a request.
 _OTHER_KIND = {
     "has_request": (
         "has_websocket",
@@ -123,14 +123,14 @@ _cv_session: _ContextView[AppContext] = _ContextView("has_session", _no_session_
 
 
 def _proxy_of(find: Callable[[AppContext], object]) -> type[LocalProxy[object]]:
-    """Werkzeug's proxy, with a short way to the attributes of what `find` finds in a context."""
+    """Make Werkzeug's proxy, with a faster way to the attributes of what `find` finds."""
 
     class Proxy(LocalProxy[object]):
         __slots__ = ()
 
-        # PERF: this repeats `LocalProxy.__getattr__`, which Python calls only after a search that
-        # fails (1.0 us against 0.3 us on Python 3.11). It is safe for names that begin with a small
-        # letter, of which `LocalProxy` itself has none.
+        # PERF: this repeats `LocalProxy.__getattr__`, which Python calls only after another search
+        # has failed (1.0 us against 0.3 us on Python 3.11). It is safe for names that begin with a
+        # small letter, because `LocalProxy` itself has no such names.
         def __getattribute__(self, name: str) -> Any:
             if name < "a":  # begins with an underscore, or a capital
                 return object.__getattribute__(self, name)
@@ -140,18 +140,18 @@ def _proxy_of(find: Callable[[AppContext], object]) -> type[LocalProxy[object]]:
                     raise LookupError
                 current = find(ctx)
             except (LookupError, RuntimeError):
-                # Werkzeug's own way raises the error that names what is missing.
+                # Werkzeug's own code raises the error that names what is missing.
                 current = object.__getattribute__(self, "_get_current_object")()
             return getattr(current, name)
 
-    Proxy.__name__ = LocalProxy.__name__  # for the `repr` where there is no context
+    Proxy.__name__ = LocalProxy.__name__  # for its `repr` outside a context
     return Proxy
 
 
 class _SessionProxy(_proxy_of(attrgetter("session"))):  # type: ignore[misc]  # a base all the same
     __slots__ = ()
 
-    # PERF: these repeat `LocalProxy`, which binds a function anew for each call.
+    # PERF: these repeat `LocalProxy`, which binds a function again for each call.
 
     def __getitem__(self, key: str) -> Any:
         return _cv_session.current().session[key]
@@ -190,7 +190,7 @@ _WebsocketProxy.__name__ = LocalProxy.__name__
 
 
 if TYPE_CHECKING:
-    # A proxy is used as the object it stands for.
+    # To type checkers a proxy is the object it stands for.
     app_ctx: AppContext
     current_app: Quart
     g: _AppCtxGlobals

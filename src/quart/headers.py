@@ -1,7 +1,7 @@
-"""Headers between the bytes of ASGI and the text of Werkzeug's `Headers`, both ways.
+"""Headers as ASGI's bytes and as Werkzeug's `Headers` of text, in both directions.
 
-What came is decoded here, a response's headers are checked and encoded here. What a single header
-means is not known here.
+Received headers are decoded here; a response's headers are checked and encoded here. This file does
+not know what a single header means.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 if TYPE_CHECKING:
     from .typing import Scope
 
-# PERF: the usual names are found in a table, as they are sent and as they are written.
+# PERF: common names are looked up in tables instead of being converted.
 _NAMES = """
     Accept Accept-Encoding Accept-Language Accept-Ranges Access-Control-Allow-Credentials
     Access-Control-Allow-Headers Access-Control-Allow-Methods Access-Control-Allow-Origin
@@ -39,12 +39,12 @@ _NAMES = """
 """.split()  # noqa: SIM905
 #: From a name as it is sent to the name that readers of a request see.
 _TITLES = {name.lower().encode(): name.title() for name in _NAMES}
-#: From the usual spellings of a name to the name as it is sent.
+#: From common spellings of a name to the name as it is sent.
 _SENT = {spelling: name.lower().encode() for name in _NAMES for spelling in (name, name.lower())}
 
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _BROKEN_VALUE = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
-# Names are remembered as they are sent: so many, of this length at most.
+# How many names are remembered as they are sent, and how long such a name may be.
 _MOST_NAMES = 1000
 _LONGEST_NAME = 100
 
@@ -52,36 +52,36 @@ _LONGEST_NAME = 100
 # PERF: makes an object without calling its constructor.
 _new = object.__new__
 
-# What comes
+# Received headers
 
 
 def decode_header_items(items: Iterable[tuple[bytes, bytes]]) -> list[tuple[str, str]]:
-    """Headers as they are read: names in title case, Latin-1 values."""
+    """Decode headers: names in title case, values from Latin-1."""
     return decoded(items, _TITLES)
 
 
 def decode_headers(headers: Iterable[tuple[bytes, bytes]]) -> Headers:
-    """Headers from what ASGI has: pairs of Latin-1 bytes."""
+    """Make `Headers` from ASGI's pairs of Latin-1 bytes."""
     return Headers([(key.decode("latin-1"), value.decode("latin-1")) for key, value in headers])
 
 
 class ScopeHeaders(Headers):
-    """The headers of a scope, decoded when they are first asked for.
+    """The headers of a scope, decoded when they are first used.
 
-    `Remote-Addr` is the client's address as the server knows it, whatever the client sent, and
-    "<local>" where it does not know. For a header that is a list, such as `Accept`, `get` and
-    `headers[name]` give all its lines, joined by commas (RFC 9110, section 5.3); `getlist` and
-    iteration give each. For any other they give the first.
+    `Remote-Addr` is the client's address as the server knows it, whatever the client sent, or
+    "<local>" if the server does not know it. For a header that is a list, such as `Accept`, `get`
+    and `headers[name]` return all of its lines, joined by commas (RFC 9110, section 5.3); `getlist`
+    and iteration return each line. For any other header they return the first line.
     """
 
     # PERF: eight headers take 5 us to decode, and most views read one or none.
     scope: Scope
-    #: Whether the headers are still as they came.
+    #: True until the headers are decoded.
     _undecoded = False
 
     @classmethod
     def of(cls, scope: Scope) -> Self:
-        """The headers of a connection scope."""
+        """Make the headers of a connection scope."""
         headers = cls.__new__(cls)
         headers.scope = scope
         headers._undecoded = True
@@ -103,18 +103,18 @@ class ScopeHeaders(Headers):
                 return self._get_key(key)
             except BadRequestKeyError:
                 if _raw_name(key) == b"host" and self.scope.get("http_version") == "1.0":
-                    return ""  # HTTP/1.0 does without; Quart code counts on one
+                    return ""  # HTTP/1.0 allows that; code for Quart expects a value
                 raise
 
         def get(self, key: str, default: object = None, type: object = None) -> object:
-            """The value of a header, converted by `type`; the default if there is none."""
+            """Return a header's value, converted by `type`, or the default if it is missing."""
             if type is not None or not self._undecoded:
                 return super().get(key, default, type)
-            value = self._find(key)  # PERF: saves an exception for a missing header
+            value = self._find(key)  # PERF: avoids an exception for a missing header
             return default if value is None else value
 
         def getlist(self, key: str, type: object = None) -> list[object]:
-            """The values of a header, each converted by `type`, in the order in which they came."""
+            """Return all values of a header in the order received, each converted by `type`."""
             if type is None and self._undecoded:
                 wanted = _raw_name(key)
                 if wanted != b"remote-addr":
@@ -145,7 +145,7 @@ class ScopeHeaders(Headers):
         return None if value is None else value.decode("latin-1")
 
     def copy(self) -> Self:
-        """The same headers in another object."""
+        """Return the same headers in a new object."""
         copied = type(self).__new__(type(self))
         copied.scope = self.scope
         copied.__dict__["_list"] = self._list.copy()
@@ -155,7 +155,7 @@ class ScopeHeaders(Headers):
         return self.copy()
 
 
-#: Headers that are lists: several lines of one mean what one line of all of them does.
+#: Headers that are lists: several lines mean the same as one line with all values.
 _LISTS = frozenset(
     {
         b"accept",
@@ -183,41 +183,42 @@ _LISTS = frozenset(
         b"x-forwarded-proto",
     }
 )
-# PERF: all other headers are told from these by one question.
+# PERF: one test tells all other headers from these.
 _NOT_FOUND_IN_ONE_LINE = _LISTS | {b"remote-addr"}
 
 
 def all_lines(scope: Scope, wanted: bytes) -> str | None:
-    """The value of a header whose lines make one list; None if there is no line of it."""
+    """Join the lines of a header that is a list; None if there are no lines."""
     lines = all_values(scope.get("headers", ()), wanted)
     return b", ".join(lines).decode("latin-1") if lines else None
 
 
-#: The most bytes of a Host header. A host name has 253 at most (RFC 1035, section 2.3.4), and what
-#: reads host names takes time that grows with the square of their length.
+#: The longest Host header, in bytes. A host name has at most 253 (RFC 1035, section 2.3.4), and
+#: code that reads host names takes time that grows with the square of their length.
 MAX_HOST_LENGTH = 255
 
 
 def check_host_length(host: str | None) -> None:
-    """Raise BadRequest for a host that is too long for anybody to look at."""
+    """Raise BadRequest if a host is too long to be looked at."""
     if host is not None and len(host) > MAX_HOST_LENGTH:
         raise BadRequest("The Host header is too long.")
 
 
-#: The most bytes of a path, a query or a header that is parsed on the event loop, which nobody else
-#: has meanwhile. (Longer bodies are parsed in threads; what stands in headers cannot wait for one.)
+#: The longest path, query or header, in bytes, that is parsed on the event loop, where everyone
+#: else waits. (Longer bodies are parsed in threads, but code that reads a header cannot wait for
+#: one.)
 MAX_PARSED = 32 * 1024
 
 
 def check_parsed_length(value: str | None) -> str | None:
-    """The value of a header; raises RequestHeaderFieldsTooLarge if it is too long to be parsed."""
+    """Return a header's value; raise RequestHeaderFieldsTooLarge if it is too long to be parsed."""
     if value is not None and len(value) > MAX_PARSED:
         raise RequestHeaderFieldsTooLarge()
     return value
 
 
 def client_address(scope: Scope) -> str:
-    """The client's address as the server knows it, "<local>" where it does not."""
+    """The client's address as the server knows it, or "<local>" if it does not."""
     client = scope.get("client")
     return (client and client[0]) or "<local>"
 
@@ -227,7 +228,7 @@ def _raw_name(name: str) -> bytes:
     return name.lower().encode("latin-1", "replace")
 
 
-# What goes
+# Response headers
 
 _URI_HEADERS = frozenset({b"content-location", b"location"})
 
@@ -235,17 +236,17 @@ _URI_HEADERS = frozenset({b"content-location", b"location"})
 class ResponseHeaders(Headers):
     """The headers of a response.
 
-    PERF: in place of Werkzeug's list they are a dict, until a name stands there twice, or
-    something is asked for that a dict does not know. Werkzeug searches the list for each header
-    that is set. The methods below repeat those of `Headers` that views and hooks use most.
+    PERF: they are kept in a dict instead of Werkzeug's list, because Werkzeug searches the list
+    for each header that is set. They become a list when a name occurs twice, or for operations
+    that a dict does not support. The methods below repeat the most used ones of `Headers`.
     """
 
-    #: By a name as it is sent: the value as it is sent, or the name and the value as written.
+    #: By the name as it is sent: the value as it is sent, or the name and the value as written.
     _single: dict[bytes, Header] | None = None
 
     @classmethod
     def of(cls, items: Iterable[tuple[bytes, bytes]]) -> Self:
-        """Headers that are sent as these; each name may stand there once."""
+        """Make headers from encoded items, in which each name may occur once."""
         headers = _new(cls)
         headers._single = dict(items)
         return headers
@@ -278,21 +279,21 @@ class ResponseHeaders(Headers):
             super().__setitem__(key, value)
 
         def get(self, key: str, default: object = None, type: object = None) -> object:
-            """The value of a header, converted by `type`; the default if there is none."""
+            """Return a header's value, converted by `type`, or the default if it is missing."""
             if self._single is not None and key not in self:
-                return default  # PERF: without making an exception first
+                return default  # PERF: avoids making an exception
             return super().get(key, default, type)
 
         def getlist(self, key: str, type: object = None) -> list[object]:
-            """The values of a header, each converted by `type`, in the order they stand in."""
+            """Return all values of a header in their order, each converted by `type`."""
             if self._single is not None and key not in self:
                 return []
             return super().getlist(key, type)
 
         def add(self, key: str, value: object, /, **kwargs: object) -> None:
-            """Add a header, beside those of its name; keywords are parameters of the value.
+            """Add a header, keeping others of the same name. Keywords are parameters of the value.
 
-            Raises ValueError for a line break in a value.
+            Raises ValueError if a value contains a line break.
             """
             if self._single is None or kwargs or key in self:
                 super().add(key, value, **kwargs)
@@ -302,7 +303,7 @@ class ResponseHeaders(Headers):
         def update(self, arg: object = None, /, **kwargs: object) -> None:
             """Set headers from a mapping or pairs, and from keywords.
 
-            Raises ValueError for a line break in a value.
+            Raises ValueError if a value contains a line break.
             """
             if type(arg) is dict and not kwargs and self._put(arg):
                 return
@@ -313,10 +314,10 @@ class ResponseHeaders(Headers):
             if all(is_in_one_line(value) for _, values in groups for value in values):
                 _set_groups(self._list, groups)
             else:
-                super().update(arg)  # says which value it is
+                super().update(arg)  # raises an error that names the value
 
     def _put(self, given: dict[str, str]) -> bool:
-        """Set what is plain; whether that is all of it."""
+        """Set the plain headers; return whether that is all of them."""
         single = self._single
         return single is not None and put_all(single, given, _SENT, _learn)
 
@@ -344,14 +345,14 @@ class ResponseHeaders(Headers):
 
 
 def _written(sent: bytes, header: Header) -> tuple[str, str]:
-    """A name and a value as they are read, of what `ResponseHeaders` keeps."""
+    """Return a name and value from `ResponseHeaders` as they are read."""
     if isinstance(header, bytes):
         return decode_header_items([(sent, header)])[0]
     return header
 
 
 def _groups(given: Headers | Mapping[str, Any]) -> Iterator[tuple[str, list[str]]]:
-    """Names and all their values, in the order in which `Headers.update` sets them."""
+    """Iterate over names and all their values, in the order in which `Headers.update` sets them."""
     if isinstance(given, MultiDict):
         for name in given:
             yield name, [_text(value) for value in given.getlist(name)]
@@ -363,7 +364,7 @@ def _groups(given: Headers | Mapping[str, Any]) -> Iterator[tuple[str, list[str]
         for name, _ in given:
             key = name.lower()
             seen[key] += 1
-            # A name stands where it was first set; its other values stand where the last one was.
+            # A name stays where it was first set; its other values go where the last one was.
             if seen[key] == len(values[key]):
                 yield name, values[key]
             elif seen[key] == 1:
@@ -379,7 +380,7 @@ def _text(value: object) -> str:
 
 
 def _set_groups(items: list[tuple[str, str]], groups: Iterable[tuple[str, list[str]]]) -> None:
-    """Do for each name and its values what `Headers.setlist` does, in one pass over the items."""
+    """Do what `Headers.setlist` does for each name, in one pass over the items."""
     kept: list[tuple[str, str] | None] = [*items]
     places: dict[str, list[int]] = {}
     for place, (name, _) in enumerate(items):
@@ -397,11 +398,11 @@ def _set_groups(items: list[tuple[str, str]], groups: Iterable[tuple[str, list[s
 
 
 def encode_header_items(headers: Headers) -> list[tuple[bytes, bytes]]:
-    """Headers as ASGI sends them: lower case names, Latin-1 values without space around them.
+    """Encode headers for ASGI: lower-case names, Latin-1 values without surrounding space.
 
-    What is no URI in a `Location` is percent-encoded.
-    Raises ValueError, naming the header, for what would break the protocol: control characters,
-    names that are no token, values outside Latin-1.
+    In a `Location`, characters that a URI must not have are percent-encoded. Raises ValueError,
+    which names the header, for whatever would break the protocol: control characters, names that
+    are not tokens, values outside Latin-1.
     """
     items: Iterable[tuple[bytes, Header]]
     if isinstance(headers, ResponseHeaders) and headers._single is not None:
@@ -421,12 +422,12 @@ def _encode_value(sent: bytes, name: str, value: str) -> bytes:
 def _sent_name(name: str) -> bytes:
     sent = _learn(name)
     if sent is None:
-        raise ValueError(f"{name!r} is no valid name for a header.")
+        raise ValueError(f"{name!r} is not a valid header name.")
     return sent
 
 
 def _learn(name: object) -> bytes | None:
-    """A name as it is sent, remembered in `_SENT`; None where it is no valid one."""
+    """Return a name as it is sent, and remember it in `_SENT`; None if it is not valid."""
     if not isinstance(name, str) or _TOKEN.fullmatch(name) is None:
         return None
     sent = name.lower().encode()
@@ -436,19 +437,19 @@ def _learn(name: object) -> bytes | None:
 
 
 def check_header_value(name: str, value: str) -> None:
-    """Raise ValueError for control characters and what is outside Latin-1."""
+    """Raise ValueError if a value has control characters, or characters outside Latin-1."""
     if _BROKEN_VALUE.search(value):
-        raise ValueError(f"The value of the header {name!r} holds a control character: {value!r}.")
+        raise ValueError(f"The value of the header {name!r} has a control character: {value!r}.")
     try:
         value.encode("latin-1")
     except UnicodeEncodeError:
         raise ValueError(
-            f"The value of the header {name!r} holds a character outside Latin-1: {value!r}."
+            f"The value of the header {name!r} has a character outside Latin-1: {value!r}."
         ) from None
 
 
 def encode_headers(headers: Headers) -> list[tuple[bytes, bytes]]:
-    """Headers as they are, unchecked: lower-case names and values in Latin-1.
+    """Encode headers without checking them: lower-case names, values in Latin-1.
 
     Raises UnicodeEncodeError for a character outside Latin-1.
     """

@@ -1,8 +1,8 @@
 """Functions that views call: URLs, redirects, flashed messages, streams, hints to the client.
 
-Each finds the application or the connection by the current context. The async ones give a value
-instead of an awaitable where a sync view or hook calls them, in its thread. What is imported "as"
-itself could be imported from here before.
+Each finds the application or the connection through the current context. In sync views and hooks,
+which run in threads, the async ones return values instead of awaitables. Names imported "as"
+themselves could be imported from here in earlier releases.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ P = ParamSpec("P")
 R = TypeVar("R")
 T = TypeVar("T")
 
-#: What preloading calls the kinds of files; a hint without it is ignored by browsers.
+#: What preloading calls these kinds of files. Browsers ignore a hint without it.
 _PRELOADED_AS = {
     "application/javascript": "script",
     "text/css": "style",
@@ -79,7 +79,7 @@ def get_debug_flag() -> bool:
 
 
 def get_load_dotenv(default: bool = True) -> bool:
-    """Whether to load .env files: QUART_SKIP_DOTENV says so, or ``default`` if it is unset."""
+    """Whether to load .env files: QUART_SKIP_DOTENV decides, or ``default`` if that is unset."""
     skip = os.environ.get("QUART_SKIP_DOTENV")
     return skip.lower() in {"0", "false", "no"} if skip else default
 
@@ -89,9 +89,9 @@ def get_load_dotenv(default: bool = True) -> bool:
 
 @awaited_or_blocking
 async def make_response(*args: object) -> wrappers.Response:
-    """A response of what a view could return; several arguments stand for a tuple of them.
+    """Make a response from anything a view may return. Several arguments count as a tuple.
 
-    Raises TypeError for what cannot become a response.
+    Raises TypeError if the value cannot become a response.
     """
     app = _cv_quart.current().app
     if not args:
@@ -106,18 +106,18 @@ def redirect(location: str, code: int = 302, *, Response: type[R]) -> R: ...
 @overload
 def redirect(location: str, code: int, Response: type[R]) -> R: ...
 def redirect(location: str, code: int = 302, Response: object = None) -> Any:
-    """A response, of the app's class unless another is given, that sends the client elsewhere."""
+    """Make a response that sends the client to `location`; its class is the app's by default."""
     ctx = _cv_quart.get(None)
     if Response is None and ctx is not None:
         return ctx.app.redirect(location, code)
-    response_class: Any = Response or wrappers.Response  # Werkzeug only asks for its constructor
+    response_class: Any = Response or wrappers.Response  # Werkzeug only uses its constructor
     return werkzeug_redirect(location, code, response_class)
 
 
 def abort(code: int | ResponseTypes, *args: object, **kwargs: object) -> NoReturn:
     """Raise the HTTPException for a status code, or one that carries a response.
 
-    The other arguments are the exception's. Raises LookupError for a code that has none.
+    Other arguments are passed to the exception. Raises LookupError for a code without one.
     """
     ctx = _cv_quart.get(None)
     if ctx is not None:
@@ -134,11 +134,12 @@ def url_for(
     _external: bool | None = None,
     **values: object,
 ) -> str:
-    """The URL of an endpoint with these values, as ``current_app.url_for`` builds it.
+    """Build the URL of an endpoint with these values, like ``current_app.url_for``.
 
-    A leading dot stands for the current blueprint; values that are no variable of the rule become
-    the query. ``_anchor`` is put behind it, ``_method`` chooses among rules, ``_scheme`` goes with
-    ``_external``, which is true by itself outside of a connection. Raises BuildError.
+    A leading dot means the current blueprint. Values that the rule has no variable for become the
+    query string. ``_anchor`` is appended, ``_method`` chooses among rules, and ``_scheme`` makes
+    the URL external, as ``_external`` does, which is the default outside a connection. Raises
+    BuildError.
     """
     return _cv_quart.current().app.url_for(
         endpoint,
@@ -155,14 +156,14 @@ def url_for(
 
 @awaited_or_blocking
 async def flash(message: str, category: str = "message") -> None:
-    """Keep a message in the session until ``get_flashed_messages`` takes it, most often in a page.
+    """Keep a message in the session until ``get_flashed_messages`` takes it, usually for a page.
 
-    Raises RuntimeError outside of a connection, and without a secret key.
+    Raises RuntimeError outside a connection, or without a secret key.
     """
     ctx = _cv_session.current()
     flashes = ctx.session.get("_flashes", [])
     flashes.append((category, message))
-    # The list is set anew, because a session notices changes of its own items only.
+    # Assign the list again, because a session notices only changes of its own items.
     ctx.session["_flashes"] = flashes
     if message_flashed.receivers:
         await ctx.app._send_signal(message_flashed, message=message, category=category)
@@ -171,10 +172,10 @@ async def flash(message: str, category: str = "message") -> None:
 def get_flashed_messages(
     with_categories: bool = False, category_filter: Iterable[str] = ()
 ) -> list[str] | list[tuple[str, str]]:
-    """Take the flashed messages out of the session, and give the same again to this connection.
+    """Take the flashed messages out of the session. Later calls in this request return them again.
 
-    They come as pairs of category and message if ``with_categories``; those of some categories
-    only if they are named. Raises RuntimeError outside of a connection.
+    With ``with_categories`` they are pairs of category and message. ``category_filter`` limits
+    them to these categories. Raises RuntimeError outside a connection.
     """
     ctx = _cv_session.current()
     flashes = ctx.flashes
@@ -190,7 +191,7 @@ def get_flashed_messages(
 
 
 class _AsyncStream(AsyncIterator[T]):
-    """An async iterator every step of which runs within a context."""
+    """An async iterator whose every step runs in a context."""
 
     def __init__(self, ctx: AppContext, iterable: AsyncIterable[T]) -> None:
         self._ctx = ctx
@@ -208,7 +209,7 @@ class _AsyncStream(AsyncIterator[T]):
 
 
 class _SyncStream(Iterator[T]):
-    """An iterator every step of which runs within a context."""
+    """An iterator whose every step runs in a context."""
 
     def __init__(self, ctx: AppContext, iterable: Iterable[T]) -> None:
         self._ctx = ctx
@@ -234,10 +235,10 @@ def stream_with_context(func: Callable[P, AsyncIterable[T]]) -> Callable[P, Asyn
 @overload
 def stream_with_context(func: Callable[P, Iterable[T]]) -> Callable[P, Iterator[T]]: ...
 def stream_with_context(func: object = None, *, generator_or_function: object = None) -> object:
-    """Let what makes a response's body run in the context of the connection, which stays open.
+    """Run what produces a response's body in the context of the connection, and keep that open.
 
-    Takes a generator, any other iterator, or a function that returns one; sync or async. ``g``,
-    the session and the request are the very same, and torn down once, when the body was sent::
+    Takes a generator, any other iterator, or a function that returns one, sync or async. ``g``,
+    the session and the request stay the same. Teardown runs once the body has been sent::
 
         @app.get("/")
         async def view():
@@ -248,7 +249,7 @@ def stream_with_context(func: object = None, *, generator_or_function: object = 
 
             return generate()
 
-    Raises RuntimeError outside of a context.
+    Raises RuntimeError outside a context.
     """
     if func is None:
         func = generator_or_function
@@ -282,9 +283,9 @@ def _stream_in(ctx: AppContext | None, iterable: Any) -> object:
 
 @awaited_or_blocking
 async def make_push_promise(path: str) -> None:
-    """Promise the client what is at a path, before it asks: HTTP/2 server push.
+    """Promise the client the resource at a path before it asks for it (HTTP/2 server push).
 
-    If the server offers no push, this sends an early hint.
+    If the server cannot push, this sends an early hint instead.
     """
     await _cv_request.current().request.send_push_promise(path)
 
@@ -293,8 +294,8 @@ async def make_push_promise(path: str) -> None:
 async def send_early_hints(*links: str) -> None:
     """Tell the client what the response will need, in a 103 response before it.
 
-    A link is a URL, to be preloaded, or the whole value of a Link header, ``<url>; rel=...``. It
-    does nothing where the server cannot send it, or the response has started.
+    A link is a URL to preload, or a whole Link header value, ``<url>; rel=...``. Nothing is sent
+    if the server cannot send hints, or if the response has started.
     """
     connection = _cv_request.current().request._asgi
     if connection is not None:
@@ -304,13 +305,13 @@ async def send_early_hints(*links: str) -> None:
 
 
 def preload(url: str) -> str:
-    """The value of a Link header that has the client load a URL in advance."""
+    """Return a Link header value that makes the client load a URL in advance."""
     mimetype = mimetypes.guess_type(url.partition("?")[0])[0] or ""
     kind = _PRELOADED_AS.get(mimetype, mimetype.partition("/")[0])
     if kind == "font":
         kind = "font; crossorigin"
     known = kind in {"font; crossorigin", "image", "script", "style", "track"}
-    url = url.replace("<", "%3C").replace(">", "%3E")  # which would end it
+    url = url.replace("<", "%3C").replace(">", "%3E")  # these would end the URL
     return f"<{url}>; rel=preload" + (f"; as={kind}" if known else "")
 
 
@@ -318,10 +319,10 @@ def preload(url: str) -> str:
 
 
 def get_template_attribute(template_name: str, attribute: str) -> Any:
-    """A macro or variable that a template defines at its top level.
+    """Return a macro or variable that a template defines at its top level.
 
-    What a macro returns is awaited, except in sync views and hooks. Raises AttributeError where
-    there is none of that name, RuntimeError where the template has to wait for something.
+    Await what a macro returns, except in sync views and hooks. Raises AttributeError if there is
+    nothing of that name, RuntimeError if the template's top level awaits something.
     """
     template = _cv_quart.current().app.jinja_env.get_template(template_name)
     making = template.make_module_async()
@@ -330,7 +331,7 @@ def get_template_attribute(template_name: str, attribute: str) -> Any:
     except StopIteration as made:
         value: object = getattr(made.value, attribute)
         if isinstance(value, Macro):
-            invoke: Any = value  # which is async in an async environment, unlike its type
+            invoke: Any = value  # in an async environment it is async, unlike its type
             return awaited_or_blocking(invoke)
         return value
     making.close()
@@ -338,13 +339,13 @@ def get_template_attribute(template_name: str, attribute: str) -> Any:
 
 
 def find_package(name: str) -> tuple[Path | None, Path]:
-    """Find a package: the prefix it is installed under, or None, and its import path."""
+    """Find a package: the prefix where it is installed, or None, and its import path."""
     prefix, path = flask_find_package(name)
     return Path(prefix) if prefix else None, Path(path)
 
 
 def _split_blueprint_path(name: str) -> list[str]:
-    """A blueprint's name and those of its parents, from the inside out."""
+    """Return a blueprint's name and those of its parents, from the inside out."""
     names = [name]
     while "." in name:
         name = name.rpartition(".")[0]

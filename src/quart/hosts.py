@@ -1,4 +1,4 @@
-"""Hosts: which of them URLs can be matched for, and what a server's name leaves of one."""
+"""Hosts: which of them are acceptable, and which subdomain of a server's name they have."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from .headers import MAX_HOST_LENGTH
 if TYPE_CHECKING:
     from .wrappers.base import BaseRequestWebsocket
 
-#: Host headers that a map accepts, as they came: a bounded number of a bounded length.
+#: Host headers that a map accepts, as received. Both their number and their length are limited.
 accepted_hosts: set[bytes] = set()
 _MAX_HOSTS = 1000
 
 
 def accepts_host(value: bytes) -> bool:
-    """Whether a map can be bound to a Host header; then it is one of `accepted_hosts`."""
+    """Whether a map can be bound to a Host header. If so, it is added to `accepted_hosts`."""
     if len(value) > MAX_HOST_LENGTH:
         return False
     try:
@@ -29,12 +29,12 @@ def accepts_host(value: bytes) -> bool:
 
 
 def raise_if_not_idna(host: str) -> None:
-    """Do with a host what `Map.bind` does, and what `request.url` will do."""
+    """Raise UnicodeError if `Map.bind` or `request.url` would do so for this host."""
     host.partition(":")[0].encode("idna").decode("idna")
 
 
 def subdomain_of(request: BaseRequestWebsocket, server_name: str) -> str | None:
-    """What the host of a request has before a server's name; None for a host of another."""
+    """Return the part of a request's host before `server_name`; None if it is another host."""
     host, name = (
         without_default_port(each.lower(), request.scheme) for each in (request.host, server_name)
     )

@@ -1,4 +1,4 @@
-"""The table of what differs between a request and a websocket on the line.
+"""The table of what differs between requests and websockets.
 
 Every stage in dispatch.py is written once and looks its names up here.
 """
@@ -21,13 +21,13 @@ if TYPE_CHECKING:
     from .ctx import AppContext
     from .wrappers import Response
 
-    #: What is registered for the application (None) and for each blueprint.
+    #: The hooks of the application (under None) and of each blueprint.
     Hooks = Mapping[str | None, Sequence[Callable[..., object]]]
 
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """One kind of connection: its signals, and its word in log lines and error texts."""
+    """One kind of connection: its signals, and its word in log lines and error messages."""
 
     word: str
     started: NamedSignal
@@ -52,9 +52,9 @@ WEBSOCKET = Kind(
     got_exception=signals.got_websocket_exception,
 )
 
-# A websocket's name for what a request has under this one.
+# A websocket's names for what a request calls by these.
 _WEBSOCKET_NAMES = {
-    # The stages, by their public names, so that an override or a patch is honoured.
+    # The stages, by their public names, so that overrides and patches take effect.
     "full_dispatch_request": "full_dispatch_websocket",
     "preprocess_request": "preprocess_websocket",
     "dispatch_request": "dispatch_websocket",
@@ -62,7 +62,7 @@ _WEBSOCKET_NAMES = {
     "process_response": "postprocess_websocket",
     "do_teardown_request": "do_teardown_websocket",
     "handle_exception": "handle_websocket_exception",
-    # The hooks, by blueprint name.
+    # The hooks, which are grouped by blueprint.
     "before_request_funcs": "before_websocket_funcs",
     "after_request_funcs": "after_websocket_funcs",
     "teardown_request_funcs": "teardown_websocket_funcs",
@@ -72,7 +72,7 @@ _WEBSOCKET_NAMES = {
 class Stages(Protocol):
     """The stages and hooks of one kind of connection, under a request's names.
 
-    A websocket may end without a response: where a Response is said here, it may have None.
+    A websocket may end without a response, so it may have None in the place of a Response.
     """
 
     @property
@@ -98,9 +98,9 @@ class Stages(Protocol):
 
 
 class WebsocketStages:
-    """The application as a websocket passes through it.
+    """The application's stages and hooks for websockets.
 
-    What dispatch.py asks for under a request's name is found under the websocket's.
+    dispatch.py asks for them under a request's names, and gets the websocket's.
     """
 
     def __init__(self, app: Quart) -> None:
@@ -110,5 +110,5 @@ class WebsocketStages:
         try:
             twin = _WEBSOCKET_NAMES[name]
         except KeyError:
-            raise AttributeError(f"Websockets have nothing in the place of {name!r}.") from None
+            raise AttributeError(f"Websockets have no counterpart of {name!r}.") from None
         return getattr(self._app, twin)

@@ -1,7 +1,7 @@
-"""The application's logger, set up as Flask sets up its own, and that of the development server.
+"""The application's logger, set up as in Flask, and the access log of the development server.
 
-A record is written at once, by whoever logs it: what a dying process says last is not lost, and
-no thread is left behind.
+Records are written at once, by whoever logs them: the last words of a dying process are not lost,
+and no thread is left behind.
 """
 
 from __future__ import annotations
@@ -32,8 +32,8 @@ __all__ = (
 )
 
 
-#: Whatever ``sys.stderr`` is when a line is written, because tests replace it. The name
-#: is Flask's, for configurations that have ``ext://flask.logging.wsgi_errors_stream``.
+#: Whatever ``sys.stderr`` is when a line is written, because tests replace it. The name is Flask's,
+#: for configurations that contain ``ext://flask.logging.wsgi_errors_stream``.
 wsgi_errors_stream: TextIO = cast(TextIO, LocalProxy(lambda: sys.stderr))
 
 #: Writes to standard error, with the time, the level and the module.
@@ -44,18 +44,18 @@ default_handler.setFormatter(
 
 
 class LocalQueueHandler(QueueHandler):
-    """Puts records on a queue of this process as they are, not formatted for another process."""
+    """Puts records on a queue of this process unformatted, because no other process reads them."""
 
     def prepare(self, record: logging.LogRecord) -> logging.LogRecord:
-        """The record itself."""
+        """Return the record unchanged."""
         return record
 
 
 def create_logger(app: Quart) -> logging.Logger:
-    """The logger with the app's name.
+    """Return the logger that has the app's name.
 
-    In debug mode its level is DEBUG, unless one is set. It gets ``default_handler`` where no
-    handler, its own or one that it propagates to, takes records of its level.
+    In debug mode its level is DEBUG, unless one is set. It gets ``default_handler`` if neither it
+    nor a logger that it propagates to has a handler for its level.
     """
     logger = logging.getLogger(app.name)
     if app.debug and logger.level == NOTSET:
@@ -66,7 +66,7 @@ def create_logger(app: Quart) -> logging.Logger:
 
 
 class _AccessFormatter(logging.Formatter):
-    """The time and the line; on a terminal in the colour of its status."""
+    """Formats the time and the line, on a terminal in the colour of its status."""
 
     _COLOURS: ClassVar = {"3": "cyan", "4": "yellow", "5": "red"}
 
@@ -84,17 +84,17 @@ _access_handler.setFormatter(_AccessFormatter("[%(asctime)s] %(message)s", "%Y-%
 
 
 def create_access_logger(app: Quart) -> logging.Logger:
-    """The logger with the app's name and ".access", for one line about each request.
+    """Return the logger "<app's name>.access", which gets one line about each request.
 
-    Its level is INFO unless one is set. Its lines go where a handler is set that takes them, its
-    own or one that it propagates to; else to standard error.
+    Its level is INFO unless one is set. Its lines go to handlers that are set for them, on it or
+    on a logger that it propagates to; otherwise to standard error.
     """
     logger = app.logger.getChild("access")
     if logger.level == NOTSET:
         logger.setLevel(INFO)
     if not _has_own_handler(logger):
         logger.addHandler(_access_handler)
-        logger.propagate = False  # to `default_handler`, whose format is for other lines
+        logger.propagate = False  # because the format of `default_handler` is for other lines
     return logger
 
 

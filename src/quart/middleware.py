@@ -1,4 +1,4 @@
-"""ASGI middleware: wrap `app.asgi_app` with it. Nothing here knows of the application within."""
+"""ASGI middleware to wrap `app.asgi_app` with. It knows nothing about the application inside."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS", "QUERY", "TRACE"})
 
-# A proxy may name the scheme of a websocket as HTTP does, and the other way round.
+# A proxy may use the scheme of HTTP for a websocket, and the other way round.
 _SCHEMES = {
     "http": {"ws": "http", "wss": "https"},
     "websocket": {"http": "ws", "https": "wss"},
@@ -26,13 +26,13 @@ _CONTROLS = re.compile("[\x00-\x1f\x7f]")
 
 
 class ProxyFix:
-    """Believe what proxies in front of the server say of the client, in `X-Forwarded-*` headers.
+    """Trust what proxies in front of the server say about the client in `X-Forwarded-*` headers.
 
-    Each argument is the number of proxies that set the header of its name: For (the client's
-    address), Proto (its scheme), Host, Port and Prefix (what a proxy took from the path). So many
-    values are trusted, counted from the right, which a client cannot forge; where there are fewer,
-    or for 0, the header is ignored. Arguments and defaults are those of Werkzeug's `ProxyFix`::
-
+    Each argument is the number of proxies that set its header: For (the client's address), Proto
+    (its scheme), Host, Port and Prefix (what a proxy removed from the path). That many values,
+    counted from the right, are trusted, because a client cannot forge them. If there are fewer
+    values, or the number is 0, the header is ignored. Arguments and defaults are those of
+    Werkzeug's `ProxyFix`::
         app.asgi_app = ProxyFix(app.asgi_app, x_for=1, x_proto=1, x_host=1)
     """
 
@@ -87,15 +87,15 @@ class ProxyFix:
 
 
 class SameSite:
-    """Refuse writes that another site's page sends with the user's cookies, by 403.
+    """Refuse writes that another site's page sends with the user's cookies, with status 403.
 
-    Browsers say in `Sec-Fetch-Site`, and older ones in `Origin`, where a request comes from. That
-    needs no token in forms (OWASP: "Fetch Metadata"). Requests of methods other than GET, HEAD,
-    OPTIONS, QUERY and TRACE, and websockets, pass if they come from the same origin, were typed by
+    Browsers send the origin of a request in `Sec-Fetch-Site`, and older ones in `Origin`, so forms
+    need no token (OWASP: "Fetch Metadata"). Requests with GET, HEAD, OPTIONS, QUERY or TRACE always
+    pass. Other requests, and websockets, pass if they come from the same origin, were started by
     the user, come from one of `trusted_origins` ("https://shop.example"), go to a path in `exempt`
-    (one that ends in "/" stands for all below it; "/" alone is a ValueError), or have neither
-    header, as those of programs, which have no user's cookies. `same_site=True` trusts other hosts
-    of the same site, too::
+    (a path that ends in "/" includes all below it; "/" alone is a ValueError), or have neither
+    header, like those of programs, which have no user's cookies. `same_site=True` also trusts other
+    hosts of the same site::
 
         app.asgi_app = SameSite(app.asgi_app, exempt=["/webhooks/"])
 
@@ -110,8 +110,8 @@ class SameSite:
         same_site: bool = False,
     ) -> None:
         if isinstance(trusted_origins, str) or isinstance(exempt, str):
-            # The characters of one would be taken for several: a "/" exempts all paths.
-            raise TypeError("trusted_origins and exempt take lists, not a str.")
+            # The characters of a str would be taken for several paths, and a "/" exempts all paths.
+            raise TypeError("trusted_origins and exempt must be lists, not a str.")
         self.app = app
         self.trusted_origins = {_as_sent(origin) for origin in trusted_origins}
         self.exempt = frozenset(exempt)
@@ -130,7 +130,7 @@ class SameSite:
         fetch_site = [value for name, value in scope["headers"] if name == b"sec-fetch-site"]
         origins = [value for name, value in scope["headers"] if name == b"origin"]
         if not fetch_site and not origins:
-            return True  # no browser of the last years
+            return True  # it is not from a recent browser
         origin = origins[0].decode("latin-1").lower() if len(origins) == 1 else None
         if origin in self.trusted_origins or self._is_exempt(scope):
             return True
@@ -147,13 +147,13 @@ class SameSite:
 
 
 def _own_origin(scope: Scope) -> str:
-    """The origin of this very request, as a browser writes it."""
+    """Return the origin of this request, as a browser writes it."""
     scheme = "https" if scope.get("scheme") in ("https", "wss") else "http"
     return _as_sent(f"{scheme}://{_header(scope, b'host')}")
 
 
 def _as_sent(origin: str) -> str:
-    """An origin as browsers write it: in lower case, and without the default port of its scheme."""
+    """Return an origin as browsers write it: lower case, without the scheme's default port."""
     origin = origin.rstrip("/").lower()
     return origin.removesuffix(":443" if origin.startswith("https:") else ":80")
 
@@ -161,7 +161,7 @@ def _as_sent(origin: str) -> str:
 async def _refuse(scope: Scope, receive: Receive, send: Send) -> None:
     if scope["type"] == "websocket":
         await receive()
-        await send({"type": "websocket.close", "code": 1008})  # before it is accepted: a 403
+        await send({"type": "websocket.close", "code": 1008})  # before accept, so it becomes a 403
         return
     body = b"This request came from another site."
     headers = [
@@ -179,9 +179,9 @@ def _header(scope: Scope, wanted: bytes) -> str:
 
 
 def _trusted(scope: Scope, name: bytes, count: int) -> str:
-    """The value that is this many from the right; empty where there is none."""
-    # Not as a list with quoted strings: a quote that a client sends would swallow the commas of
-    # those who come after it.
+    """Return the value at this position from the right; empty if there is none."""
+    # Do not parse it as a list with quoted strings: a quote that a client sends would swallow the
+    # commas of the proxies after it.
     values = _header(scope, name).rsplit(",", count) if count > 0 else []
     return values[-count].strip(" \t") if len(values) >= count > 0 else ""
 
@@ -194,10 +194,10 @@ def _split_port(host: str) -> tuple[str, str]:
 
 
 def _extend(scope: Draft, prefix: str) -> None:
-    """Put back in front what a proxy took from the path."""
+    """Put the prefix that a proxy removed back in front of the path."""
     text = unquote(prefix)
     if _CONTROLS.search(text):
-        return  # no path: a redirect below it could not be sent
+        return  # not a path: a redirect below it could not be sent
     scope["root_path"] = text + scope.get("root_path", "")
     scope["path"] = text + scope["path"]
     if scope.get("raw_path") is not None:

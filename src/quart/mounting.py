@@ -1,4 +1,4 @@
-"""Applications below a prefix of another: which one a path belongs to, and their lifespans.
+"""Applications mounted below a prefix of another: which one a path belongs to, and lifespans.
 
 They are called as a server calls them, before anything of the outer application runs.
 """
@@ -26,19 +26,19 @@ if TYPE_CHECKING:
     from .typing import ASGIApp
     from .wsgi import WSGIApplication
 
-# Seconds that an application has to return in once it has answered that it is shut down.
+# Seconds that an application has to return in after it has answered that it is shut down.
 _RETURN_TIMEOUT = 1.0
 
 
 class Mount:
-    """An ASGI application and the prefix ("/admin") that its paths begin with."""
+    """An ASGI application and the prefix of its paths, such as "/admin"."""
 
     def __init__(self, prefix: str, app: ASGIApp) -> None:
         self.prefix = prefix
         self.app = app
-        #: The path for middleware, which reads it from `scope["route"]` as that of a route.
+        #: The path for middleware, which reads it from `scope["route"]` like that of a route.
         self.path = self.path_format = prefix
-        #: The `state` that the application filled at start-up, for its connections.
+        #: The `state` that the application filled at startup, for its connections.
         self.state: dict[str, object] = {}
 
     async def __call__(
@@ -48,9 +48,9 @@ class Mount:
         send: Send,
         trusted_hosts: Collection[str] | None = None,
     ) -> None:
-        """Call the application: the prefix joins the root path, the path stays whole.
+        """Call the application. The prefix joins the root path; the path stays whole.
 
-        A host that is too long, or not among `trusted_hosts`, is a 400 instead.
+        Answers 400 instead if the host is too long or not among `trusted_hosts`.
         """
         try:
             _check_hosts(scope, trusted_hosts)
@@ -68,18 +68,18 @@ class Mount:
             "root_path": scope.get("root_path", "").rstrip("/") + self.prefix,
             "state": {**(scope.get("state") or {}), **self.state},
         }
-        # The test client keeps the context of the application that it was made by.
+        # The test client keeps the context of the application that made it.
         scope.pop("_quart._preserve_context", None)
         await self.app(scope, receive, send)
 
 
 class Mounts(list[Mount]):
-    """The mounts of one application, in the order they were made in."""
+    """The mounts of one application, in the order in which they were made."""
 
     def __init__(self) -> None:
         super().__init__()
         self._by_prefix: dict[str, Mount] = {}
-        #: How many slashes the longest prefix has.
+        #: The number of slashes in the longest prefix.
         self._depth = 0
 
     def add(
@@ -87,20 +87,20 @@ class Mounts(list[Mount]):
     ) -> None:
         """Mount an ASGI application, or a WSGI one with these limits (see `WSGIBridge`).
 
-        Raises ValueError for a prefix that is not one, or is taken.
+        Raises ValueError if the prefix is not valid, or is taken.
         """
         prefix = prefix.rstrip("/")
         if not prefix.startswith("/") or "//" in prefix:
-            raise ValueError(f"A mount needs a prefix such as '/admin', not {prefix!r}")
+            raise ValueError(f"A mount needs a prefix such as '/admin', not {prefix!r}.")
         if prefix in self._by_prefix:
-            raise ValueError(f"There is a mount at {prefix!r} already")
+            raise ValueError(f"Something is mounted at {prefix!r} already.")
         mount = Mount(prefix, app if _is_asgi(app) else WSGIBridge(app, limits))  # type: ignore[arg-type]
         self.append(mount)
         self._by_prefix[prefix] = mount
         self._depth = max(self._depth, prefix.count("/"))
 
     def find(self, scope: Scope) -> Mount | None:
-        """The mount with the longest prefix that a request's or websocket's path is below."""
+        """Return the mount with the longest prefix of a request's or websocket's path."""
         if scope["type"] not in ("http", "websocket"):
             return None
         _, path, found = split_root_path(scope)
@@ -115,7 +115,7 @@ class Mounts(list[Mount]):
         return None
 
     def begin_shutdown(self) -> None:
-        """Tell the applications that can be told, other `Quart`s, that the shutdown begins."""
+        """Tell mounted applications that can be told (other `Quart`s) that the shutdown begins."""
         for mount in self:
             begin = getattr(mount.app, "begin_shutdown", None)
             if begin is not None:
@@ -130,12 +130,12 @@ class Mounts(list[Mount]):
         logger: logging.Logger,
         seconds: float | None,
     ) -> None:
-        """The lifespan of the outer application, `own`, and of all that are mounted in it.
+        """Run the lifespan of the outer application, `own`, and of all that are mounted in it.
 
-        They start in the order they were mounted in, after the outer one, and are shut down in
-        the reverse order. The first that fails to start ends those before it. Each gets a copy of
-        the `state` that the outer one has left. One that does not know of lifespans takes no part;
-        one that does not shut down in so many seconds (None: any time) is left behind.
+        The outer one starts first, then the mounted ones in their order; they shut down in reverse.
+        If one fails to start, those before it are shut down. Each gets a copy of the `state` that
+        the outer one has set. An application without a lifespan is skipped. One that does not shut
+        down within `seconds` (None: no limit) is given up.
         """
 
         async def outer(scope: Scope, receive: Receive, send: Send) -> None:
@@ -163,7 +163,7 @@ class Mounts(list[Mount]):
         logger: logging.Logger,
         seconds: float | None,
     ) -> list[str]:
-        """Start one after the other, noting each in `lives`; what the first failing one says."""
+        """Start them one after another, and add each to `lives`; return the first failure."""
         lives.append(outer)
         failures = await outer.ask("startup")
         if outer.error is not None:
@@ -178,7 +178,7 @@ class Mounts(list[Mount]):
                 mount.state = states[id(mount.app)]
                 continue
             mount.state = states[id(mount.app)] = dict(scope.get("state") or {})
-            # Another `Quart` has limits of its own.
+            # Another `Quart` has its own limits.
             limit = None if hasattr(mount.app, "begin_shutdown") else seconds
             life = _Life(mount.app, {**scope, "state": mount.state}, limit)
             lives.append(life)
@@ -189,9 +189,9 @@ class Mounts(list[Mount]):
 
 
 class _Life:
-    """The lifespan of one application, in a task of its own."""
+    """The lifespan of one application, in its own task."""
 
-    #: It ended before it answered to its start, so it takes no part in the lifespan.
+    #: True if it ended before it answered its startup: it has no lifespan.
     absent = False
 
     def __init__(self, app: ASGIApp, scope: Scope, seconds: float | None = None) -> None:
@@ -210,7 +210,7 @@ class _Life:
             self._answers.put_nowait(None)
 
     async def ask(self, phase: str) -> list[str]:
-        """Have it start or shut down; what it says where it fails, in a list."""
+        """Have it start up or shut down; return its failure in a list, if it fails."""
         if self._task.done():
             return []
         self._events.put_nowait({"type": f"lifespan.{phase}"})
@@ -221,7 +221,7 @@ class _Life:
         return [answer.get("message", "")] if answer["type"].endswith(".failed") else []
 
     async def end(self) -> list[str]:
-        """Shut it down and leave no task behind; what it says where it fails, in a list."""
+        """Shut it down and leave no task behind; return its failure in a list, if it fails."""
         try:
             async with asyncio.timeout(self._seconds):
                 failures = await self.ask("shutdown")
@@ -233,7 +233,7 @@ class _Life:
         return failures
 
     async def cancel(self) -> None:
-        """Leave no task behind. It does not wait where there is none: servers do not either."""
+        """Leave no task behind. Without a time limit, wait until it has ended."""
         if not self._task.done():
             self._task.cancel()
             if self._seconds is None:
@@ -253,7 +253,7 @@ def _outcome(phase: str, failures: list[str]) -> Message:
 
 
 def _check_hosts(scope: Scope, trusted_hosts: Collection[str] | None) -> None:
-    """Raise a 400 if any of the hosts that are named must not be answered for."""
+    """Raise a 400 if one of the hosts in the request is not acceptable."""
     hosts = [value for name, value in scope["headers"] if name == b"host"]
     for host in hosts or [None]:
         text = None if host is None else host.decode("latin-1")
@@ -261,12 +261,12 @@ def _check_hosts(scope: Scope, trusted_hosts: Collection[str] | None) -> None:
         if trusted_hosts is not None:
             scheme = scope.get("scheme", "http")
             host_name = get_host(scheme, text, scope.get("server"), trusted_hosts)
-            if "@" in host_name:  # after the port, where Werkzeug 3.1.0 does not look
+            if "@" in host_name:  # Werkzeug 3.1.0 does not look behind the port
                 raise SecurityError(f"Host {host_name!r} is not trusted.")
 
 
 def _is_asgi(app: Callable[..., object]) -> bool:
-    """Whether this is an ASGI application rather than a WSGI one.
+    """Whether this is an ASGI application, and not a WSGI one.
 
     It is if it is async, or cannot be called with the two arguments of WSGI.
     """
@@ -276,6 +276,6 @@ def _is_asgi(app: Callable[..., object]) -> bool:
         inspect.signature(app).bind("environ", "start_response")
     except TypeError:
         return True
-    except ValueError:  # something in C that does not tell
+    except ValueError:  # a function in C without a signature
         pass
     return False

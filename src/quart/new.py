@@ -1,6 +1,6 @@
-"""`quart new`: it makes a directory with an application that runs, is tested and can be deployed.
+"""`quart new`: makes a directory with an application that runs, is tested and can be deployed.
 
-What it copies is in `scaffolds/`.
+It copies the files in `scaffolds/`.
 """
 
 from __future__ import annotations
@@ -16,29 +16,27 @@ import click
 
 SCAFFOLDS = Path(__file__).parent / "scaffolds"
 
-#: The placeholder for the project's name, in the paths and the text of the files.
+#: The placeholder for the project's name in the paths and contents of the files.
 _PLACEHOLDER = "project_name"
 _ENDING = ".in"
 
-# What the project imports, or has beside its package: it may not be installed here.
+# What the project imports or has beside its package, even if it is not installed here.
 _TAKEN = {"quart", "quart_schema", "pytest", "pytest_asyncio", "tests"}
 
 
 def check_name(name: str) -> None:
-    """Raises click.ClickException, with one sentence, where no project here can have this name."""
+    """Raise click.ClickException, with one sentence, if a project here cannot have this name."""
     if not (name.isascii() and name.isidentifier()) or name[0] == "_" or name[-1] == "_":
         raise click.ClickException(
             f"{name!r} cannot be the name of a Python package: use letters, digits and"
-            " underscores, and let a letter be the first, as in 'my_shop'."
+            " underscores, and start with a letter, as in 'my_shop'."
         )
     if keyword.iskeyword(name):
-        raise click.ClickException(
-            f"{name!r} is a word of the language Python: choose another name."
-        )
-    # Before the look for modules, which finds a directory in the working directory, too.
+        raise click.ClickException(f"{name!r} is a keyword of Python: choose another name.")
+    # Check this before looking for modules, which would find a directory here, too.
     if os.path.lexists(name):
         raise click.ClickException(
-            f"{name!r} is here already: choose another name, or another directory."
+            f"{name!r} exists already: choose another name, or another directory."
         )
     if name.lower() in _TAKEN | sys.stdlib_module_names or find_spec(name) is not None:
         raise click.ClickException(
@@ -47,9 +45,9 @@ def check_name(name: str) -> None:
 
 
 def make_project(name: str, api: bool) -> list[Path]:
-    """Make the directory `name`, and give the paths of the files in it.
+    """Make the directory `name`, and return the paths of the files in it.
 
-    Raises click.ClickException, and leaves nothing behind, where that cannot be done.
+    If that fails, it raises click.ClickException and leaves nothing behind.
     """
     check_name(name)
     directory = Path(name)

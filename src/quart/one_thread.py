@@ -1,8 +1,8 @@
-"""One thread for all sync functions of a request, as code for Flask has it.
+"""One thread for all sync functions of a request, as code for Flask expects.
 
-A connection to SQLite, or a `threading.local`, belongs to a thread. If an application sets
-`ONE_THREAD_PER_REQUEST`, the sync functions of a request run in one thread, which is kept for as
-long as its context lives. In a sync test that is the thread of the test.
+A connection to SQLite, or a `threading.local`, belongs to one thread. If an application sets
+`ONE_THREAD_PER_REQUEST`, all sync functions of a request run in one thread, which is kept for as
+long as the request's context exists. In a sync test, that is the thread of the test.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import TypeVar
 
 T = TypeVar("T")
 
-#: The most kept threads that run at once, and the most that are left for later requests.
+#: How many kept threads may run at once, and how many are left for later requests.
 MOST_THREADS = 40
 
 _Job = Callable[[], object]
@@ -25,18 +25,18 @@ _Job = Callable[[], object]
 class OneThread:
     """Runs jobs one after another, in the thread that waits in `run_until`.
 
-    So a job may wait there for what needs this very thread.
+    So a job may wait there for something that needs this very thread.
     """
 
     def __init__(self) -> None:
-        self._jobs: SimpleQueue[_Job | None] = SimpleQueue()  # None only wakes who waits
+        self._jobs: SimpleQueue[_Job | None] = SimpleQueue()  # None only wakes the waiting thread
 
     def submit(self, job: _Job) -> None:
-        """Run a job, after those before it. Raises RuntimeError if the system gives no thread."""
+        """Run a job after those before it. Raises RuntimeError if the system gives no thread."""
         self._jobs.put(job)
 
     def run_until(self, done: Future[T]) -> T:
-        """Run jobs until a future is done, and give its result."""
+        """Run jobs until a future is done, and return its result."""
         done.add_done_callback(lambda _: self._jobs.put(None))
         while not done.done():
             self._run_next()
@@ -49,7 +49,7 @@ class OneThread:
 
 
 class _Kept(OneThread):
-    """A thread of ours. It serves one request, and then others."""
+    """A thread of ours, which serves one request after another."""
 
     _started = _ended = False
 
@@ -59,7 +59,7 @@ class _Kept(OneThread):
         super().submit(job)
 
     def run_until(self, done: Future[T]) -> T:
-        _turns.put(None)  # who waits takes none
+        _turns.put(None)  # a waiting thread needs no turn
         try:
             return super().run_until(done)
         finally:
@@ -78,7 +78,7 @@ class _Kept(OneThread):
             while not self._ended:
                 self._run_next()
         finally:
-            if not self._ended:  # somebody has killed the thread
+            if not self._ended:  # a job has ended the thread by an exception
                 self._start()
 
     def _run_next(self) -> None:
@@ -92,7 +92,7 @@ class _Kept(OneThread):
 
 
 class KeptThread(OneThread):
-    """A thread that is kept for a request, until nobody knows of this object any more."""
+    """A thread that a request keeps for as long as this object exists."""
 
     def __init__(self) -> None:
         try:
@@ -114,12 +114,12 @@ class KeptThread(OneThread):
 
 
 _idle: list[_Kept] = []
-# PERF: so many turns to run, in a queue, which is in C; a semaphore is not.
+# PERF: one item per thread that may run. A queue is written in C; a semaphore is not.
 _turns: SimpleQueue[None]
 
 
 def _forget_threads() -> None:
-    """A forked child has none of its parent's threads."""
+    """Forget all threads. A forked child has none of its parent's threads."""
     global _turns
     _idle.clear()
     _turns = SimpleQueue()

@@ -1,8 +1,8 @@
-"""Sync code that no event loop waits for, and that gets values all the same: tests, scripts and
+"""Sync code for which no event loop waits, and which gets values all the same: tests, scripts and
 threads of code for Flask.
 
-An event loop in a thread of its own runs what that code waits for. The sync functions which that
-calls run in the waiting thread itself, so all of a test is in one thread, as in Flask.
+An event loop in a separate thread runs what that code waits for. Sync functions called there run in
+the waiting thread itself, so a whole test stays in one thread, as in Flask.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ T = TypeVar("T")
 
 
 class CallingThread(OneThread):
-    """A thread that waits for the loop, and meanwhile runs the sync functions that it calls."""
+    """A thread that waits for the event loop, and meanwhile runs sync functions that it calls."""
 
     def wait(self, coroutine: Coroutine[object, None, T]) -> T:
-        """The result of a coroutine, which sees the context variables from here."""
+        """Return the result of a coroutine. It sees the context variables of the caller."""
         context, loop = copy_context(), _loop.get()
         outcome: Future[T] = Future()
         tasks: list[asyncio.Task[T]] = []
@@ -52,7 +52,7 @@ class CallingThread(OneThread):
 
 
 class _Loop:
-    """The loop, started when it is first needed, and ended with the process."""
+    """The event loop, started when it is first needed, and ended with the process."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -80,7 +80,7 @@ class _Loop:
         await self._ending.wait()
 
     def _end(self, loop: asyncio.AbstractEventLoop) -> None:
-        if loop is self._loop:  # not in a forked child, which has no thread for it
+        if loop is self._loop:  # a forked child has no thread for it
             loop.call_soon_threadsafe(self._ending.set)
             self._thread.join()
 
@@ -100,19 +100,19 @@ _local = _Local()
 
 
 def wait(coroutine: Coroutine[object, None, T]) -> T:
-    """The result of a coroutine, for sync code outside of any event loop."""
+    """Return the result of a coroutine, for sync code outside any event loop."""
     waits = wait_in_thread(coroutine)
     return _local.calling.wait(coroutine) if waits is coroutine else cast(T, waits)
 
 
 def thread_here() -> OneThread | None:
-    """The thread in which the sync functions run that are called by what this code waits for."""
+    """Return the thread for sync functions that are called by what this code waits for."""
     return own_thread() if in_worker_thread() else _local.calling
 
 
 @contextmanager
 def getting_values() -> Iterator[None]:
-    """Have sync code get values where async code gets awaitables, if it does not anyhow."""
+    """Give sync code values where async code gets awaitables, if it does not get them anyway."""
     if in_worker_thread():
         yield
     else:

@@ -1,4 +1,4 @@
-"""The process itself: the files its environment is read from, the signals and tasks at its end."""
+"""The process: its environment files, and the signals and tasks at its end."""
 
 from __future__ import annotations
 
@@ -24,17 +24,17 @@ STOP_SIGNALS = [
 #: From the least to the most important.
 ENV_FILES = (".flaskenv", ".quartenv", ".env")
 
-#: The variables that were set from files, and the files that were read, or would have been.
+#: The variables that were set from files, and the files that were read, or looked for.
 set_from_files: set[str] = set()
 env_files: set[str] = set()
 
-#: Seconds that a task has to end once it is cancelled.
+#: Seconds that a task has to end after it is cancelled.
 CANCEL_TIMEOUT = 1.0
 
-# One coroutine may await another that ignores its end, and so on, to this depth at most.
+# One coroutine may await another that ignores being closed, and so on, to at most this depth.
 _MOST_COROUTINES = 100
 
-#: Set in the child of a reloader; programs written for Flask look for this name.
+#: Set in the child process of a reloader. Programs written for Flask look for this name.
 CHILD = "WERKZEUG_RUN_MAIN"
 
 
@@ -42,17 +42,16 @@ CHILD = "WERKZEUG_RUN_MAIN"
 
 
 def is_child() -> bool:
-    """Whether this process is the one that a reloader starts anew."""
+    """Whether this process is one that a reloader starts again on each change."""
     return os.environ.get(CHILD) == "true"
 
 
 def load_dotenv(path: str | os.PathLike[str] | None = None, load_defaults: bool = True) -> bool:
-    """Set environment variables from files, where they are not set yet; tell whether there were
-    any.
+    """Set environment variables from files, unless they are set. Return whether there were any.
 
-    What `path` says wins over `.env`, that over `.quartenv` and that over `.flaskenv`, each looked
-    for from the working directory upwards, with `load_defaults` alone. Needs python-dotenv:
-    without it nothing is loaded, and a line on the console says so where there are such files.
+    `path` wins over `.env`, then `.quartenv`, then `.flaskenv`. These three are looked for from the
+    working directory upwards, and only with `load_defaults`. It needs python-dotenv: without it
+    nothing is loaded, and if there are such files a line on the console says so.
     """
     try:
         import dotenv
@@ -87,7 +86,7 @@ def _tell_of_dotenv() -> None:
 
 
 def show_server_banner(debug: bool, app_import_path: str | None) -> None:
-    """Say on the console what is going to be served; a reloader says it once."""
+    """Print what will be served. A reloader prints it once."""
     if is_child():
         return
     if app_import_path is not None:
@@ -105,9 +104,9 @@ def _in_main_thread() -> bool:
 
 @contextmanager
 def on_stop_signal(stop: Callable[[], None]) -> Iterator[None]:
-    """Call `stop` for the first signal that asks the process to end; a second one ends it at once.
+    """Call `stop` for the first signal that asks the process to end. A second one ends it at once.
 
-    Signals reach the main thread alone: in another one this does nothing.
+    Signals reach only the main thread: in another thread this does nothing.
     """
     if not _in_main_thread():
         yield
@@ -120,7 +119,7 @@ def on_stop_signal(stop: Callable[[], None]) -> Iterator[None]:
 
     previous = {each: signal.signal(each, handle) for each in STOP_SIGNALS}
     if is_child():
-        # Ctrl-C reaches parent and child alike; the parent hands it on, so that it counts once.
+        # Ctrl-C reaches both parent and child. The parent passes it on, so that it counts once.
         signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
         yield
@@ -130,10 +129,10 @@ def on_stop_signal(stop: Callable[[], None]) -> Iterator[None]:
 
 
 def follow_stop_signals(notice: Callable[[], None]) -> Callable[[], None]:
-    """Call `notice` before the handlers that a server has set for the signals that end it.
+    """Call `notice` before the handlers of the server for the signals that end it.
 
-    Where there is no such handler the signal is left alone: it ends the process, or raises
-    KeyboardInterrupt. Gives a function that undoes it.
+    A signal without such a handler is left alone: it ends the process, or raises
+    KeyboardInterrupt. Returns a function that undoes this.
     """
     followed: dict[int, tuple[Any, Any]] = {}
 
@@ -162,10 +161,10 @@ def follow_stop_signals(notice: Callable[[], None]) -> Callable[[], None]:
 
 def _is_a_servers(handler: object) -> bool:
     if handler is signal.SIG_IGN:
-        # PERF: takes long to load, and a worker of a parent has it loaded.
+        # PERF: importing it takes long; a worker with a parent process has it loaded already.
         from multiprocessing import parent_process
 
-        # The parent handles the signals that it has its workers ignore: Ctrl-C reaches both.
+        # The parent handles the signals that its workers ignore: Ctrl-C reaches both.
         return parent_process() is not None
     # Python's own handler, and the partial that asyncio.run sets, end the program.
     own = handler is signal.default_int_handler or isinstance(handler, functools.partial)
@@ -184,9 +183,9 @@ async def until_empty(things: Sized, seconds: float | None) -> bool:
 async def end_tasks(
     tasks: set[asyncio.Task[object]], seconds: float | None
 ) -> set[asyncio.Task[object]]:
-    """Wait up to `seconds` (None: forever) for these tasks and for those that join the set.
+    """Wait up to `seconds` (None: forever) for these tasks, and for tasks that join the set.
 
-    Then cancel the others. Return those that ignore it; nobody waits for them.
+    Then cancel those that are left. Return the ones that ignore it; nobody waits for them.
     """
     me = asyncio.current_task()
 
@@ -205,17 +204,17 @@ async def end_tasks(
 
 
 def give_up(task: asyncio.Task[object]) -> None:
-    """Leave a task behind that ignores its cancellation, so that `asyncio.run` ends without it."""
+    """Abandon a task that ignores its cancellation, so that `asyncio.run` ends without it."""
     asyncio.tasks._unregister_task(task)
 
 
 def abandon(task: asyncio.Task[object], coroutine: Coroutine[object, None, object]) -> None:
-    """Close a coroutine that a task awaits, even if it ignores that, and cancel the task.
+    """Close a coroutine that a task awaits, even if it resists, and cancel the task.
 
-    Its `finally` blocks run until they wait. Whoever awaits it in the task gets a RuntimeError.
+    Its `finally` blocks run until they wait. Code that awaits it in the task gets a RuntimeError.
     """
     context = context_of(task)
-    # Each call ends at least the innermost of the coroutines that ignore it.
+    # Each call ends at least the innermost coroutine that resists.
     for _ in range(_MOST_COROUTINES):
         with suppress(Exception):
             context.run(coroutine.close)
@@ -225,7 +224,7 @@ def abandon(task: asyncio.Task[object], coroutine: Coroutine[object, None, objec
 
 
 def context_of(task: asyncio.Task[object]) -> Context:
-    """The context that a task runs in, for what it has set there to be found and reset."""
+    """Return the context in which a task runs, so that what it has set there can be reset."""
     if sys.version_info >= (3, 12):
         return task.get_context()
     waited_for: Any = task._fut_waiter  # type: ignore[attr-defined]
@@ -237,13 +236,13 @@ def context_of(task: asyncio.Task[object]) -> Context:
 # The import of the application
 
 
-#: Whether the command line imports the application, whose own `app.run()` would block the command.
+#: True while the command line imports the application: its own `app.run()` would block.
 imports_application = ContextVar("imports_application", default=False)
 
 
 @contextmanager
 def importing_application() -> Iterator[None]:
-    """Have `app.run()` do nothing in this block."""
+    """Make `app.run()` do nothing in this block."""
     token = imports_application.set(True)
     try:
         yield

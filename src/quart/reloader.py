@@ -1,4 +1,4 @@
-"""The reloader: a parent that watches files, and a child that runs the program anew."""
+"""The reloader: a parent process that watches files, and a child that runs the program."""
 
 from __future__ import annotations
 
@@ -21,43 +21,43 @@ import click
 from . import process
 from .process import CHILD, is_child, on_stop_signal
 
-#: Seconds between two looks at the watched files, and so the longest that Ctrl-C waits for one.
+#: Seconds between two looks at the watched files, and so the longest delay of Ctrl-C.
 POLL_INTERVAL = 0.2
-#: Seconds between two looks at all files: those of installed packages and of Python, and those in
-#: directories of which the system tells nothing.
+#: Seconds between two looks at all files: also those of installed packages and of Python, and those
+#: in directories for which the system reports no changes.
 LONG_INTERVAL = 2.0
 #: Seconds that a child has to end before it is killed.
 CHILD_TIMEOUT = 10.0
 
 _REPORT = "QUART_RELOADER_REPORT"
-# Where the modules of Python and of installed packages are.
+# The directories of Python's modules and of installed packages.
 _INSTALLED = tuple(
     {sysconfig.get_path(key) + os.sep for key in ("stdlib", "platstdlib", "purelib", "platlib")}
 )
 
 
 def loaded_files() -> set[str]:
-    """The files of all modules loaded in this process."""
+    """Return the files of all modules loaded in this process."""
     files = {getattr(module, "__file__", None) for module in list(sys.modules.values())}
     return {os.path.abspath(file) for file in files if file and os.path.isfile(file)}
 
 
 def modified(name: str) -> int:
-    """When a file or directory was last changed, in nanoseconds; 0 if it is not there."""
+    """Return when a file or directory was last changed, in nanoseconds; 0 if it does not exist."""
     try:
         return os.stat(name).st_mtime_ns
     except OSError:
         return 0
 
 
-#: In a child: what is watched beside the files that are loaded, and when each was last changed.
+#: In a child: what is watched besides loaded files, and when each was last changed.
 _watched_too: dict[str, int] = {}
 
 
 def watch_failure(error: BaseException) -> None:
-    """In a reloader's child, have the parent watch the files that may mend an error.
+    """In a reloader's child, make the parent watch the files in which an error may be corrected.
 
-    That is each file in its traceback and all that is beside one: it may be missing.
+    These are the files in its traceback and their directories: a file may be missing there.
     """
     each: BaseException | None = error
     while each is not None:
@@ -72,7 +72,7 @@ def watch_failure(error: BaseException) -> None:
 
 
 def report_loaded_files() -> None:
-    """In a reloader's child, tell the parent from now on which files are loaded."""
+    """In a reloader's child, keep telling the parent which files are loaded."""
     path, parent = os.environ.get(_REPORT), os.getppid()
     if path is None or not is_child():
         return
@@ -80,13 +80,13 @@ def report_loaded_files() -> None:
     def report() -> None:
         reported: set[str] = set()
         seen = 0
-        with suppress(OSError):  # the directory is gone when the parent is
+        with suppress(OSError):  # when the parent ends, it removes the directory
             while os.getppid() == parent:
-                # Looked at only when there are more: there are thousands.
+                # Look at the modules only if there are new ones, because there are thousands.
                 if len(sys.modules) + len(_watched_too) != seen:
                     seen = len(sys.modules) + len(_watched_too)
                     new = (loaded_files() | _watched_too.keys() | process.env_files) - reported
-                    # With the time as it is here: the parent may look only after a change.
+                    # Report the time as seen here, because the parent may look only after a change.
                     lines = [f"{_watched_too.get(name) or modified(name)} {name}\n" for name in new]
                     with open(path, "a", encoding="utf-8") as file:
                         file.writelines(lines)
@@ -100,13 +100,12 @@ def report_loaded_files() -> None:
 def reload_on_change(
     extra_files: Iterable[str | os.PathLike[str]] = (), exclude_patterns: Iterable[str] = ()
 ) -> int:
-    """Run this command again in a child process, anew whenever a watched file changes.
+    """Run this command in a child process, and again whenever a watched file changes.
 
-    It watches the files of all loaded modules, those that environment variables are read from, and
-    `extra_files` (files, or directories with all that is in them), but not those that match one of
-    `exclude_patterns` (as fnmatch does). If a child fails after a change, the parent waits for the
-    next change. Gives the exit status for this process, when it is asked to end or the child ends
-    by itself.
+    It watches the files of all loaded modules, the env files, and `extra_files` (files, or
+    directories with everything in them), except those that match one of `exclude_patterns` (as in
+    fnmatch). If a child fails after a change, the parent waits for the next change. Returns the
+    exit status for this process, when it is asked to end or the child ends by itself.
     """
     stopping = False
 
@@ -119,7 +118,7 @@ def reload_on_change(
         watched = _Watched(report, list(map(Path, extra_files)), list(exclude_patterns))
         env = {**os.environ, CHILD: "true", _REPORT: str(report)}
         for name in process.set_from_files:
-            env.pop(name, None)  # the child reads it anew
+            env.pop(name, None)  # the child reads the files itself
         reloaded = False
         while True:
             watched.changed()  # the child loads the files as they are now
@@ -150,11 +149,11 @@ def _end(child: subprocess.Popen[bytes]) -> None:
 
 
 class _Watched:
-    """The watched files and when each was last changed."""
+    """The watched files, and when each was last changed."""
 
     def __init__(self, report: Path, extra: list[Path], exclude_patterns: list[str]) -> None:
         self._report = report
-        self._reported = 0  # bytes of it that were read
+        self._reported = 0  # bytes of the report that were read
         self._extra = extra
         self._exclude_patterns = exclude_patterns
         self._own: set[str] = set()
@@ -166,7 +165,7 @@ class _Watched:
         self.changed()
 
     def add_neighbours(self) -> None:
-        """Watch the Python files beside the program's: a mistake in one may have made it fail."""
+        """Watch the Python files beside the program's, because one may have made it fail."""
         own = {Path(name).parent for name in self._own}
         self._add(str(path) for each in own for path in each.glob("*.py"))
 
@@ -182,7 +181,7 @@ class _Watched:
                 self._notices.add(name if os.path.isdir(name) else os.path.dirname(name))
 
     def changed(self) -> str | None:
-        """The name of a file that changed since the last call, if there is one.
+        """Return the name of a file that has changed since the last call, or None.
 
         A file that is seen for the first time has not changed.
         """
@@ -200,12 +199,12 @@ class _Watched:
         return changed
 
     def _read_report(self) -> bool:
-        """Whether the child has reported files since the last call."""
+        """Read the report; return whether the child has reported files since the last call."""
         lines = b""
         with suppress(OSError), open(self._report, "rb") as file:
             file.seek(self._reported)
             lines = file.read()
-        lines = lines[: lines.rfind(b"\n") + 1]  # the child may be about to write the rest
+        lines = lines[: lines.rfind(b"\n") + 1]  # the child may still be writing the last line
         self._reported += len(lines)
         pairs = [line.split(" ", 1) for line in lines.decode().splitlines()]
         for at, name in pairs:
@@ -221,7 +220,7 @@ class _Watched:
         changed = None
         times = self._times
         for name in names:
-            # As `modified` does: several times a second, for each file of the program.
+            # Like `modified`, but without the call: it runs several times a second for each file.
             try:
                 now = os.stat(name).st_mtime_ns
             except OSError:
@@ -233,19 +232,19 @@ class _Watched:
 
 
 class _Notices:
-    """What Linux tells of changes in directories, by inotify(7).
+    """Notices of changes in directories, on Linux by inotify(7).
 
-    Elsewhere, and where the directories of some file systems tell nothing, one has to look.
+    Elsewhere, and on file systems that report nothing, the files have to be looked at.
     """
 
     # IN_MODIFY, IN_ATTRIB, IN_CLOSE_WRITE, IN_MOVED_FROM, IN_MOVED_TO, IN_CREATE, IN_DELETE
     _CHANGES = 0x3CE
 
     def __init__(self) -> None:
-        import ctypes  # here, because most programs that import this do not reload
+        import ctypes  # imported late: most programs that import this module do not reload
 
         self._directories: set[str] = set()
-        #: Whether nothing changes without a notice, as far as is known.
+        #: True as long as every change is believed to cause a notice.
         self.complete = False
         with suppress(AttributeError, OSError, TypeError):
             self._libc = ctypes.CDLL(None)
@@ -253,7 +252,7 @@ class _Notices:
             self.complete = self._descriptor >= 0
 
     def add(self, directory: str) -> None:
-        """Ask for notices of what changes in a directory."""
+        """Ask for notices of changes in a directory."""
         if self.complete and directory not in self._directories:
             self._directories.add(directory)
             path = os.fsencode(directory)
