@@ -354,7 +354,7 @@ def test_an_unguarded_run_does_not_block(arguments: str) -> None:
     result = invoke("routes")
 
     assert 0 == result.exit_code
-    assert bool(arguments) is ("The arguments of 'app.run()' count for 'python'" in result.output)
+    assert bool(arguments) is ("The arguments of 'app.run()' have no effect here" in result.output)
     assert "static" in result.output
 
 

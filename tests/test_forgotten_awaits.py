@@ -247,7 +247,9 @@ async def test_an_error_handler_that_returns_a_coroutine_is_named() -> None:
 def test_a_decorator_without_parentheses(decorator: str) -> None:
     app = Quart(__name__)
 
-    with pytest.raises(TypeError, match=r"needs a rule: write @app\.\w+\('/index'\) above index"):
+    with pytest.raises(
+        TypeError, match=r"requires a rule: write @app\.\w+\('/index'\) above index"
+    ):
 
         @getattr(app, decorator)  # type: ignore[untyped-decorator]
         async def index() -> None: ...

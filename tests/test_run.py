@@ -374,7 +374,7 @@ async def test_a_second_ctrl_c_ends_it_at_once(program: Path) -> None:
         ("app.run(port={port})", "Error: Cannot listen on 127.0.0.1:{port}: "),
         ("app.run(certfile='none.pem')", "Error: There is no certificate or key file 'none.pem'."),
         ("app.run(certfile='program.py')", "Error: Cannot use the certificate 'program.py': "),
-        ("app.run(keyfile='program.py')", "Error: A key file is of use only with a certificate"),
+        ("app.run(keyfile='program.py')", "Error: A key file requires a certificate"),
         ("app.run(quic_bind=['127.0.0.1:0'])", "Error: HTTP/3 is always encrypted"),
         ("app.run(host='no.such.host.invalid')", "Error: Cannot listen on no.such.host.invalid:50"),
     ],

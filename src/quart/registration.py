@@ -43,11 +43,11 @@ T_teardown = TypeVar("T_teardown", bound="TeardownCallable")
 
 
 class QuartScaffold(Scaffold):
-    """The registration of websocket views and their hooks, and access to the package's files."""
+    """Registers websocket views and their hooks, and opens files of the package."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        # By blueprint name, None for all: as Flask keeps those of requests.
+        # By blueprint name, or None for all, as Flask stores the functions for requests.
         self.before_websocket_funcs: dict[str | None, list[BeforeWebsocketCallable]] = defaultdict(
             list
         )
@@ -56,7 +56,7 @@ class QuartScaffold(Scaffold):
         )
         self.teardown_websocket_funcs: dict[str | None, list[TeardownCallable]] = defaultdict(list)
 
-    if TYPE_CHECKING:  # Flask's methods: our views may return more, our rules have more options
+    if TYPE_CHECKING:  # Flask's methods; views may return more, and rules have more options
 
         def route(  # type: ignore[override]
             self,
@@ -80,15 +80,15 @@ class QuartScaffold(Scaffold):
             """Decorate a view, `async def` or `def`, to be called for requests that match a rule.
 
             :param rule: The path, with variables such as `<name>` and `<int:number>`.
-            :param endpoint: The name for `url_for`; the function's by default.
-            :param methods: The methods, by default GET, to which HEAD and OPTIONS are added.
+            :param endpoint: The name for `url_for`; by default the function's name.
+            :param methods: The methods, by default GET. HEAD and OPTIONS are added.
             :param defaults: Values for variables that this rule does not have.
-            :param body_timeout: `BODY_TIMEOUT` for these requests, in seconds; None is no limit.
+            :param body_timeout: `BODY_TIMEOUT` for these requests, in seconds; None: no limit.
             :param cancel_on_disconnect: `CANCEL_ON_DISCONNECT` for these requests.
             :param max_content_length: `MAX_CONTENT_LENGTH` for these requests, in bytes.
             :param max_form_memory_size: `MAX_FORM_MEMORY_SIZE` for these requests, in bytes.
             :param max_form_parts: `MAX_FORM_PARTS` for these requests.
-            :param options: Others go to the rule, see `werkzeug.routing.Rule`.
+            :param options: Other options of the rule: see `werkzeug.routing.Rule`.
 
             The view returns a str, bytes, dict, list, Response, iterator, or a tuple of one of
             these with a status, headers or both::
@@ -231,15 +231,17 @@ class QuartScaffold(Scaffold):
 
             The options are those of `werkzeug.routing.Rule`, and `body_timeout`,
             `cancel_on_disconnect`, `max_content_length`, `max_form_memory_size` and
-            `max_form_parts`, which stand for the settings of these names in these requests.
+            `max_form_parts`, which replace the settings of these names for these requests.
             """
             _check_rule("route", rule)
             return super().route(rule, **options)
 
     @setupmethod
     def query(self, rule: str, **options: object) -> Callable[[T_route], T_route]:
-        """Decorate a view to be called for QUERY requests that match the rule: `route` with that
-        method. It is a GET with a body: safe and idempotent (RFC 10008)."""
+        """Decorate a view to be called for QUERY requests that match the rule: see `route`.
+
+        QUERY is like GET with a body: safe and idempotent (RFC 10008).
+        """
         return self._method_route("QUERY", rule, options)  # type: ignore[return-value]
 
     @setupmethod
@@ -287,12 +289,13 @@ class QuartScaffold(Scaffold):
     ) -> None:
         """Serve the built files of a single-page application below a rule such as "/".
 
-        `directory` is relative to `root_path`. A navigation to a path that neither a route nor a
-        file answers gets the file `index`, for the client to route; anything else there is a 404.
-        `index` is revalidated each time, files with a hash in their name are kept for ever, and
-        precompressed siblings (`.br`, `.zst`, `.gz`) are sent to clients that accept them.
+        `directory` is relative to `root_path`. If a browser navigates to a path for which there is
+        neither a route nor a file, it gets the file `index`, so that the client can route; any
+        other such request gets a 404. Clients revalidate `index` each time and keep files with a
+        hash in their name forever. Precompressed siblings (`.br`, `.zst`, `.gz`) are sent to
+        clients that accept them.
         """
-        from .frontend import Frontend  # which no other application needs
+        from .frontend import Frontend  # imported late: no other application needs it
 
         root = os.path.join(self.root_path, os.fsdecode(directory))
         view = Frontend(root, index)
@@ -304,15 +307,15 @@ class QuartScaffold(Scaffold):
     def before_websocket(self, func: T_before_websocket) -> T_before_websocket:
         """Call a function without arguments before each websocket view.
 
-        A value other than None is taken for the view's, which is then not called.
+        If it returns a value other than None, that is used instead of calling the view.
         """
         self.before_websocket_funcs[None].append(func)
         return func
 
     @setupmethod
     def after_websocket(self, func: T_after_websocket) -> T_after_websocket:
-        """Call a function with the response, or None, after each websocket view; it returns the
-        response to go on with."""
+        """Call a function with the response, or None, after each websocket view. It returns the
+        response to use."""
         self.after_websocket_funcs[None].append(func)
         return func
 
@@ -323,11 +326,11 @@ class QuartScaffold(Scaffold):
         return func
 
     def get_send_file_max_age(self, filename: str | None) -> int | None:
-        """How long a client may keep a file, in seconds; None has it ask each time.
+        """How long a client may keep a file, in seconds; None makes it ask each time.
 
-        The answer is `SEND_FILE_MAX_AGE_DEFAULT`, and None for what has no file name: it may have
-        been made for one user. It is None under debug as well, where files change, unless that
-        setting was changed. Override it to tell files apart.
+        It is `SEND_FILE_MAX_AGE_DEFAULT`, and None for a file without a name, which may have been
+        made for one user. In debug mode, where files change, it is also None, unless that setting
+        was changed. Override it to treat files differently.
         """
         if filename is None:
             return None
@@ -341,9 +344,9 @@ class QuartScaffold(Scaffold):
 
     @awaited_or_blocking
     async def send_static_file(self, filename: str) -> Response:
-        """A file from the static folder; the view behind the static route.
+        """Send a file from the static folder. This is the view of the static route.
 
-        Raises NotFound where there is no such file, RuntimeError without a static folder.
+        Raises NotFound if there is no such file, RuntimeError without a static folder.
         """
         if self.static_folder is None:
             raise RuntimeError("'static_folder' must be set to serve static files.")
@@ -362,7 +365,7 @@ class QuartScaffold(Scaffold):
 
         In sync views and hooks it is an ordinary file: `with app.open_resource(path):`.
 
-        `path` (in Flask `resource`) is relative to `root_path`. Raises ValueError for a mode other
+        `path` (`resource` in Flask) is relative to `root_path`. Raises ValueError for a mode other
         than "r", "rt" and "rb".
         """
         if mode not in {"r", "rt", "rb"}:
@@ -374,7 +377,7 @@ def _check_rule(decorator: str, rule: object) -> None:
     if callable(rule):
         name = getattr(rule, "__name__", "view")
         raise TypeError(
-            f"'{decorator}' needs a rule: write @app.{decorator}('/{name}') above {name},"
+            f"'{decorator}' requires a rule: write @app.{decorator}('/{name}') above {name},"
             f" not @app.{decorator}."
         )
 
@@ -382,7 +385,7 @@ def _check_rule(decorator: str, rule: object) -> None:
 def open_file(
     directory: str, path: FilePath | None, mode: str, encoding: str | None
 ) -> Coroutine[object, None, AiofilesContextManager[Any]]:
-    """A file to be awaited and then entered, or, in a worker thread, a file."""
+    """Open a file: in a worker thread at once, elsewhere by awaiting and entering the result."""
     if path is None:
         raise TypeError("The path of the resource is missing.")
     file = file_path_to_path(directory, path)
@@ -396,13 +399,13 @@ def open_file(
 
 
 async def _opening(file: Path, mode: Any, encoding: str | None) -> AiofilesContextManager[Any]:
-    import aiofiles  # which no request needs
+    import aiofiles  # imported late: no request needs it
 
     return aiofiles.open(file, mode, encoding=encoding)
 
 
 def with_or_without_name(add: Callable[..., None], name: object) -> object:
-    """The decorator that registers a function, which Flask 3.2 takes without parentheses too."""
+    """Return a decorator that registers a function; as in Flask 3.2, parentheses are optional."""
     if callable(name):
         add(name)
         return name

@@ -1,7 +1,7 @@
-"""`quart serve`, the production command: it finds a server, checks what can be checked, and hands
-over to the server's own command, with its own supervisor of workers.
+"""`quart serve`, the production command: chooses a server, checks what can be checked, and runs
+the server's own command, with its own supervisor of workers.
 
-The command runs in the parent, `load` in each worker.
+The command runs in the parent process, `load` in each worker.
 """
 
 from __future__ import annotations
@@ -34,9 +34,9 @@ if TYPE_CHECKING:
     from .asgi import Message, Receive, Scope, Send
     from .typing import ASGIApp
 
-# The file, beside the report of a failure, that says that a worker has started.
+# A file beside the failure report; it exists once a worker has started.
 _STARTED = "started"
-# The environment variable by which the parent tells the workers their settings, as JSON.
+# The environment variable in which the parent passes settings to the workers, as JSON.
 _ENVIRONMENT = "_QUART_SERVE"
 #: The target from which the workers load the application.
 _TARGET = "quart.serve:load"
@@ -62,7 +62,7 @@ class Settings:
 
     @property
     def wishes(self) -> set[str]:
-        """The options in use that not every server has."""
+        """The options in use that not every server supports."""
         asked = {
             _HTTP2: self.http2,
             _HTTP3: bool(self.quic_bind),
@@ -73,7 +73,7 @@ class Settings:
 
 
 class WorkerSettings(TypedDict):
-    """The settings that the parent hands to each worker."""
+    """The settings that the parent passes to each worker."""
 
     app: str | None
     server: str
@@ -108,7 +108,7 @@ def _uvicorn(settings: Settings) -> list[str]:
 def _granian(settings: Settings) -> list[str]:
     options = ["--interface", "asgi", "--factory", "--workers", str(settings.workers)]
     options += ["--respawn-failed-workers", "--http", "auto" if settings.http2 else "1"]
-    # A worker that does not end when it is asked to is killed, after the time to end by itself.
+    # A worker that does not end when asked is killed, after it has had time to end by itself.
     options += ["--workers-kill-timeout", str(settings.graceful_timeout + 30)]
     options += ["--access-log" if settings.access_log == "on" else "--no-access-log"]
     if settings.uds:
@@ -145,14 +145,14 @@ def _hypercorn(settings: Settings) -> list[str]:
 
 @dataclass(frozen=True)
 class Server:
-    """A server that can be asked to serve."""
+    """A server that can be chosen."""
 
     name: str
     command: Callable[[Settings], list[str]]
     lacks: set[str] = field(default_factory=set)
 
     def run(self, arguments: Sequence[str]) -> int:
-        """Run the server's own command in this process until it ends; its exit status."""
+        """Run the server's own command in this process until it ends; return its exit status."""
         try:
             if self.name == "uvicorn":
                 from uvicorn.main import main as uvicorn
@@ -184,9 +184,9 @@ SERVERS = [
 
 
 def choose(settings: Settings) -> tuple[Server, str]:
-    """The server for the settings, and why it is that one.
+    """Return the server for the settings, and the reason for choosing it.
 
-    Raises click.ClickException where none will do.
+    Raises click.ClickException if no server fits.
     """
     reasons: list[str] = []
     for server in SERVERS:
@@ -214,10 +214,10 @@ def _version(package: str) -> str | None:
 
 
 def _split(bind: str) -> tuple[str, int]:
-    """Host and port. Raises click.BadParameter."""
+    """Split host and port. Raises click.BadParameter."""
     host, _, port = bind.rpartition(":")
     if not host or not port.isdecimal() or int(port) > 65535:
-        raise click.BadParameter(f"{bind!r} is no address such as 127.0.0.1:8000 or [::1]:8000.")
+        raise click.BadParameter(f"{bind!r} is not an address like 127.0.0.1:8000 or [::1]:8000.")
     return host.removeprefix("[").removesuffix("]"), int(port)
 
 
@@ -235,7 +235,7 @@ def _check_addresses(ctx: object, param: object, value: tuple[str, ...]) -> tupl
     "--server",
     type=click.Choice(["auto", *(server.name for server in SERVERS)]),
     default="auto",
-    help="auto: the fastest that is installed and offers what is asked for.",
+    help="auto: the fastest one that is installed and supports the other options.",
 )
 @click.option(
     "--bind",
@@ -246,7 +246,7 @@ def _check_addresses(ctx: object, param: object, value: tuple[str, ...]) -> tupl
     show_default=True,
     help="The address and port to listen on.",
 )
-@click.option("--workers", "-w", type=click.IntRange(1), default=1, help="Processes.")
+@click.option("--workers", "-w", type=click.IntRange(1), default=1, help="Number of processes.")
 @click.option("--threads", type=click.IntRange(1), help="Threads for sync code, in each worker.")
 @click.option("--uds", help="A Unix domain socket to listen on, instead of --bind.")
 @click.option("--certfile", "--cert", help="A certificate file, for TLS.")
@@ -263,38 +263,38 @@ def _check_addresses(ctx: object, param: object, value: tuple[str, ...]) -> tupl
     type=click.IntRange(0),
     default=0,
     metavar="N",
-    help="Believe what so many proxies say of the client: X-Forwarded-For and -Proto.",
+    help="Trust this many proxies for the client's address and scheme (X-Forwarded-For, -Proto).",
 )
 @click.option(
     "--graceful-timeout",
     type=click.IntRange(0),
     default=30,
     show_default=True,
-    help="Seconds that requests have to finish at the end.",
+    help="Seconds that requests have to finish when the server stops.",
 )
 @click.option(
     "--access-log",
     type=click.Choice(["off", "on", "json"]),
     default="off",
     show_default=True,
-    help="Log each request: on as the server does, json as one object a line.",
+    help="Log each request: 'on' in the server's format, 'json' as one object per line.",
 )
 @click.option(
-    "--max-requests", type=click.IntRange(1), help="Start a worker anew after so many requests."
+    "--max-requests", type=click.IntRange(1), help="Restart a worker after this many requests."
 )
 @click.pass_context
 def serve_command(ctx: click.Context, /, **options: Any) -> None:
     """Serve the application in production: on Granian, Uvicorn or Hypercorn.
 
-    SIGTERM and Ctrl-C drain: requests finish, the application is shut down. SIGHUP has Granian and
-    Uvicorn start their workers anew, one by one. Each option can be set in the environment, too:
+    SIGTERM and Ctrl-C let requests finish and shut the application down. SIGHUP makes Granian and
+    Uvicorn restart their workers one by one. Each option can be set in the environment, too:
     QUART_SERVE_WORKERS=4.
     """
     settings = Settings(**options)
     info = ctx.ensure_object(ScriptInfo)
     server, why = choose(settings)
     if settings.max_requests and settings.workers == 1 and server.name == "uvicorn":
-        raise click.ClickException("Uvicorn starts a worker anew only with --workers 2 or more.")
+        raise click.ClickException("Uvicorn restarts workers only with --workers 2 or more.")
     _load_once(info)
     _check_certificate(settings)
     if settings.uds:
@@ -329,11 +329,11 @@ def _run(server: Server, settings: Settings, report: Path) -> int:
     if server.name == "hypercorn" or settings.workers == 1 != (server.name == "granian"):
         with suppress(AttributeError):  # on Windows
             signal.signal(signal.SIGHUP, signal.SIG_IGN)
-    # Uvicorn without workers ends, when all has ended, by what is set here.
+    # Uvicorn without workers ends with this handler, after everything else has ended.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit())
     if server.name != "hypercorn":
         return server.run(server.command(settings))
-    # Hypercorn ends when one of its workers dies, with the exit status of another one.
+    # Hypercorn ends when one of its workers dies, with the exit status of another worker.
     started = report.with_name(_STARTED)
     told, tells = socket.socketpair()
     told.setblocking(False)
@@ -342,30 +342,30 @@ def _run(server: Server, settings: Settings, report: Path) -> int:
         while True:
             began = time.monotonic()
             started.unlink(missing_ok=True)
-            before = signal.set_wakeup_fd(tells.fileno())  # which gets the number of each signal
+            before = signal.set_wakeup_fd(tells.fileno())  # it gets the number of each signal
             try:
                 status = server.run(server.command(settings))
                 dies_again = report.exists() or not started.exists()
                 if not dies_again:
-                    time.sleep(max(0.0, began + 1 - time.monotonic()))  # once a second is enough
+                    time.sleep(max(0.0, began + 1 - time.monotonic()))  # at most once a second
             finally:
                 signal.set_wakeup_fd(before)
             with suppress(BlockingIOError):
                 if {signal.SIGINT, signal.SIGTERM} & {*told.recv(4096)}:
-                    return 0  # it was asked to end
+                    return 0  # it was asked to stop
             if dies_again:
                 return status or 1
-            click.echo(" * A worker has died: starting anew", err=True)
+            click.echo(" * A worker has died: restarting", err=True)
 
 
 def _load_once(info: ScriptInfo) -> None:
-    """Load the application, so that an error is shown once, and refuse to debug."""
+    """Load the application, so that an error is shown once, and refuse debug mode."""
     if info.create_app is not None:
-        raise click.ClickException("Workers import the application themselves: name it by --app.")
+        raise click.ClickException("Workers import the application themselves: use --app.")
     if get_debug_flag():
-        raise click.ClickException("Debug is on, and shows secrets: turn it off, or 'quart run'.")
+        raise click.ClickException("Debug mode shows secrets: turn it off, or use 'quart run'.")
     try:
-        info.load_app()  # which turns a DEBUG of the application's own off
+        info.load_app()  # this turns off the application's own DEBUG
     except NoAppException:
         raise
     except Exception as error:
@@ -405,9 +405,9 @@ def _check_free(host: str, port: int, kind: int = socket.SOCK_STREAM) -> None:
 
 
 def _check_socket(path: str) -> None:
-    """Find out whether a server can listen on a path, and remove a socket left behind there.
+    """Check that a server can listen on a path, and remove a socket left behind there.
 
-    A server that was killed leaves one, and Granian does not start over it.
+    A killed server leaves its socket, and Granian does not start if there is one.
     """
     try:
         with socket.socket(socket.AF_UNIX) as client:
@@ -430,11 +430,11 @@ def _check_socket(path: str) -> None:
 
 
 def load() -> ASGIApp:
-    """The application, as a worker serves it."""
+    """Load the application as a worker serves it."""
     told: WorkerSettings = json.loads(os.environ[_ENVIRONMENT])
     if told["server"] == "hypercorn":
-        # Its parent tells workers by an event to end, and by SIGTERM all those that still answer
-        # requests when the first of them has ended.
+        # Hypercorn's parent tells workers to end by an event. Once the first has ended, it sends
+        # SIGTERM to those that still answer requests.
         signal.signal(signal.SIGTERM, lambda *_: None)
     try:
         app = ScriptInfo(told["app"]).load_app()
@@ -457,9 +457,9 @@ def _configure(app: Quart, told: WorkerSettings) -> None:
 
 
 def _fail(told: WorkerSettings, reason: str) -> None:
-    """Have the parent end all workers, and say why."""
+    """Make the parent end all workers, and report why."""
     path = Path(told["report"])
-    with suppress(OSError):  # it has ended
+    with suppress(OSError):  # the parent has ended
         unfinished = path.with_suffix(f".{os.getpid()}")
         unfinished.write_text(" ".join(reason.split()))
         unfinished.replace(path)
@@ -469,7 +469,7 @@ def _fail(told: WorkerSettings, reason: str) -> None:
 
 
 class _Watched:
-    """An application whose start-up, should it fail, ends the whole server."""
+    """An application that ends the whole server if its startup fails."""
 
     def __init__(self, app: ASGIApp, told: WorkerSettings) -> None:
         self.app = app
@@ -490,7 +490,7 @@ class _Watched:
 
 
 class JSONAccessLog:
-    """ASGI middleware: one JSON object a line for each request and websocket that has ended."""
+    """ASGI middleware: writes a line of JSON for each request and websocket that has ended."""
 
     def __init__(self, app: ASGIApp, write: Callable[[str], object] | None = None) -> None:
         self.app = app

@@ -1,6 +1,6 @@
 """Runs an application on Hypercorn: where it listens, its certificates, its log, how it ends.
 
-The only file that imports a server; it is loaded when one is started.
+This is the only file that imports a server. It is imported when a server is started.
 """
 
 from __future__ import annotations
@@ -47,34 +47,36 @@ if TYPE_CHECKING:
 
 #: Client, method, path, status, bytes and milliseconds.
 ACCESS_LOG_FORMAT = "%(client)s %(m)s %(target)s %(s)s %(b)s %(ms)sms"
-#: Seconds in which Hypercorn must let go of its connections once the application has ended.
+#: Seconds in which Hypercorn must close its connections once the application has ended.
 CLOSE_TIMEOUT = 1.0
 
 
 class StartError(OSError):
-    """The server cannot start; the message is one line that says why."""
+    """The server cannot start; the message says why in one line."""
 
 
-#: A mistake that `run` reports in one line.
+#: Errors that `run` reports in one line.
 START_ERRORS = (StartError, LifespanFailureError, LifespanTimeoutError)
 
 
 class _ConsoleLogger(Logger):
-    """Hypercorn's log, of which what it tells the user goes to the console: where it listens."""
+    """Hypercorn's log. Its messages for the user, such as where it listens, go to the console."""
 
     async def info(self, message: str, *args: object, **kwargs: object) -> None:
         click.echo(f" * {message}")
 
     async def exception(self, message: str, *args: object, **kwargs: object) -> None:
-        # The application has logged it; Hypercorn would call it an error of the framework.
+        # The application has logged the error; Hypercorn would call it one of the framework.
         if not getattr(sys.exception(), "_quart_logged", False):
             await super().exception(message, *args, **kwargs)
 
     def atoms(
         self, request: WWWScope, response: ResponseSummary | None, request_time: float
     ) -> Mapping[str, str]:
-        """Hypercorn's words for formats, and `client`, `target` and `ms`. Nothing that a client
-        sends ends a line, or keeps one from being written."""
+        """Return Hypercorn's atoms for formats, and `client`, `target` and `ms`.
+
+        Nothing that a client sends can end a line or prevent it from being written.
+        """
         scope: Any = request
         query = scope["query_string"].decode(errors="backslashreplace")
         scope = {**scope, "path": printable(scope["path"]), "query_string": query.encode()}
@@ -88,7 +90,7 @@ class _ConsoleLogger(Logger):
 
 
 class ServerConfig(Config):
-    """Hypercorn's configuration, with sockets and certificates that are known to be good."""
+    """Hypercorn's configuration, with sockets and certificates that were checked."""
 
     logger_class = _ConsoleLogger
     ssl_context: ssl.SSLContext | None = None
@@ -111,7 +113,7 @@ class ServerConfig(Config):
         return self._sockets
 
     def open(self) -> None:
-        """Load the certificates and bind the sockets, so that what fails fails before the start.
+        """Load the certificates and bind the sockets, so that errors appear before the start.
 
         Raises StartError.
         """
@@ -123,9 +125,9 @@ class ServerConfig(Config):
         except (ssl.SSLError, OSError) as error:
             raise StartError(f"Cannot use the certificate {self.certfile!r}: {error}") from error
         if self.quic_bind and self.certfile is None:
-            raise StartError("HTTP/3 is always encrypted: it needs a certificate and a key file.")
+            raise StartError("HTTP/3 is always encrypted: it requires a certificate and its key.")
         if self.quic_bind and importlib.util.find_spec("aioquic") is None:
-            raise StartError("HTTP/3 needs more packages: pip install 'quart[h3]'.")
+            raise StartError("HTTP/3 requires more packages: pip install 'quart[h3]'.")
         try:
             self.create_sockets()
         except (OSError, OverflowError, ValueError) as error:
@@ -136,7 +138,7 @@ class ServerConfig(Config):
             raise StartError(f"Cannot listen on {', '.join(binds)}: {error}{hint}") from error
 
     def close(self) -> None:
-        """Close the sockets, whether or not the server came to use them."""
+        """Close the sockets, even if the server did not use them."""
         sockets = self.create_sockets()
         for sock in sockets.secure_sockets + sockets.insecure_sockets + sockets.quic_sockets:
             sock.close()
@@ -151,9 +153,10 @@ def configure(
     keyfile: str | None,
     options: dict[str, Any],
 ) -> ServerConfig:
-    """The configuration for `app.run`: `options` are further settings of Hypercorn's by their
-    names there, and Flask's `ssl_context` and `passthrough_errors`. What neither knows is warned
-    about.
+    """Make the configuration for `app.run`.
+
+    `options` are further settings of Hypercorn, by their names there, and Flask's `ssl_context` and
+    `passthrough_errors`. Others cause a warning.
     """
     context = options.pop("ssl_context", None)
     config = ServerConfig()
@@ -167,8 +170,8 @@ def configure(
         setattr(config, name, options[name])
     if unknown:
         warnings.warn(
-            f"Additional arguments, {', '.join(unknown)}, are not supported by the server that"
-            " runs here, Hypercorn.",
+            f"Additional arguments, {', '.join(unknown)}, are not supported by Hypercorn, the"
+            " server that runs here.",
             stacklevel=3,
         )
     if isinstance(context, ssl.SSLContext):
@@ -178,7 +181,7 @@ def configure(
     if certfile == "adhoc":
         certfile, keyfile = _adhoc_certificate()
     if keyfile is not None and certfile is None:
-        raise StartError("A key file is of use only with a certificate file.")
+        raise StartError("A key file requires a certificate file.")
     config.ca_certs, config.certfile, config.keyfile = ca_certs, certfile, keyfile or certfile
     return config
 
@@ -192,13 +195,13 @@ def _bind(host: str, port: int) -> str:
 
 
 def _who_listens(binds: list[str]) -> str:
-    """Name the process that has one of these addresses, if Linux tells, and what to do about it."""
+    """Name the process that uses one of these addresses, if Linux shows it, and what to do."""
     ports = {int(port) for _, _, port in (bind.rpartition(":") for bind in binds) if port.isdigit()}
     process = ""
     with suppress(OSError, ValueError):
         process = _listening_process(ports)
-    has_it = f": {process} has it" if process else ""
-    return f"{has_it}. Use another port, as with '--port 5001', or end what is there."
+    has_it = f": {process} uses it" if process else ""
+    return f"{has_it}. Use another port, as with '--port 5001', or end that process."
 
 
 def _listening_process(ports: set[int]) -> str:
@@ -228,7 +231,7 @@ def _access_log(app: Quart) -> logging.Logger | None:
 
 def _adhoc_certificate() -> tuple[str, str]:
     if importlib.util.find_spec("cryptography") is None:
-        raise StartError("An ad-hoc certificate needs a package: pip install cryptography.")
+        raise StartError("An ad-hoc certificate requires a package: pip install cryptography.")
     from werkzeug.serving import make_ssl_devcert
 
     directory = tempfile.mkdtemp()
@@ -237,9 +240,9 @@ def _adhoc_certificate() -> tuple[str, str]:
 
 
 def run(app: Quart, config: ServerConfig, loop: asyncio.AbstractEventLoop | None) -> None:
-    """Serve until a signal asks the process to end; no task can keep the loop from closing.
+    """Serve until a signal asks the process to end. No task can keep the loop from closing.
 
-    A loop that is given is left open.
+    A loop that is passed in is left open.
     """
     if loop is not None:
         loop.run_until_complete(serve(app, config))
@@ -254,12 +257,12 @@ def run(app: Quart, config: ServerConfig, loop: asyncio.AbstractEventLoop | None
         generators = loop.create_task(loop.shutdown_asyncgens())
         loop.run_until_complete(end_tasks({generators}, CLOSE_TIMEOUT))
         asyncio.set_event_loop(None)
-        # Threads that are busy are not waited for here, as loop.shutdown_default_executor would.
+        # Busy threads are not waited for here, unlike in loop.shutdown_default_executor.
         loop.close()
 
 
 def _handle_loop_error(loop: asyncio.AbstractEventLoop, context: dict[str, object]) -> None:
-    # A handshake that fails is the client's affair; connections are cancelled at the end.
+    # A failed handshake is the client's problem, and connections are cancelled at the end.
     if not isinstance(context.get("exception"), ssl.SSLError | asyncio.CancelledError):
         loop.default_exception_handler(context)
 
@@ -269,13 +272,13 @@ async def serve(
     config: ServerConfig,
     shutdown_trigger: Callable[[], Awaitable[Any]] | None = None,
 ) -> None:
-    """Serve until the trigger returns, or without one until a signal asks the process to end.
+    """Serve until the trigger returns, or, without a trigger, until a signal to stop.
 
-    Then streams and websockets are ended, requests finish in `SHUTDOWN_TIMEOUT` seconds or are
-    cancelled, and the lifespan ends. Hypercorn by itself waits for its connections before it
-    ends the lifespan, from Python 3.12 on without a limit: any one could keep the process.
+    Then streams and websockets are ended, requests finish within `SHUTDOWN_TIMEOUT` seconds or are
+    cancelled, and the lifespan ends. Hypercorn by itself waits for all connections before it ends
+    the lifespan, from Python 3.12 on without a limit, so any of them could keep the process alive.
 
-    Under `passthrough_errors` an error that nothing handles ends the server, and is raised here.
+    With `passthrough_errors`, an error that nothing handles ends the server and is raised here.
     """
     config.open()
     config.graceful_timeout = 24 * 60 * 60  # the limits are set below
@@ -305,7 +308,7 @@ async def serve(
             trigger.cancel()
             app.begin_shutdown()
             stopping.set()
-            # Whoever waits for an error, in a debugger, does not wait for other requests.
+            # Somebody who waits for an error, in a debugger, does not wait for other requests.
             seconds = CLOSE_TIMEOUT if failed.done() else app.config["SHUTDOWN_TIMEOUT"]
             await served.end(seconds, config.shutdown_timeout)
             await end_tasks({server}, CLOSE_TIMEOUT)
@@ -319,7 +322,7 @@ async def serve(
 
 @contextmanager
 def _passing_errors(served: _Served, fail: Callable[[BaseException], None]) -> Iterator[None]:
-    """Hand each error that nothing handles to `fail`, in a `with` block."""
+    """Pass each error that nothing handles to `fail`, in a `with` block."""
 
     async def receive(sender: object, exception: BaseException, **extra: object) -> None:
         fail(exception)
@@ -334,7 +337,7 @@ def _passing_errors(served: _Served, fail: Callable[[BaseException], None]) -> I
 
 
 class _Served:
-    """The application as Hypercorn calls it, which knows its requests and can end its lifespan."""
+    """The application as Hypercorn calls it. It knows its requests and can end its lifespan."""
 
     def __init__(self, app: Quart) -> None:
         self._app = app
@@ -342,7 +345,7 @@ class _Served:
         self._lifespans: set[asyncio.Task[object]] = set()
         self._started = False
         self._requests_ended = asyncio.Event()
-        #: Called with an error that ended a connection, most often after its response had begun.
+        #: Called with an error that ended a connection, usually after its response had begun.
         self.on_error: Callable[[BaseException], None] = lambda error: None
 
     async def __call__(
@@ -367,13 +370,13 @@ class _Served:
                 error._quart_logged = True  # type: ignore[attr-defined]
             raise
         finally:
-            # Hypercorn may wait in the task for a client that does not read; nobody else does.
+            # Hypercorn may wait in this task for a client that does not read; nobody else does.
             tasks.discard(task)
 
     async def end(self, seconds: float | None, lifespan_seconds: float) -> None:
-        """Wait so many seconds for the requests, cancel what is left, and end the lifespan.
+        """Wait up to `seconds` for the requests, cancel the rest, and end the lifespan.
 
-        A start-up that goes on is cancelled.
+        A startup that is still running is cancelled.
         """
         if not await until_empty(self._requests, seconds):
             for task in self._requests:
@@ -408,9 +411,9 @@ class _Served:
 
 
 def termination_of(send: object) -> Event | None:
-    """The event that Hypercorn sets when it ends, found by its `send`; None for other servers.
+    """Return the event that Hypercorn sets when it ends, found through its `send`, or None.
 
-    Its workers learn of the end from their parent, not by a signal.
+    Hypercorn's workers learn of the end from their parent, not from a signal.
     """
     stream = getattr(send, "__self__", None)
     terminated: Event | None = getattr(getattr(stream, "context", None), "terminated", None)
@@ -418,10 +421,10 @@ def termination_of(send: object) -> Event | None:
 
 
 def _in_turn(send: ASGISendCallable) -> ASGISendCallable:
-    """A `send` that gives others a turn.
+    """Return a `send` that lets other tasks run.
 
-    Hypercorn's does not wait while the client reads as fast as is written: who sends without end
-    would let no other connection have its turn, nor Ctrl-C.
+    Hypercorn's own does not wait while the client reads as fast as the application writes. An
+    endless sender would block all other connections, and Ctrl-C.
     """
 
     async def send_in_turn(event: ASGISendEvent) -> None:

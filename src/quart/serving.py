@@ -1,7 +1,7 @@
-"""The life of the process that serves an application: start-up, background tasks, shutdown, `run`.
+"""The life of the process that serves an application: startup, background tasks, shutdown, `run`.
 
-Who serves is not known here: another server's lifespan calls `startup` and `shutdown`, and so
-does ours (server.py), which `run` starts.
+This file does not know which server is used: any server's lifespan calls `startup` and `shutdown`,
+and so does ours (server.py), which `run` starts.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ from .helpers import get_debug_flag, get_load_dotenv
 from .workers import is_coroutine_callable, remind_of_awaits, wait_in_thread
 
 if TYPE_CHECKING:
-    from typing_extensions import TypeVar as TypeVarWithDefault  # which type checkers have
+    from typing_extensions import TypeVar as TypeVarWithDefault  # type checkers have it
 
     from .app import Quart
     from .typing import (
@@ -61,7 +61,7 @@ else:
 
 
 class WhileServing(AsyncIterator[None]):
-    """A `while_serving` function: the first `anext` runs it to its `yield`, the second to its end.
+    """A `while_serving` function. The first `anext` runs it to its `yield`, the second to its end.
 
     After that it can start again.
     """
@@ -75,7 +75,7 @@ class WhileServing(AsyncIterator[None]):
 
     async def __anext__(self) -> None:
         starts = self._generator is None
-        # A generator function that is annotated with a wider type is one all the same.
+        # A generator function may be annotated with a wider type.
         made = self._generator or cast("AsyncGenerator[None, None]", self.func())
         generator = self._generator = made
         try:
@@ -92,7 +92,7 @@ class WhileServing(AsyncIterator[None]):
 
 
 class BackgroundContext(AppContext):
-    """The context of a background task: its own, with what it was started for still in reach."""
+    """The app context of a background task, which can still use what started it."""
 
     def __init__(self, app: Quart, origin: AppContext) -> None:
         super().__init__(app, session=origin._session)
@@ -102,11 +102,11 @@ class BackgroundContext(AppContext):
         else:
             self.websocket = origin.websocket
         self.blueprint_names = origin.blueprint_names
-        with suppress(HTTPException):  # a request with a host that is not acceptable
+        with suppress(HTTPException):  # the host of the request is not acceptable
             self._url_adapter = origin.url_adapter
 
     def detached(self) -> Self:
-        """A context for the same connection and session, with a `g` of its own."""
+        """Return a context for the same connection and session, with a `g` of its own."""
         return type(self)(self.app, self)
 
     @property
@@ -123,22 +123,22 @@ class BackgroundContext(AppContext):
 
 
 class Serving(Dispatch, Generic[StateT]):
-    """An application in a process that starts, serves, and ends."""
+    """An application in a process that starts, serves and ends."""
 
     event_class: type[Event] = asyncio.Event
 
-    #: Set when the shutdown begins. Each start makes a new one.
+    #: Set when the shutdown begins. Each startup makes a new one.
     shutdown_event: Event
 
     def __init__(self, *args: object, **kwargs: object) -> None:
         super().__init__(*args, **kwargs)
         self._lifespan: Callable[[Quart], AbstractAsyncContextManager[StateT]] | None = None
-        self._within: AbstractAsyncContextManager[StateT] | None = None  # the lifespan, entered
-        #: The place of each function and generator in the order of registration, by its id.
+        self._within: AbstractAsyncContextManager[StateT] | None = None  # once entered
+        #: The place of each function and generator in the order of registration, by id.
         self._registered: dict[int, int] = {}
         self.before_serving_funcs: list[Callable[[], object]] = []
         self.after_serving_funcs: list[Callable[[], object]] = []
-        #: One for each `while_serving` function, that starts and ends with `anext`.
+        #: One for each `while_serving` function; `anext` starts it, and ends it.
         self.while_serving_gens: list[AsyncIterator[None]] = []
         self.background_tasks: set[asyncio.Task[object]] = set()
         self.shutdown_event = self.event_class()
@@ -157,9 +157,9 @@ class Serving(Dispatch, Generic[StateT]):
 
     @setupmethod
     def before_serving(self, func: T_before_serving) -> T_before_serving:
-        """Call a function, sync or async, before the first connection is taken.
+        """Call a function, sync or async, before the first connection is accepted.
 
-        What starts is started in the order of registration, `while_serving` functions included.
+        These functions and the `while_serving` ones start in the order of registration.
         """
         self.before_serving_funcs.append(func)
         self._registered[id(func)] = len(self._registered)
@@ -167,7 +167,7 @@ class Serving(Dispatch, Generic[StateT]):
 
     @setupmethod
     def while_serving(self, func: T_while_serving) -> T_while_serving:
-        """Run an async generator function to its `yield` at start-up, to its end at shutdown."""
+        """Run an async generator function to its `yield` at startup, and to its end at shutdown."""
         generator = WhileServing(func)
         self.while_serving_gens.append(generator)
         self._registered[id(generator)] = len(self._registered)
@@ -179,13 +179,13 @@ class Serving(Dispatch, Generic[StateT]):
         self.after_serving_funcs.append(func)
         return func
 
-    # Start-up and shutdown
+    # Startup and shutdown
 
     async def startup(self) -> None:
         """Enter the lifespan, then call the `before_serving` functions and start the
         `while_serving` ones, in the order in which they were registered.
 
-        When one fails, what had started is ended as at a shutdown, and the error is raised.
+        If one fails, whatever had started is ended as at a shutdown, and the error is raised.
         """
         if self.debug:
             remind_of_awaits()
@@ -215,22 +215,22 @@ class Serving(Dispatch, Generic[StateT]):
             self._in_flight.on_first = self._follow_server
 
     async def shutdown(self) -> None:
-        """End what `startup` started, whatever fails on the way.
+        """End what `startup` started, even if something fails on the way.
 
-        Streams and websockets are ended; requests have `SHUTDOWN_TIMEOUT` seconds to finish,
-        then background tasks have `BACKGROUND_TASK_SHUTDOWN_TIMEOUT` seconds before they are
-        cancelled. Then the `while_serving` functions run to their ends, last started first, the
-        `after_serving` functions are called, and the lifespan is left: each for
-        `AFTER_SERVING_TIMEOUT` seconds at most.
+        Streams and websockets are ended. Requests have `SHUTDOWN_TIMEOUT` seconds to finish. Then
+        background tasks have `BACKGROUND_TASK_SHUTDOWN_TIMEOUT` seconds before they are cancelled.
+        Then the `while_serving` functions run to their ends, the last started first, the
+        `after_serving` functions are called, and the lifespan is left, each within
+        `AFTER_SERVING_TIMEOUT` seconds.
 
-        Raises the error of one that failed, or a group of them.
+        If one fails, its error is raised; if several fail, a group of their errors.
         """
         self._unfollow_signals()
         if self._server_ends is not None:
             self._server_ends.cancel()
         try:
             self.begin_shutdown()
-            if not self._in_flight.shutting_down:  # a lifespan within this one has ended
+            if not self._in_flight.shutting_down:  # a lifespan nested in this one has ended
                 self._shutdown_began = time.monotonic()
                 self._in_flight.shut_down()
             await self._wait_for_connections()
@@ -238,7 +238,7 @@ class Serving(Dispatch, Generic[StateT]):
             async with self.app_context() as ctx:
                 errors = await self._end_serving(ctx)
         finally:
-            self._in_flight.shutting_down = False  # tests go on without a lifespan
+            self._in_flight.shutting_down = False  # tests may go on without a lifespan
         if len(errors) == 1:
             raise errors[0]
         if errors:
@@ -247,7 +247,7 @@ class Serving(Dispatch, Generic[StateT]):
     def begin_shutdown(self) -> None:
         """Set `shutdown_event`, and tell open streams and websockets to end.
 
-        A server calls it as soon as it is asked to end, before it waits for its connections.
+        A server calls it as soon as it is asked to stop, before it waits for its connections.
         """
         if not self.shutdown_event.is_set():
             self.shutdown_event.set()
@@ -255,13 +255,13 @@ class Serving(Dispatch, Generic[StateT]):
             self._in_flight.shut_down()
 
     def _follow_signals(self) -> None:
-        """Begin the shutdown at the signal that ends the server.
+        """Begin the shutdown when a signal ends the server.
 
-        Servers end the lifespan last, after all connections; some wait for those without a limit.
+        Servers end the lifespan last, after all connections, and some wait for those forever.
         """
         loop = asyncio._get_running_loop()
         if loop is None:
-            return  # another event loop, whose server has its own way to end
+            return  # not asyncio's event loop; its server has its own way to end
 
         def notice() -> None:
             if not loop.is_closed():
@@ -270,7 +270,7 @@ class Serving(Dispatch, Generic[StateT]):
         self._unfollow_signals = process.follow_stop_signals(notice)
 
     def _follow_server(self, connection: AtWork) -> None:
-        """Begin the shutdown when the server does, where that can be known."""
+        """Begin the shutdown when the server does, if that can be known."""
         if "hypercorn" not in sys.modules:
             return
         from . import server
@@ -301,9 +301,9 @@ class Serving(Dispatch, Generic[StateT]):
             process.give_up(task)
 
     def _steps(self) -> list[Callable[[], object] | AsyncIterator[None]]:
-        """The functions and generators to start, in the order of registration.
+        """Return the functions and generators to start, in the order of registration.
 
-        One that somebody put into a list by hand comes right after the one before it there.
+        One that was put into a list by hand comes right after the one before it in that list.
         """
         steps: list[tuple[int, Callable[[], object] | AsyncIterator[None]]] = []
         for some in (self.before_serving_funcs, self.while_serving_gens):
@@ -320,7 +320,7 @@ class Serving(Dispatch, Generic[StateT]):
         within = lifespan(cast("Quart", self))
         if not hasattr(within, "__aenter__"):
             raise TypeError(
-                f"lifespan={lifespan!r} gives no async context manager: decorate it with"
+                f"lifespan={lifespan!r} does not return an async context manager: decorate it with"
                 " contextlib.asynccontextmanager."
             )
         state = await within.__aenter__()
@@ -329,7 +329,7 @@ class Serving(Dispatch, Generic[StateT]):
             return
         self.state = state
         scope_state = getattr(self, "lifespan_state", None)
-        if scope_state is not None:  # the server hands it to each connection
+        if scope_state is not None:  # the server passes it to each connection
             scope_state.update(state if isinstance(state, Mapping) else attributes_of(state))
 
     async def _end_serving(self, ctx: AppContext) -> list[BaseException]:
@@ -374,14 +374,14 @@ class Serving(Dispatch, Generic[StateT]):
     def add_background_task(
         self, func: Callable[..., object], *args: object, **kwargs: Any
     ) -> asyncio.Task[object]:
-        """Run a function beside the connections, in an app context of its own, and give its task.
+        """Run a function in the background, in an app context of its own; return its task.
 
-        A sync function runs in a thread. The connection that starts the task stays in reach of
-        `request`, `websocket` and `session`. `name=` names the task, unless the function takes an
-        argument of that name. An error goes to `handle_background_exception`, and stays in the
-        task. A shutdown waits for the task, see there.
+        A sync function runs in a thread. `request`, `websocket` and `session` still refer to the
+        connection that starts the task. `name=` names the task, unless the function has an argument
+        of that name. An error is passed to `handle_background_exception`, and stays in the task. A
+        shutdown waits for the task: see `shutdown`.
 
-        Raises RuntimeError outside of an event loop and the threads it waits for.
+        Raises RuntimeError outside an event loop and the threads that it waits for.
         """
         name = _name(func)
         if "name" in kwargs and not _takes_name(func):
@@ -404,7 +404,7 @@ class Serving(Dispatch, Generic[StateT]):
             if isinstance(started, asyncio.Task):
                 return started
             started.close()
-            raise RuntimeError("A background task needs an event loop that is running.") from None
+            raise RuntimeError("A background task needs a running event loop.") from None
         return start()
 
     async def _run_in_background(
@@ -424,7 +424,8 @@ class Serving(Dispatch, Generic[StateT]):
             except Exception as error:
                 error.add_note(f"Raised in the background task {task.get_name()!r}.")
                 await self.handle_background_exception(ctx, error)
-                # It is reported: asyncio need not complain if nobody asks the task for it.
+                # The error was reported, so asyncio need not complain if nobody asks the task for
+                # it.
                 task.add_done_callback(lambda task: task.cancelled() or task.exception())
                 raise
 
@@ -454,37 +455,37 @@ class Serving(Dispatch, Generic[StateT]):
         keyfile: str | None = None,
         **kwargs: Any,
     ) -> None:
-        """Serve the application on Hypercorn until Ctrl-C, or another signal to end.
+        """Serve the application on Hypercorn until Ctrl-C, or another signal to stop.
 
         Requests then have `SHUTDOWN_TIMEOUT` seconds to finish; a second Ctrl-C ends the process
-        at once. What keeps the server from starting is said in one line, with exit status 1.
+        at once. If the server cannot start, one line says why, and the exit status is 1.
 
         :param host: Where to listen: a name, an address, `unix:<path>` or `fd://<number>`.
             Default: the host of `SERVER_NAME`, else 127.0.0.1.
         :param port: Default: the port of `SERVER_NAME`, else 5000. With 0 the system chooses.
-        :param debug: Turn debug on or off; it comes before `QUART_DEBUG`.
-        :param use_reloader: With debug, start anew when a loaded file changes.
-        :param loop: The event loop to run on, which is left open.
+        :param debug: Turn debug mode on or off; this wins over `QUART_DEBUG`.
+        :param use_reloader: In debug mode, restart when a loaded file changes.
+        :param loop: The event loop to run on; it is left open.
         :param ca_certs: A file of certificates to verify clients with.
         :param certfile: A certificate file, or "adhoc", to serve HTTPS and HTTP/2.
-        :param keyfile: Its key, where that is not in the same file.
-        :param kwargs: `load_dotenv` (default True) reads `.env`, `.quartenv` and `.flaskenv`;
-            `extra_files` and `exclude_patterns` are the reloader's; `ssl_context` is Flask's;
-            `use_debugger` (default False) adds a console to the debug page, see `quart run`;
-            `passthrough_errors` (default False) ends the server at an error that nothing handles,
-            and raises it here, for a debugger;
-            others are settings of Hypercorn's: `bind` (a list), `quic_bind` (HTTP/3), ...
+        :param keyfile: The certificate's key, if it is not in the same file.
+        :param kwargs: `load_dotenv` (default True) reads `.env`, `.quartenv` and `.flaskenv`.
+            `extra_files` and `exclude_patterns` belong to the reloader, `ssl_context` to Flask.
+            `use_debugger` (default False) adds a console to the debug page: see `quart run`.
+            `passthrough_errors` (default False) raises an error that nothing handles here and ends
+            the server, so that a debugger stops there. Others are settings of Hypercorn, such as
+            `bind` (a list) and `quic_bind` (HTTP/3).
         """
         if process.imports_application.get():
             if (host, port, debug, kwargs) != (None, None, None, {}) and not process.is_child():
                 click.echo(
-                    " * The arguments of 'app.run()' count for 'python' alone: the 'quart' command"
-                    " has options."
+                    " * The arguments of 'app.run()' have no effect here: use the options of the"
+                    " 'quart' command."
                 )
             return
         if asyncio._get_running_loop() is not None:
             raise RuntimeError(
-                "app.run() starts an event loop, but one is running here already:"
+                "app.run() starts an event loop, but one is running already:"
                 " use 'await app.run_task()'."
             )
         if get_load_dotenv(kwargs.pop("load_dotenv", True)):
@@ -501,7 +502,7 @@ class Serving(Dispatch, Generic[StateT]):
                 sys.exit(reloader.reload_on_change(*watched))
             reloader.report_loaded_files()
 
-        # PERF: a server is loaded when one is started.
+        # PERF: the server is imported only when one is started.
         from . import server
 
         app = cast("Quart", self)
@@ -532,10 +533,10 @@ class Serving(Dispatch, Generic[StateT]):
         shutdown_trigger: Callable[..., Awaitable[None]] | None = None,
         **kwargs: object,
     ) -> Coroutine[None, None, None]:
-        """Serve the application within an event loop: `await app.run_task()`.
+        """Serve the application in a running event loop: `await app.run_task()`.
 
-        It ends when `shutdown_trigger()` returns, or without one at a signal to end. The
-        other arguments are those of `run`. Raises OSError where it cannot listen.
+        It ends when `shutdown_trigger()` returns, or, without a trigger, at a signal to stop. The
+        other arguments are those of `run`. Raises OSError if it cannot listen.
         """
         from . import server
 
@@ -547,8 +548,9 @@ class Serving(Dispatch, Generic[StateT]):
 
 
 async def _await_or_abandon(work: Awaitable[object], seconds: float | None) -> None:
-    """Wait for work that is cancelled after so many seconds, in this task; if it ignores that, for
-    as long again."""
+    """Wait for work in this task, which is cancelled after `seconds`. If the work ignores that for
+    as long again, abandon it.
+    """
     if seconds is None:
         await work
         return
@@ -557,7 +559,7 @@ async def _await_or_abandon(work: Awaitable[object], seconds: float | None) -> N
     inner = _wait_for(work)
 
     def abandon() -> None:
-        task.uncancel()  # what was ignored
+        task.uncancel()  # the cancellation that was ignored
         process.abandon(task, inner)
 
     abandoning = asyncio.get_running_loop().call_later(2 * seconds, abandon)

@@ -1,18 +1,18 @@
-"""Jinja's async templates, without a wait for what need not be awaited.
+"""Jinja's async templates, without awaiting values that need no await.
 
-In async mode Jinja compiles a template to async generators that await each value, because any value
-might be awaitable, and that ask each item of a loop of an async iterator. Here that Python is
-rewritten before it is compiled:
+In async mode Jinja compiles a template to async generators. They await each value, because any
+value might be awaitable, and loop over each iterable asynchronously. This file rewrites that Python
+before it is compiled:
 
-- a value of a plain type is taken as it is;
-- a loop over what is no async iterable is a plain loop;
-- beside each function that yields the pieces of a text, `root` or a block, there is its `whole`,
-  which returns them in a list. Who renders a template whole calls that.
+- a value of a plain type is used as it is;
+- a loop over something that is not an async iterable is a plain loop;
+- each function that yields the pieces of a text, `root` or a block, gets a twin, its `whole`, which
+  returns them in a list. Rendering a whole template calls that.
 
-Whatever is awaitable is awaited, once, in the same place and order.
+Every awaitable is still awaited, once, in the same place and order.
 
 This relies on `Environment._compile`, the hook that Jinja offers for it, and on the names and the
-shape of the Python that Jinja generates. What has another shape stays as it is.
+shape of the Python that Jinja generates. Code of any other shape stays as it is.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from typing import Any, TypeGuard
 from jinja2.runtime import AsyncLoopContext, Context, LoopContext
 from markupsafe import Markup
 
-#: Types of values that are never awaitable. Templates ask it for each value.
+#: Types whose values are never awaitable. Templates check each value for them.
 PLAIN = frozenset({bool, bytes, dict, float, int, list, Markup, set, str, tuple, type(None)})
 
 #: The result of awaiting a `Waiting` after the last item.
@@ -39,9 +39,9 @@ Whole = Callable[[Context], Awaitable[list[str]]]
 
 
 class Waiting(Iterator["Waiting"]):
-    """An async iterator as an iterator of itself, which is awaited for each item.
+    """An async iterator in the form of an iterator that yields itself; awaiting it gives an item.
 
-    Awaited behind the last item it gives `END`.
+    After the last item it gives `END`.
     """
 
     __slots__ = ("_next",)
@@ -60,30 +60,30 @@ class Waiting(Iterator["Waiting"]):
 
 
 def each(items: Any) -> Iterator[object]:
-    """The iterator that a loop runs over: of the items, or a `Waiting` for them."""
+    """Return the iterator for a loop: of the items, or a `Waiting` for them."""
     return Waiting(items) if hasattr(items, "__aiter__") else iter(items)
 
 
 def each_with_loop(items: Any, *args: Any) -> Iterator[object]:
-    """As `each`, for a loop whose body uses `loop`: pairs of an item and the loop context."""
+    """Like `each`, for a loop whose body uses `loop`: pairs of an item and the loop context."""
     if hasattr(items, "__aiter__"):
         return Waiting(AsyncLoopContext(items, *args))
     return LoopContext(items, *args)
 
 
 def whole_of(pieces: Callable[[Context], object]) -> Whole | None:
-    """The function that gives a list of another's pieces; None if that was not compiled here."""
+    """Return the function that lists another's pieces; None if that was not compiled here."""
     return getattr(pieces, "whole", None)
 
 
 async def listed(pieces: Pieces, context: Context) -> list[str]:
-    """The pieces of another template's or block's function in a list."""
+    """Return the pieces of another template's or block's function in a list."""
     whole = whole_of(pieces)
     return [piece async for piece in pieces(context)] if whole is None else await whole(context)
 
 
 def compiled(source: str, filename: str) -> CodeType:
-    """The code of a template, from the async Python that Jinja generated for it."""
+    """Compile the async Python that Jinja generated for a template."""
     tree = ast.parse(source, filename)
     _Unawaited().visit(tree)
     functions = []
@@ -96,7 +96,7 @@ def compiled(source: str, filename: str) -> CodeType:
 
 
 class _Unawaited(ast.NodeTransformer):
-    """Takes what is there already without awaiting it."""
+    """Avoids awaiting what is available already."""
 
     def __init__(self) -> None:
         self._count = 0
@@ -106,7 +106,7 @@ class _Unawaited(ast.NodeTransformer):
         return f"_taken_{self._count}"
 
     def visit_Await(self, node: ast.Await) -> ast.AST:
-        """`await auto_await(value)`: the value itself, where its type is plain."""
+        """`await auto_await(value)`: use the value itself if its type is plain."""
         self.generic_visit(node)
         call = node.value
         if not _is_call_of(call, "auto_await", 1):
@@ -163,12 +163,12 @@ class _Listed(ast.NodeTransformer):
         return ast.copy_location(ast.Return(_load("_pieces")), node)
 
     def visit_AsyncFunctionDef(self, node: ast.AsyncFunctionDef) -> ast.AST:
-        return node  # a macro, or the filter of a loop: nothing that it yields is a piece
+        return node  # a macro, or the filter of a loop: it yields no pieces
 
     def _block(self, statements: list[ast.stmt]) -> list[ast.stmt]:
-        """Statements, in which a generator that is only handed on is not made first.
+        """Rewrite statements. A generator whose pieces are only passed on is not made first.
 
-        Jinja writes `gen = pieces(context)`, and the loop in a `try` that closes it.
+        Jinja writes `gen = pieces(context)`, and then the loop in a `try` that closes it.
         """
         done: list[ast.stmt] = []
         for node in statements:
@@ -190,7 +190,7 @@ class _Listed(ast.NodeTransformer):
 
 
 def _whole(node: ast.AsyncFunctionDef) -> list[ast.stmt]:
-    """A decorator that gives a function of a template its `whole`."""
+    """Return a copy of a template's function that is its `whole`, and the code that attaches it."""
     whole = copy.deepcopy(node)
     whole.name = f"{node.name}_whole"
     head = ast.parse("_pieces = []; _add = _pieces.append; _extend = _pieces.extend").body

@@ -170,7 +170,7 @@ def test_what_is_found_before_the_start(shop: Path) -> None:
         )
     (shop / "bad.pem").write_text("no certificate")
     cases: list[tuple[list[str], dict[str, str], str]] = [
-        ([], {"QUART_DEBUG": "1"}, "Debug is on"),
+        ([], {"QUART_DEBUG": "1"}, "Debug mode shows secrets"),
         (["--certfile", "bad.pem"], {}, "Cannot use the certificate 'bad.pem'"),
         (["--certfile", "none.pem"], {}, "There is no file 'none.pem'"),
         (["--quic-bind", "127.0.0.1:1"], {}, "A certificate is missing"),
