@@ -572,7 +572,7 @@ async def test_a_404_names_the_routes_that_are_near(path: str, route: str) -> No
     app.debug = False
 
     assert 404 == response.status
-    assert "Routes that are near" in response.text
+    assert "Similar routes" in response.text
     assert route in response.text
     assert "near" not in (await get(app, path)).text
 
@@ -580,14 +580,14 @@ async def test_a_404_names_the_routes_that_are_near(path: str, route: str) -> No
 async def test_a_404_far_from_everything_says_so() -> None:
     response = await get(shop(), "/quite/another/path" + "/x" * 5_000)
 
-    assert "No route is near" in response.text
+    assert "No route is similar" in response.text
 
 
 async def test_a_405_names_the_methods() -> None:
     response = await get(shop(), "/basket")
 
     assert 405 == response.status
-    assert "The methods that are there: OPTIONS, POST." in response.text
+    assert "The path allows these methods: OPTIONS, POST." in response.text
     assert {"OPTIONS", "POST"} == set(response.headers["allow"].split(", "))
 
 
@@ -629,7 +629,7 @@ async def test_a_missing_template_names_the_places_that_were_searched(tmp_path: 
     assert "TemplateNotFound: missing.html" in text
     assert (
         f"Templates are looked for in {tmp_path}/pages (the application), then {tmp_path}/none"
-        " (the blueprint 'admin', which is no directory)." in text
+        " (the blueprint 'admin', which is not a directory)." in text
     )
 
 

@@ -48,7 +48,7 @@ __all__ = (
 
 
 def _reading(method: Callable[..., object]) -> Any:
-    """A method of dict that also notes that the session was read."""
+    """Return a method of dict that also records that the session was read."""
 
     def read(self: SecureCookieSession, *args: object) -> Any:
         self.accessed = True
@@ -63,13 +63,14 @@ def _note_change(session: SecureCookieSession) -> None:
 
 
 class SecureCookieSession(FlaskSecureCookieSession):
-    """A dictionary that notes whether it was read, ``accessed``, and whether it was ``modified``.
+    """A dictionary that records whether it was read (``accessed``) and changed (``modified``).
 
-    Only its own items are watched: after a change inside of a value set ``modified`` to True.
+    It notices only changes of its own items. After changing something inside a value, set
+    ``modified`` to True.
     """
 
-    # Which Flask release is installed does not decide what counts as read: a response that may
-    # depend on the cookie has to say so in ``Vary``.
+    # What counts as reading must not depend on the installed Flask release, because a response that
+    # may depend on the cookie has to say so in ``Vary``.
     accessed = False
 
     def __init__(self, initial: Mapping[str, object] | None = None) -> None:
@@ -104,30 +105,30 @@ class NullSession(SecureCookieSession, FlaskNullSession):
     """Used if there is no secret key: it reads as empty, and any change raises RuntimeError."""
 
     def __ior__(self, other: Any) -> Any:  # type: ignore[misc]  # unlike `|`, it fails
-        return self.update(other)  # raises as every other change does
+        return self.update(other)  # raises an error, like every other change
 
 
 class SessionInterface:
     """How sessions are opened and saved; assign one to ``app.session_interface``.
 
-    ``open_session`` and ``save_session`` have to be overridden, with plain or with async methods.
-    Requests of one client are handled side by side, so a store may have to guard itself.
+    Override ``open_session`` and ``save_session``, with plain or async methods. Requests of one
+    client may run at the same time, so a store may have to guard itself.
     """
 
-    #: The class of the session that is used if ``open_session`` gives None.
+    #: The class of the session that is used if ``open_session`` returns None.
     null_session_class: type[NullSession] = NullSession
-    #: Whether values are pickled; read by extensions.
+    #: Whether values are pickled. Extensions read it.
     pickle_based = False
 
     async def make_null_session(self, app: Quart) -> NullSession:
-        """Make the session that is used if ``open_session`` gives None."""
+        """Make the session that is used if ``open_session`` returns None."""
         return self.null_session_class()
 
     def is_null_session(self, instance: object = None, *, obj: object = None) -> bool:
-        """Whether an object, ``obj`` as Flask names it, is a null session, which is never saved."""
+        """Whether an object (``obj`` in Flask) is a null session, which is never saved."""
         session = obj if instance is None else instance
         if type(session) is SecureCookieSession:
-            return False  # PERF: `isinstance` of an abstract class takes 0.5 us
+            return False  # PERF: `isinstance` with an abstract class takes 0.5 us
         return isinstance(session, self.null_session_class)
 
     def get_cookie_name(self, app: Quart) -> str:
@@ -136,7 +137,7 @@ class SessionInterface:
         return name
 
     def get_cookie_domain(self, app: Quart) -> str | None:
-        """The domain of the cookie: SESSION_COOKIE_DOMAIN; None is the host that set it."""
+        """The domain of the cookie: SESSION_COOKIE_DOMAIN. None means the host that set it."""
         domain: str | None = app.config["SESSION_COOKIE_DOMAIN"]
         return domain
 
@@ -146,12 +147,12 @@ class SessionInterface:
         return path
 
     def get_cookie_httponly(self, app: Quart) -> bool:
-        """Whether scripts in a page may not read the cookie: SESSION_COOKIE_HTTPONLY."""
+        """Whether scripts are kept from reading the cookie: SESSION_COOKIE_HTTPONLY."""
         httponly: bool = app.config["SESSION_COOKIE_HTTPONLY"]
         return httponly
 
     def get_cookie_secure(self, app: Quart) -> bool:
-        """Whether the cookie goes over TLS only: SESSION_COOKIE_SECURE."""
+        """Whether the cookie is sent only over TLS: SESSION_COOKIE_SECURE."""
         secure: bool = app.config["SESSION_COOKIE_SECURE"]
         return secure
 
@@ -161,12 +162,12 @@ class SessionInterface:
         return samesite
 
     def get_cookie_partitioned(self, app: Quart) -> bool:
-        """Whether the cookie is kept apart for each embedding site: SESSION_COOKIE_PARTITIONED."""
+        """Whether each embedding site gets its own cookie: SESSION_COOKIE_PARTITIONED."""
         partitioned: bool = app.config["SESSION_COOKIE_PARTITIONED"]
         return partitioned
 
     def get_expiration_time(self, app: Quart, session: SessionMixin) -> datetime | None:
-        """When the cookie ends: PERMANENT_SESSION_LIFETIME from now; None: with the browser."""
+        """When the cookie expires: PERMANENT_SESSION_LIFETIME from now; None: with the browser."""
         if session.permanent:
             return datetime.now(UTC) + app.permanent_session_lifetime
         return None
@@ -174,7 +175,7 @@ class SessionInterface:
     def should_set_cookie(self, app: Quart, session: SessionMixin) -> bool:
         """Whether the response has to set the cookie.
 
-        It has to if the session was modified, and for a permanent session each time, unless
+        It has to if the session was modified. For a permanent session it always has to, unless
         SESSION_REFRESH_EACH_REQUEST is false.
         """
         return session.modified or (
@@ -188,7 +189,7 @@ class SessionInterface:
     async def save_session(
         self, app: Quart, session: SessionMixin, response: ResponseTypes | None
     ) -> None:
-        """Save a session, before the response is sent.
+        """Save a session before the response is sent.
 
         The response is None for a websocket that was accepted, where no cookie can be set.
         """
@@ -196,15 +197,15 @@ class SessionInterface:
 
 
 class _SessionJSON(DefaultJSONProvider):
-    """JSON in the order of the items, whichever provider the application has for its answers."""
+    """JSON in the order of the items, whatever JSON provider the application uses."""
 
     sort_keys = False
 
-    def __init__(self) -> None: ...  # it is no application's
+    def __init__(self) -> None: ...  # it belongs to no application
 
 
 class _SessionSerializer(TaggedJSONSerializer):
-    """Tagged JSON that depends on no application."""
+    """Tagged JSON that does not depend on an application."""
 
     __slots__ = ()
 
@@ -216,14 +217,14 @@ session_json_serializer: TaggedJSONSerializer = _SessionSerializer()
 
 
 def _lazy_sha1(string: bytes = b"") -> Hash:
-    """SHA-1, looked up when it is used: a FIPS build may lack it."""
+    """SHA-1, looked up only when it is used, because a FIPS build may lack it."""
     return hashlib.sha1(string)
 
 
 class _KeptHMAC(HMACAlgorithm):
-    """The HMAC of itsdangerous, which keeps the hashes of its padded keys (RFC 2104, section 4).
+    """The HMAC of itsdangerous, which keeps the hashes of padded keys (RFC 2104, section 4).
 
-    PERF: `hmac.digest` takes three times as long. Whatever is compared is compared by itsdangerous.
+    PERF: `hmac.digest` takes three times as long. itsdangerous still compares the signatures.
     """
 
     def __init__(self, digest_method: Callable[..., object]) -> None:
@@ -250,7 +251,7 @@ class _KeptHMAC(HMACAlgorithm):
 
 
 class _Signer(TimestampSigner):
-    """The signer of itsdangerous, which derives each key once. PERF: not for each signature."""
+    """The signer of itsdangerous. PERF: it derives each key once, not for each signature."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -264,7 +265,7 @@ class _Signer(TimestampSigner):
 
 
 class _Serializer(URLSafeTimedSerializer):
-    """The serializer of itsdangerous, which makes once what is the same for each cookie."""
+    """The serializer of itsdangerous. It makes the parts that all cookies share only once."""
 
     default_signer = _Signer
     _signer: Signer | None = None
@@ -277,7 +278,7 @@ class _Serializer(URLSafeTimedSerializer):
         return self._signer
 
     def dump_payload(self, obj: object) -> bytes:
-        # PERF: zlib sets up a quarter of a megabyte, to find that most sessions are too short.
+        # PERF: zlib sets up 256 KiB, and then finds that most sessions are too short to compress.
         data = want_bytes(self.serializer.dumps(obj, **self.serializer_kwargs))
         if len(data) >= _SHORT or (_repeats(data) and _deflated_size(data) < len(data) - 1):
             compressed = zlib.compress(data)
@@ -294,7 +295,7 @@ class _Serializer(URLSafeTimedSerializer):
     ) -> Any:
         if return_timestamp or self.fallback_signers:
             return super().loads(s, max_age, return_timestamp, salt)
-        # PERF: without a datetime of when it was signed, which nobody asked for.
+        # PERF: without the time of signing as a datetime, which nobody asked for.
         signer = cast(TimestampSigner, self.make_signer(salt))
         return self.load_payload(signer.unsign(s, max_age))
 
@@ -304,10 +305,10 @@ _SHORT = 128
 
 
 def _repeats(data: bytes) -> bool:
-    """Whether short data may become shorter: each different byte of it stays one, at least.
+    """Whether short data may become shorter: each different byte in it takes at least one byte.
 
-    With its head, the end of its block and its checksum that is eight more (RFC 1950 and 1951).
-    Shorter codes than these have to be described, which takes more than they save.
+    The header, the end of the block and the checksum take eight more (RFC 1950 and 1951). Shorter
+    codes have to be described, which takes more than they save.
     """
     return len(data) - len(set(data)) > 9
 
@@ -319,13 +320,13 @@ def _deflated_size(data: bytes) -> int:
 
 
 class SecureCookieSessionInterface(SessionInterface):
-    """Keeps the session in a signed cookie; each of Quart and Flask reads the other's.
+    """Keeps the session in a signed cookie. Quart and Flask can read each other's.
 
-    Clients can read it but not change it. SECRET_KEY signs; SECRET_KEY_FALLBACKS, oldest first,
-    are still accepted.
+    Clients can read it but not change it. SECRET_KEY signs it. Signatures by one of
+    SECRET_KEY_FALLBACKS, the oldest key first, are still accepted.
     """
 
-    #: Mixed with the secret key for the signature of sessions.
+    #: Combined with the secret key to sign sessions.
     salt = "cookie-session"
     digest_method = staticmethod(_lazy_sha1)
     #: How itsdangerous derives a key from the secret key and the salt.
@@ -335,11 +336,11 @@ class SecureCookieSessionInterface(SessionInterface):
     session_class: type[SecureCookieSession] = SecureCookieSession
 
     def get_signing_serializer(self, app: Quart) -> URLSafeTimedSerializer | None:
-        """The serializer that signs the sessions of an app; None without a secret key."""
+        """Return the serializer that signs the sessions of an app; None without a secret key."""
         secret_key = app.secret_key
         if not secret_key:
             return None
-        # The key in use comes last, as itsdangerous expects it.
+        # The current key comes last, as itsdangerous expects.
         keys = [*(app.config["SECRET_KEY_FALLBACKS"] or ()), secret_key]
         made_of = (keys, self.salt, self.serializer, self.key_derivation, self.digest_method)
         # PERF: it is made once for an app and its keys, not for each session; new keys replace it.
@@ -359,9 +360,9 @@ class SecureCookieSessionInterface(SessionInterface):
         return kept[1]
 
     def load_session(self, app: Quart, request: BaseRequestWebsocket) -> SecureCookieSession | None:
-        """The session in the cookie; a new one where there is none, or it is forged or too old.
+        """Return the session in the cookie, or a new one if that is missing, forged or too old.
 
-        None where the app has no secret key.
+        Returns None if the app has no secret key.
         """
         serializer = self.get_signing_serializer(app)
         if serializer is None:
@@ -378,19 +379,19 @@ class SecureCookieSessionInterface(SessionInterface):
     async def open_session(
         self, app: Quart, request: BaseRequestWebsocket
     ) -> SecureCookieSession | None:
-        """The session in the cookie, as ``load_session`` gives it."""
+        """Return the session in the cookie, like ``load_session``."""
         return self.load_session(app, request)
 
     def needs_refresh(self, app: Quart, request: BaseRequestWebsocket) -> bool:
-        """Whether an untouched session may have to be saved, to live on if it is permanent."""
+        """Whether an untouched session may have to be saved, because a permanent one is renewed."""
         asks_itself = type(self).should_set_cookie is not SessionInterface.should_set_cookie
         if not (asks_itself or app.config["SESSION_REFRESH_EACH_REQUEST"]):
             return False
-        # PERF: only a permanent one has to be opened.
+        # PERF: only a permanent session has to be opened.
         try:
             cookie = request._cookie(self.get_cookie_name(app))
         except RequestHeaderFieldsTooLarge:
-            return False  # the view answers that, if it reads the cookies
+            return False  # the view answers with this error if it reads the cookies
         return cookie is not None and (
             asks_itself
             or self.serializer is not session_json_serializer
@@ -401,9 +402,9 @@ class SecureCookieSessionInterface(SessionInterface):
     async def save_session(
         self, app: Quart, session: SessionMixin, response: ResponseTypes | None
     ) -> None:
-        """Set the cookie if the session was modified or has to live on; delete it if emptied.
+        """Set the cookie if the session was modified or is renewed; delete it if it was emptied.
 
-        ``Vary: Cookie`` says that the response depends on the session, as soon as that was read.
+        If the session was read, ``Vary: Cookie`` says that the response depends on it.
         """
         if response is None:
             if session.modified:
@@ -413,7 +414,7 @@ class SecureCookieSessionInterface(SessionInterface):
                 )
             return
 
-        depends = session.accessed  # told before it is read here
+        depends = session.accessed  # before this method reads it
         name = self.get_cookie_name(app)
         domain = self.get_cookie_domain(app)
         path = self.get_cookie_path(app)
@@ -454,16 +455,16 @@ class SecureCookieSessionInterface(SessionInterface):
 
 
 def _may_be_permanent(cookie: str) -> bool:
-    """Whether a cookie speaks of a permanent session, not asking yet if it is a genuine one."""
+    """Whether a cookie may hold a permanent session. Its signature is not checked yet."""
     payload = cookie.partition(".")[0]
     try:
-        return not payload or b'"_permanent"' in base64_decode(payload)  # or it is compressed
+        return not payload or b'"_permanent"' in base64_decode(payload)  # empty: it is compressed
     except BadData:
         return True
 
 
 def _items_of(session: SessionMixin) -> dict[str, object]:
-    # PERF: `dict()` asks a dictionary that notes its reads for each key.
+    # PERF: `dict()` would call the recording methods for each key.
     return dict(dict.items(session) if type(session) is SecureCookieSession else session)
 
 
@@ -472,16 +473,16 @@ def _set_cookie(
 ) -> None:
     """Set a cookie whose value needs no quotes.
 
-    PERF: this repeats `response.set_cookie`. It is safe where a class has not overridden that.
+    PERF: this repeats `response.set_cookie`. It is safe if a class has not overridden that.
     """
     if type(expires) is datetime:
-        expires = expires.replace(microsecond=0)  # as it is sent, and so found again
+        expires = expires.replace(microsecond=0)  # as it is sent, so that the cache finds it
     before, after = _cookie_without_value(name, expires, *settings)
     line = before + value + after
     limit = response.max_cookie_size
     if (limit and len(line) > limit) or type(response).set_cookie is not SansIOResponse.set_cookie:
         path, domain, secure, httponly, samesite, partitioned = settings
-        response.set_cookie(  # which warns of a cookie that is too large
+        response.set_cookie(  # it warns if the cookie is too large
             name,
             value,
             expires=expires,
@@ -507,7 +508,7 @@ def _cookie_without_value(
     samesite: str | None,
     partitioned: bool,
 ) -> tuple[str, str]:
-    """The text before and after the value of such a cookie."""
+    """Return the text before and after the value of such a cookie."""
     line = dump_cookie(
         name,
         expires=expires,
@@ -524,7 +525,7 @@ def _cookie_without_value(
 
 
 def _vary_on_cookie(response: ResponseTypes) -> None:
-    # PERF: ``response.vary`` parses and formats a set, for a header that is mostly not there.
+    # PERF: ``response.vary`` parses and formats a set, for a header that is usually missing.
     headers = response.headers
     if "Vary" in headers:
         response.vary.add("Cookie")

@@ -1,4 +1,4 @@
-"""Server-sent events: one event, a response that sends them as they come, a reader of a stream.
+"""Server-sent events: one event, a response that sends events, and a reader of a stream.
 
 The format is that of the HTML standard (https://html.spec.whatwg.org, section 9.2).
 """
@@ -28,7 +28,7 @@ from .wrappers.response_body import IterableBody
 
 __all__ = ("EventBody", "EventReader", "ServerSentEvent", "sse_response")
 
-# The three ends of a line; `str.splitlines` knows more of them than clients do.
+# The three line ends of the format; `str.splitlines` splits at others, too.
 _LINE_END = re.compile(r"\r\n|\r|\n")
 _DIGITS = re.compile(r"[0-9]{1,15}")
 
@@ -39,18 +39,18 @@ _KEEP_ALIVE = b":\n\n"
 class ServerSentEvent:
     """One event of a stream of server-sent events.
 
-    `data` is its text, of any number of lines; `json` is a value to be sent as JSON in its place.
-    `event` is the type that listeners in the browser are registered for, "message" by default.
-    `id` is what a client that has lost the connection says it has seen last, in the header
-    `Last-Event-ID`. `retry` is the time in milliseconds that clients wait before they connect anew.
-    `comment` is text for whoever reads the stream itself.
+    `data` is its text, of any number of lines; `json` is a value to send as JSON instead. `event`
+    is the type that listeners in the browser register for, "message" by default. When a client
+    reconnects, it sends the last `id` that it has seen in the header `Last-Event-ID`. `retry` is
+    the time in milliseconds that clients wait before they reconnect. `comment` is text that clients
+    ignore.
 
     >>> ServerSentEvent("two\\nlines", event="greeting", id="7").encode()
     b'event: greeting\\nid: 7\\ndata: two\\ndata: lines\\n\\n'
 
-    Raises ValueError for what would break the stream or never reach a listener: a line break in
-    `event` or `id`, NUL in `id`, a negative `retry`, an `event` without data, both kinds of data;
-    and TypeError for text that is not a str, and a `retry` that is not an int.
+    Raises ValueError for anything that would break the stream or never reach a listener: a line
+    break in `event` or `id`, NUL in `id`, a negative `retry`, an `event` without data, both kinds
+    of data. Raises TypeError for text that is not a str, and for a `retry` that is not an int.
     """
 
     __slots__ = ("_json", "_text", "comment", "event", "id", "retry")
@@ -68,23 +68,23 @@ class ServerSentEvent:
         for name, value in (("data", data), ("event", event), ("id", id), ("comment", comment)):
             if value is not None and not isinstance(value, str):
                 raise TypeError(
-                    f"{name!r} of an event is a str, not {type(value).__name__};"
-                    " data of other types can be sent with 'json'."
+                    f"{name!r} of an event must be a str, not {type(value).__name__};"
+                    " to send data of another type, pass 'json'."
                 )
         if data is not None and json is not ...:
             raise ValueError("An event has either 'data' or 'json'.")
         if event is not None:
             if _LINE_END.search(event):
-                raise ValueError(f"The type of an event is one line, not {event!r}.")
+                raise ValueError(f"The type of an event must be one line, not {event!r}.")
             if data is None and json is ...:
-                raise ValueError("Clients drop an event without data; give it the data ''.")
+                raise ValueError("Clients drop an event without data: pass data='' if it has none.")
         if id is not None and ("\0" in id or _LINE_END.search(id)):
-            raise ValueError(f"The id of an event is one line without NUL, not {id!r}.")
+            raise ValueError(f"The id of an event must be one line without NUL, not {id!r}.")
         if retry is not None:
             if not isinstance(retry, int):
-                raise TypeError(f"'retry' is an int, in milliseconds, not {retry!r}.")
+                raise TypeError(f"'retry' must be an int, in milliseconds, not {retry!r}.")
             if retry < 0:
-                raise ValueError(f"'retry' is not negative, as {retry} is.")
+                raise ValueError(f"'retry' must not be negative, but it is {retry}.")
         self._text = data
         self._json = json
         self.event = event
@@ -94,21 +94,21 @@ class ServerSentEvent:
 
     @property
     def data(self) -> str | None:
-        """The text of the event: what was given or received, else `json` as JSON."""
+        """The text of the event: as given or received, else `json` as JSON."""
         return self._data(quart_json.dumps)
 
     @property
     def json(self) -> Any:
-        """The value that was given, else the data parsed as JSON; None where there is neither.
+        """The value that was given, else the data parsed as JSON; None if there is neither.
 
-        Raises ValueError for data that is not JSON.
+        Raises ValueError if the data is not JSON.
         """
         if self._json is not ...:
             return self._json
         return None if self._text is None else quart_json.loads(self._text)
 
     def encode(self, dumps: Callable[[object], str] = quart_json.dumps) -> bytes:
-        """The event as it is sent, in UTF-8; `dumps` makes JSON of its value.
+        """Encode the event in UTF-8, as it is sent; `dumps` turns its `json` into text.
 
         Raises UnicodeEncodeError for lone surrogates.
         """
@@ -134,7 +134,7 @@ class ServerSentEvent:
             return NotImplemented
         return self._fields() == other._fields()
 
-    __hash__ = None  # type: ignore[assignment]  # a value may be one that can be changed
+    __hash__ = None  # type: ignore[assignment]  # its value may be mutable
 
     def __repr__(self) -> str:
         fields = self._fields().items()
@@ -152,7 +152,7 @@ def sse_response(
     *,
     keep_alive: float | None = 15.0,
 ) -> Response:
-    """A response that sends events as they come, to a request of any method::
+    """Make a response that sends events as they come, for a request of any method::
 
         @app.get("/clock")
         async def clock():
@@ -163,24 +163,24 @@ def sse_response(
 
             return sse_response(ticks())
 
-    A str stands for the data of an event, a dict or list for JSON, which the application's
-    provider writes. A comment is sent at once, so that the client knows it is connected, and
-    another one after each `keep_alive` seconds (None is never) in which there was no event, so that
-    nobody between the two takes the connection for dead.
+    A str becomes the data of an event; a dict or list becomes JSON, written by the application's
+    provider. A comment is sent at once, so that the client knows that it is connected. Another one
+    is sent after `keep_alive` seconds without an event (None: never), so that proxies do not
+    consider the connection dead.
 
-    The stream is not subject to `RESPONSE_TIMEOUT`. It ends with `events`, or when the client goes
-    or the server shuts down: then `events`, which runs in a task of its own, is cancelled where it
-    waits, and closed. It goes on only as fast as the client reads.
+    `RESPONSE_TIMEOUT` does not apply. The stream ends with `events`, or when the client disconnects
+    or the server shuts down. Then `events`, which runs in a task of its own, is cancelled where it
+    waits, and closed. It advances only as fast as the client reads.
 
-    Raises ValueError for a `keep_alive` that is not positive.
+    Raises ValueError if `keep_alive` is not positive.
     """
     if keep_alive is not None and keep_alive <= 0:
-        raise ValueError(f"'keep_alive' is a positive number of seconds or None, not {keep_alive}.")
+        raise ValueError(f"'keep_alive' must be a positive number or None, not {keep_alive}.")
     ctx = _cv_quart.get(None)
     dumps = quart_json.dumps if ctx is None else ctx.app.json.dumps
     response_class = Response if ctx is None else ctx.app.response_class
     if ctx is not None and ctx.has_request:
-        # A stream without an end cannot be let finish after the client has gone.
+        # An endless stream cannot be left to finish after the client has disconnected.
         ctx.request.cancel_on_disconnect = True
     response: Response = response_class(
         EventBody(events, keep_alive, dumps), content_type="text/event-stream"
@@ -194,8 +194,8 @@ def sse_response(
 class EventBody(IterableBody):
     """The body of `sse_response`."""
 
-    # One task takes all steps of the iterable, for what it holds open over them may belong to a
-    # task: a timeout, a task group, a context variable. It takes a step only when it is asked to.
+    # One task runs all steps of the iterable, because a timeout, a task group or a context variable
+    # that it holds open may belong to a task. It takes a step only when it is asked to.
     _task: asyncio.Task[None] | None = None
     _item: asyncio.Future[object] | None = None
     _closing = False
@@ -206,8 +206,8 @@ class EventBody(IterableBody):
         keep_alive: float | None,
         dumps: Callable[[object], str],
     ) -> None:
-        super().__init__(events)  # type: ignore[arg-type]  # `_encode` makes chunks of them
-        self.streamed = True  # keep-alives are, whatever the events are
+        super().__init__(events)  # type: ignore[arg-type]  # `_encode` turns them into chunks
+        self.streamed = True  # because of keep-alives, whatever the events are
         self._keep_alive = keep_alive
         self._dumps = dumps
         self._wanted = asyncio.Event()
@@ -249,14 +249,14 @@ class EventBody(IterableBody):
                 error = self._task.exception()
                 if error is not None and error is not exc_value:
                     raise error
-        await super().__aexit__(exc_type, exc_value, tb)  # if the task had not begun
+        await super().__aexit__(exc_type, exc_value, tb)  # if the task had not started
 
     async def _take_steps(self) -> None:
         try:
             await self._wanted.wait()
             async for item in self.iter:
                 if self._closing:
-                    break  # it has caught the cancellation
+                    break  # the iterable has ignored its cancellation
                 assert self._item is not None
                 self._wanted.clear()
                 self._item.set_result(item)
@@ -273,18 +273,18 @@ class EventBody(IterableBody):
             event = ServerSentEvent(json=item)
         else:
             raise TypeError(
-                "A stream of events is made of ServerSentEvent, str, dict and list,"
+                "A stream of events consists of ServerSentEvent, str, dict and list,"
                 f" not {type(item).__name__}."
             )
         return event.encode(self._dumps)
 
 
 class EventReader(AsyncIterator[ServerSentEvent]):
-    """The events in a stream, read as a browser reads them.
+    """The events of a stream, read as a browser reads them.
 
-    `receive` gives the next bytes of the stream, of any length, and b"" at its end. Comments are
-    passed over. An event has the `id` and `retry` that came with it; one that has nothing else is
-    given too. What follows the last empty line is no event.
+    `receive` returns the next bytes of the stream, of any length, and b"" at its end. Comments are
+    skipped. An event has the `id` and `retry` that came with it, even if it has nothing else. Text
+    after the last empty line is not an event.
     """
 
     def __init__(self, receive: Callable[[], Awaitable[bytes]]) -> None:
@@ -309,7 +309,7 @@ class EventReader(AsyncIterator[ServerSentEvent]):
             return
         ends_with_cr = text.endswith("\r")
         if self._after_cr:
-            text = text.removeprefix("\n")  # the two are one line's end
+            text = text.removeprefix("\n")  # the second half of one line end
         self._after_cr = ends_with_cr
         *lines, self._rest = _LINE_END.split(self._rest + text)
         for line in lines:

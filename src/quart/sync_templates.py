@@ -1,8 +1,8 @@
-"""The templates of an async environment as sync code renders them, in its own thread.
+"""The templates of an async environment in the form in which sync code renders them, in a thread.
 
-A sync overlay of the environment compiles them once more. Extensions of Jinja that were written for
-Flask, and call what a block of theirs holds, get text there, and what blocks in a template blocks
-the thread only. What async functions give to a template is waited for.
+A sync overlay of the environment compiles them again. There, Jinja extensions that were written for
+Flask and call their block's content get text, and anything that blocks in a template blocks only
+the thread. Results of async functions that a template calls are waited for.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class _WaitingCode(CodeGenerator):
         self.write(")")
 
     def _output_child_to_const(self, node: nodes.Expr, frame: Frame, finalize: object) -> str:
-        # No async filter or test is called ahead, for a constant: nothing can wait for it yet.
+        # Do not call async filters or tests while compiling, because nothing can wait for them yet.
         called: tuple[type[nodes.Expr], ...] = (nodes.Filter, nodes.Test)
         if isinstance(node, called) or any(node.find_all(called)):
             raise nodes.Impossible()
@@ -54,9 +54,9 @@ class _WaitingCode(CodeGenerator):
 
 
 class _Overlay:
-    """What the overlay of an environment finds there: attributes that came after it was made."""
+    """Makes an overlay find attributes that its environment got after the overlay was made."""
 
-    # PERF: in a class of the overlay's own, because to have it makes all attributes slower.
+    # PERF: only the overlay's own class has this, because it makes all attributes slower.
     def __getattr__(self, name: str) -> object:
         linked_to: Environment | None = vars(self).get("linked_to")
         if linked_to is None:
@@ -65,23 +65,23 @@ class _Overlay:
 
 
 class SyncForms:
-    """Of an async environment: its sync overlay, and the templates in that."""
+    """The sync overlay of an async environment, and its templates."""
 
     def __init__(self, environment: Environment) -> None:
         self._environment = environment
         self._overlay: Environment | None = None
-        self._extensions = -1  # when that was made
+        self._extensions = -1  # their number when the overlay was made
         self._are_usable = self._are_needed = False
 
     @property
     def are_usable(self) -> bool:
-        """Whether templates have them: not if an extension of Jinja is written for async ones."""
+        """Whether sync forms exist: not if an extension of Jinja is written for async templates."""
         self._look_at_extensions()
         return self._are_usable
 
     @property
     def are_needed(self) -> bool:
-        """Whether only they can be rendered: an extension of Jinja has tags that want text."""
+        """Whether only sync forms can be rendered, because an extension has tags that need text."""
         if not self._environment.extensions:
             return False
         self._look_at_extensions()
@@ -89,10 +89,10 @@ class SyncForms:
 
     @property
     def environment(self) -> Environment:
-        """The overlay, which shares filters and globals; made anew for a new extension."""
+        """The overlay. It shares filters and globals, and is made again for a new extension."""
         self._look_at_extensions()
         if self._overlay is None:
-            # A cache of bytecode knows templates by their names, and those are the async ones.
+            # A bytecode cache looks templates up by name, and would find the async ones.
             self._overlay = self._environment.overlay(bytecode_cache=None, optimized=False)
             kind = type(self._environment)
             self._overlay.__class__ = type(kind.__name__, (_Overlay, kind), {})
@@ -119,21 +119,21 @@ class SyncForms:
     def get_or_select_template(
         self, name_or_list: str | Template | list[str | Template]
     ) -> Template:
-        """A template by its name, or the first of several that exists, as the overlay has it."""
+        """Return a template of the overlay by its name, or the first of several that exists."""
         if not self.are_usable:
             return self._environment.get_or_select_template(name_or_list)
         found = self.environment.get_or_select_template(name_or_list)
-        # A loader of templates that were compiled ahead has async ones only.
+        # A loader of templates compiled in advance has only async ones.
         if inspect.isasyncgenfunction(found.root_render_func):
             return self._environment.get_or_select_template(name_or_list)
         return found
 
     def from_string(self, source: str) -> Template:
-        """A template of a source."""
+        """Make a template from its source."""
         return (self.environment if self.are_usable else self._environment).from_string(source)
 
     def of(self, template: Template) -> Template | None:
-        """The sync form of a template; None if it can only be rendered as it is."""
+        """Return the sync form of a template; None if it has to be rendered as it is."""
         if not self.are_usable:
             return None
         source: str | None = getattr(template, "source", None)
@@ -147,7 +147,7 @@ class SyncForms:
 
 
 def value_of(value: Any) -> Any:
-    """What a function gave to a template of sync code, waited for if that is an awaitable."""
+    """Return a value that a function gave to a template of sync code; wait if it is awaitable."""
     if not inspect.isawaitable(value):
         return value
 
@@ -158,7 +158,7 @@ def value_of(value: Any) -> Any:
 
 
 def items_of(items: object) -> object:
-    """What a template of sync code loops over, all of it waited for if it is async."""
+    """Return what a template of sync code loops over; if it is async, wait for all of it."""
     if not isinstance(items, AsyncIterable):
         return items
 

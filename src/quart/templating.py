@@ -1,6 +1,6 @@
-"""Templates: Jinja's environment for an application, and rendering, whole or as a stream.
+"""Templates: an application's Jinja environment, and rendering, at once or as a stream.
 
-What is imported "as" itself could be imported from here before.
+Names imported "as" themselves could be imported from here in earlier releases.
 """
 
 from __future__ import annotations
@@ -62,14 +62,14 @@ __all__ = (
     "stream_template_string",
 )
 
-# The names of a dict's own attributes, which come before its items.
+# The names of a dict's own attributes, which win over its items.
 _OF_DICTS = frozenset(dir(dict))
 
 
 class _Template(Template):
     """A template that sync code can render anywhere, as Flask's own `render_template` does."""
 
-    #: What it was made of, if it has no name.
+    #: Its source, if it has no name.
     source: str | None = None
 
     def new_context(
@@ -115,7 +115,7 @@ class _Template(Template):
         return iter((_completed(self.render_async(*args, **kwargs)),))
 
     def _sync_form(self) -> Template | None:
-        """The template that sync code in a thread renders instead; None on the event loop."""
+        """Return the form that sync code in a thread renders; None on the event loop."""
         if not may_block():
             return None
         forms: SyncForms | None = getattr(self.environment, "sync_forms", None)
@@ -123,15 +123,18 @@ class _Template(Template):
 
 
 def _completed(coroutine: Coroutine[object, None, str]) -> str:
-    """What a coroutine returns: the loop runs it for a worker thread, a new one where there is
-    none, and on the loop itself it may wait for nothing."""
+    """Return the result of a coroutine.
+
+    For a worker thread the event loop runs it; without an event loop, a new one does. On the event
+    loop itself the coroutine must not wait.
+    """
     rendered = wait_in_thread(coroutine)
     if isinstance(rendered, str):
         return rendered
     if asyncio._get_running_loop() is None:
         return asyncio.run(coroutine)
     hooks = sys.get_asyncgen_hooks()
-    sys.set_asyncgen_hooks(None, None)  # the loop has no generator to close that ends here
+    sys.set_asyncgen_hooks(None, None)  # the loop need not close a generator that ends here
     try:
         coroutine.send(None)
     except StopIteration as stop:
@@ -141,13 +144,13 @@ def _completed(coroutine: Coroutine[object, None, str]) -> str:
         coroutine.close()
         sys.set_asyncgen_hooks(*hooks)
     raise RuntimeError(
-        "This template waits for something, so on the event loop it is rendered by"
+        "This template waits for something: on the event loop, render it with"
         " 'await template.render_async()' or 'await render_template()'."
     )
 
 
 class Environment(BaseEnvironment):
-    """Jinja's environment, async, that finds the templates of an app and its blueprints."""
+    """Jinja's environment, in async mode. It finds the templates of an app and its blueprints."""
 
     template_class = _Template
 
@@ -156,7 +159,7 @@ class Environment(BaseEnvironment):
             options["loader"] = app.create_global_jinja_loader()
         super().__init__(**{**options, "enable_async": True})
         self.app = app
-        #: Its templates as sync code renders them.
+        #: Its templates in the form that sync code renders.
         self.sync_forms = SyncForms(self)
 
     value_of = staticmethod(value_of)
@@ -171,8 +174,8 @@ class Environment(BaseEnvironment):
             return template
 
     def getattr(self, obj: object, attribute: str) -> Any:
-        """An attribute of an object, else its item of that name."""
-        # PERF: a dict's items are found without an AttributeError for each; its methods come first.
+        """Return an attribute of an object, or else its item of that name."""
+        # PERF: this finds items of a dict without an AttributeError for each; its methods win.
         if type(obj) is dict and attribute in obj and attribute not in _OF_DICTS:
             return obj[attribute]
         return super().getattr(obj, attribute)
@@ -184,7 +187,7 @@ class Environment(BaseEnvironment):
 
 
 def searched_places(app: App) -> str:
-    """A sentence that names the places an application looks for templates in, in their order."""
+    """Name the places where an application looks for templates, in order, in one sentence."""
     places = []
     for owner in (app, *app.iter_blueprints()):
         loader = owner.jinja_loader
@@ -193,7 +196,7 @@ def searched_places(app: App) -> str:
         whose = "the application" if owner is app else f"the blueprint {owner.name!r}"
         paths = getattr(loader, "searchpath", None)
         for path in (repr(loader),) if paths is None else paths:
-            missing = "" if paths is None or os.path.isdir(path) else ", which is no directory"
+            missing = "" if paths is None or os.path.isdir(path) else ", which is not a directory"
             places.append(f"{path} ({whose}{missing})")
     return f"Templates are looked for in {', then '.join(places) or 'no place'}."
 
@@ -201,7 +204,7 @@ def searched_places(app: App) -> str:
 def _add_usual_values(
     app: Quart, ctx: AppContext | None, context: dict[str, object]
 ) -> list[Callable[[], Any]]:
-    """Add to a template's context what every template sees; the context processors to be called."""
+    """Add what every template sees to a template's context; return the context processors."""
     names: tuple[str | None, ...] = (None,)
     if ctx is not None:
         names = ctx.blueprint_names
@@ -211,9 +214,9 @@ def _add_usual_values(
         elif ctx.has_websocket:
             context["websocket"] = ctx.websocket
         if ctx.has_session:
-            context["session"] = session  # the proxy: none is opened for a template without one
+            context["session"] = session  # the proxy, because a template may not use the session
     processors = app.template_context_processors
-    # `request`, `session` and `g`, which Flask's own processor would add, are in it already.
+    # `request`, `session` and `g`, which Flask's own processor would add, are there already.
     return [
         function
         for name in names
@@ -225,7 +228,7 @@ def _add_usual_values(
 def update_template_context_here(
     app: Quart, ctx: AppContext | None, context: dict[str, object]
 ) -> None:
-    """`update_template_context` for sync code, whose thread runs the sync context processors."""
+    """`update_template_context` for sync code: its thread runs the sync context processors."""
     own = context.copy()
     for function in _add_usual_values(app, ctx, context):
         values: dict[str, object] = value_of(app.ensure_sync(function)())
@@ -236,15 +239,15 @@ def update_template_context_here(
 async def update_template_context(
     app: Quart, ctx: AppContext | None, context: dict[str, object]
 ) -> None:
-    """Add what every template sees to a template's own values, which come first.
+    """Add what every template sees to a template's own values, which win.
 
-    That is ``g``, ``request`` or ``websocket``, ``session``, and what the context processors give:
-    the app's, then those of the blueprints from the outermost in.
+    These are ``g``, ``request`` or ``websocket``, ``session``, and the values of the context
+    processors: the app's first, then those of the blueprints, outermost first.
     """
     own = context.copy()
     functions = _add_usual_values(app, ctx, context)
     while functions:
-        # PERF: sync neighbours share one thread.
+        # PERF: neighbouring sync functions share a thread.
         sync = 0
         while sync < len(functions) and not needs_no_thread(functions[sync]):
             sync += 1
@@ -305,7 +308,7 @@ def _render_template_string_here(source: str, **context: object) -> str:
 
 
 def _templates_here(app: Quart) -> SyncForms | Environment:
-    """The environment in which sync code finds templates, if it is of our class."""
+    """Return the environment in which sync code finds templates, if it is of our class."""
     return getattr(app.jinja_env, "sync_forms", app.jinja_env)
 
 
@@ -327,7 +330,7 @@ async def render_template(
 ) -> str:
     """Render a template by its name, or the first of several that exists, with these values.
 
-    Raises jinja2.TemplateNotFound, and RuntimeError without an application context.
+    Raises jinja2.TemplateNotFound, and RuntimeError outside an application context.
     """
     app = _cv_quart.current().app
     template = app.jinja_env.get_or_select_template(template_name_or_list)
@@ -336,7 +339,7 @@ async def render_template(
 
 @with_blocking_form(_render_template_string_here)
 async def render_template_string(source: str, **context: object) -> str:
-    """Render a template from its source, with these values. Values are escaped as in HTML."""
+    """Render a template from its source, with these values, which are escaped for HTML."""
     app = _cv_quart.current().app
     return await _render(app, app.jinja_env.from_string(source), context)
 
@@ -345,9 +348,9 @@ async def render_template_string(source: str, **context: object) -> str:
 async def stream_template(
     template_name_or_list: str | Template | list[str | Template], **context: object
 ) -> AsyncIterator[str]:
-    """Render a template as ``render_template`` does, in parts: a view may return the iterator.
+    """Render a template like ``render_template``, in parts. A view may return the iterator.
 
-    The context stays open until the last part was sent.
+    The context stays open until the last part has been sent.
     """
     app = _cv_quart.current().app
     template = app.jinja_env.get_or_select_template(template_name_or_list)
@@ -356,6 +359,6 @@ async def stream_template(
 
 @awaited_or_blocking
 async def stream_template_string(source: str, **context: object) -> AsyncIterator[str]:
-    """Render a template from its source, in parts, as ``stream_template`` does."""
+    """Render a template from its source, in parts, like ``stream_template``."""
     app = _cv_quart.current().app
     return await _stream(app, app.jinja_env.from_string(source), context)

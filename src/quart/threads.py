@@ -1,7 +1,7 @@
-"""Threads for what would block the event loop: the pools, and a call in one of their threads.
+"""Threads for work that would block the event loop: pools, and calls in their threads.
 
-The framework's own work has pools of its own, one for files and one for long parsing. So neither
-blocked sync views (see `workers.py`) nor long documents keep a static file from being sent.
+The framework's own work has its own pools, one for files and one for long parsing. So neither
+blocked sync views (see `workers.py`) nor long documents delay a static file.
 """
 
 from __future__ import annotations
@@ -25,22 +25,22 @@ T = TypeVar("T")
 #: A few threads keep any disk busy.
 FILE_THREADS = 8
 
-#: Parsers hold the interpreter's lock: with a second, the event loop waits for it twice as long,
-#: and all of the documents together take longer.
+#: Parsers hold the interpreter's lock. With a second one, the event loop waits for it twice as
+#: long, and all documents together take longer.
 PARSER_THREADS = 1
 
-# How many seconds `certainly` asks a system that gives no threads, and how many it pauses.
+# For how many seconds `certainly` retries if the system gives no threads, and its pauses.
 _PATIENCE = 10.0
 _PAUSE = 0.1
 
 
 class Job(Generic[T]):
-    """Work for a thread, whose outcome the event loop learns."""
+    """Work for a thread. The event loop gets its outcome."""
 
     def __init__(self, func: Callable[[], T]) -> None:
         self._func = func
         self._loop = asyncio.get_running_loop()
-        # One ticket: the thread takes it to run the function, or the caller to give the job up.
+        # One ticket. The thread takes it to run the function, or the caller to give up the job.
         self.tickets = [True]
 
     def takes_ticket(self) -> bool:
@@ -58,26 +58,26 @@ class Job(Generic[T]):
         try:
             result = self._run()
         except StopIteration as stop:
-            # A future cannot carry it, and in a coroutine it would mean the end of something else.
+            # A future cannot carry it, and in a coroutine it would end something else.
             error = RuntimeError("A function that ran in a thread raised StopIteration")
             error.__cause__ = stop
         except BaseException as raised:
             error = raised
         self.report(result, error)
-        error = None  # whose traceback holds this frame
+        error = None  # its traceback refers to this frame
 
     def _run(self) -> T:
         return self._func()
 
     def report(self, result: T | None, error: BaseException | None) -> None:
-        """Give the outcome to the loop."""
+        """Pass the outcome to the event loop."""
         with suppress(RuntimeError):  # if the loop is closed, nobody waits any more
             self._loop.call_soon_threadsafe(self._end, result, error)
 
     def _end(self, result: T | None, error: BaseException | None) -> None:
-        """Take the outcome, on the loop: a result, or an error and no result.
+        """Receive the outcome on the event loop: a result, or else an error.
 
-        If the thread was killed there may be a second one, which is ignored.
+        If the thread was killed, there may be a second outcome, which is ignored.
         """
         raise NotImplementedError
 
@@ -85,16 +85,16 @@ class Job(Generic[T]):
 class Pool:
     """Daemon threads that run jobs. They are started when they are needed, up to a limit.
 
-    They are daemons, because a thread that never ends must not keep a server from ending; whoever
-    waits for a job decides how long. A thread whose job waits for the loop does not count, because
-    the loop may need another one before it can answer.
+    They are daemons because a thread that never ends must not keep a server from ending; whoever
+    waits for a job decides for how long. A thread whose job waits for the event loop does not
+    count, because the loop may need another thread before it can answer.
 
-    Somebody may kill the threads, by an exception that is raised in each of them. An idle thread
-    then takes no job with it, and the job of another one fails.
+    The threads may be killed by an exception that somebody raises in each of them. Then no job is
+    lost with an idle thread, and the job of a busy thread fails.
     """
 
-    # PERF: a job reports to its loop by itself. ThreadPoolExecutor makes a future for it, which
-    # ``loop.run_in_executor`` chains to one of the loop: up to three times the time of this.
+    # PERF: a job reports to its loop itself. ThreadPoolExecutor makes a future for it, which
+    # ``loop.run_in_executor`` chains to one of the loop: that takes up to three times as long.
 
     def __init__(self, name: str, limit: int) -> None:
         self.name = name
@@ -103,19 +103,19 @@ class Pool:
         self.forget()
 
     def forget(self) -> None:
-        """Start anew, because a forked child has no threads of its parent."""
+        """Start again, because a forked child has no threads of its parent."""
         self._jobs: SimpleQueue[Job[Any]] = SimpleQueue()
         self._lock = threading.Lock()
-        # Sets, so that a thread that is killed at any point can be taken out once more.
+        # Sets, so that removing a thread twice does no harm if it is killed at any point.
         self._threads: set[threading.Thread] = set()
-        self._starting: set[threading.Thread] = set()  # they have not reached `_work`
+        self._starting: set[threading.Thread] = set()  # those that have not reached `_work`
         self._waiting: set[int] = set()  # identifiers of threads whose job waits for the loop
-        self._unfinished: set[Job[Any]] = set()  # running or not
+        self._unfinished: set[Job[Any]] = set()  # waiting or running
 
     def submit(self, job: Job[Any]) -> None:
         """Run a job as soon as a thread is free.
 
-        Raises RuntimeError if none will be, because the system gives no more threads.
+        Raises RuntimeError if there is no thread and the system gives none.
         """
         with self._lock:
             self._unfinished.add(job)
@@ -129,7 +129,7 @@ class Pool:
 
     @contextmanager
     def not_counted(self) -> Iterator[None]:
-        """Let another thread take the place of this one, whose job waits for the loop."""
+        """Let another thread take the place of this one, whose job waits for the event loop."""
         this = threading.get_ident()
         try:
             with self._lock:
@@ -161,27 +161,27 @@ class Pool:
 
     def _work(self) -> None:
         taken: list[Job[Any]] = []
-        # An exception that is raised in an idle thread arrives when the thread next runs Python.
-        # A job is taken and noted within one call in C, so that it cannot be lost in between.
+        # An exception raised in an idle thread arrives when the thread next runs Python code. One
+        # call in C takes and records a job, so it cannot be lost in between.
         taking = map(taken.append, iter(self._jobs.get, None))
         try:
             self._starting.discard(threading.current_thread())
             while True:
                 next(taking)
                 taken[0]()
-                # PERF: without the lock. If `submit` reads the sizes just now, there may be a
-                # thread too many, which ends here later.
+                # PERF: without the lock. If `submit` reads the sizes at this moment, there may be
+                # one thread too many, which ends here later.
                 self._unfinished.discard(taken[0])
-                taken.clear()  # nothing of a request may live on while the thread waits
+                taken.clear()  # nothing of a request may stay alive while the thread waits
                 if len(self._threads) - len(self._waiting) > self.limit and self._ends_this():
                     return
         except SystemExit:
-            pass  # it ends a thread without a word, as elsewhere
+            pass  # it ends the thread silently, as in other threads
         finally:
             self._leave(taken)
 
     def _ends_this(self) -> bool:
-        """Whether this thread is one too many, and may end: then it is not counted any more."""
+        """Whether this thread is one too many; if so, stop counting it."""
         with self._lock:
             too_many = len(self._threads) - len(self._waiting) > self.limit
             if too_many:
@@ -189,7 +189,7 @@ class Pool:
             return too_many
 
     def _leave(self, taken: list[Job[Any]]) -> None:
-        """Take this thread out of the pool, whose last job may be unfinished."""
+        """Take this thread out of the pool. Its last job may be unfinished."""
         with self._lock:
             self._threads.discard(threading.current_thread())
             self._waiting.discard(threading.get_ident())
@@ -206,7 +206,7 @@ class Pool:
                     self._give_up(error)
 
     def _give_up(self, error: RuntimeError) -> None:
-        """Fail all jobs that wait, for there is no thread, and the system gives none."""
+        """Fail all waiting jobs, because there is no thread and the system gives none."""
         while not self._jobs.empty():
             job = self._jobs.get()
             self._unfinished.discard(job)
@@ -240,9 +240,9 @@ class Call(Job[T]):
     async def result(self, pool: Pool | OneThread) -> T:
         """Return or raise what the function does.
 
-        A call that is cancelled before a thread took it never runs. One that runs already cannot be
-        stopped: the cancellation goes on when it has ended, so that nothing is torn down under its
-        feet.
+        A call that is cancelled before a thread takes it never runs. One that is running cannot be
+        stopped: the cancellation continues when it has ended, so that nothing it uses is torn down
+        meanwhile.
         """
         waiter = self._waiter
         assert waiter is not None
@@ -256,10 +256,10 @@ class Call(Job[T]):
                 await wait_shielded(self._ended)
             raise
         finally:
-            del waiter  # which holds an error whose traceback holds this frame
+            del waiter  # it holds an error whose traceback refers to this frame
 
     def _cancelled(self) -> None:
-        """Called on the loop when the caller was cancelled, but the thread goes on."""
+        """Called on the event loop if the caller was cancelled and the thread is still running."""
 
     def _end(self, result: T | None, error: BaseException | None) -> None:
         waiter, self._waiter = self._waiter, None
@@ -272,7 +272,7 @@ class Call(Job[T]):
                 waiter.set_result(result)  # type: ignore[arg-type]  # if it is None, T has None
             else:
                 waiter.set_exception(error)
-        # A cancellation, or that the client has gone, is why nobody waits any more.
+        # If the caller was cancelled or the client disconnected, nobody waits for such an error.
         elif error is not None and not isinstance(error, (asyncio.CancelledError, OSError)):
             self._loop.call_exception_handler(
                 {
@@ -283,7 +283,7 @@ class Call(Job[T]):
 
 
 async def wait_shielded(future: asyncio.Future[T]) -> None:
-    """Wait until a future is done, even while cancelled; the cancellation goes on after that."""
+    """Wait until a future is done, even if cancelled; the cancellation continues afterwards."""
     cancelled = None
     while not future.done():
         try:
@@ -297,10 +297,10 @@ async def wait_shielded(future: asyncio.Future[T]) -> None:
 async def certainly(
     in_thread: Callable[[Callable[[], T]], Awaitable[T]], func: Callable[[], T]
 ) -> T:
-    """Give `func` to `in_thread`, which calls it in a thread, until it has been called.
+    """Pass `func` to `in_thread`, which calls it in a thread, until it has been called.
 
-    So a cancellation that comes before a thread is free does not keep it from being called. The
-    cancellation goes on after that. If the system gives no threads, it is asked again for a while.
+    So it is called even if a cancellation arrives before a thread is free; the cancellation
+    continues afterwards. If the system gives no threads, this retries for a while.
     """
     called = False
 
@@ -335,17 +335,17 @@ async def certainly(
 
 
 async def off_loop(func: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-    """Call `func`, which works on files, in one of the threads for that, and give its result.
+    """Call `func`, which works on files, in one of the file threads, and return its result.
 
-    A cancellation waits until a call that has begun has ended, so that nobody closes a file
-    under its feet. On another event loop than asyncio's the current application's `sync_to_async`
-    is asked, which knows that loop; where there is none the function is called here.
+    If it is cancelled, it waits until a running call has ended, so that nobody closes a file that
+    the call still uses. On another event loop than asyncio's, it uses `sync_to_async` of the
+    current application, which knows that loop; without an application, it calls `func` directly.
     """
     return await _in_pool(_file_threads, partial(func, *args, **kwargs))
 
 
 async def parse_off_loop(func: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-    """The same, of a function that parses something long."""
+    """Do the same for a function that parses something long, in a thread for that."""
     return await _in_pool(_parser_threads, partial(func, *args, **kwargs))
 
 

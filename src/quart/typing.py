@@ -1,6 +1,6 @@
-"""The types that signatures speak of: what views return, what hooks look like, what ASGI passes.
+"""The types in signatures: what views return, what hooks look like, and what ASGI passes.
 
-Aliases and protocols only. Nothing here runs on a request, and nothing here imports a server.
+Only aliases and protocols. Nothing here runs for a request or imports a server.
 """
 
 from __future__ import annotations
@@ -110,33 +110,33 @@ Chunk = str | bytes | bytearray | memoryview
 
 
 class DataclassValue(Protocol):
-    """An object of a data class."""
+    """An instance of a dataclass."""
 
     __dataclass_fields__: ClassVar[dict[str, Any]]
 
 
 class AttrsValue(Protocol):
-    """An object of an attrs class."""
+    """An instance of an attrs class."""
 
     __attrs_attrs__: ClassVar[Any]
 
 
 class StructValue(Protocol):
-    """A struct of msgspec's."""
+    """A msgspec struct."""
 
     __struct_fields__: ClassVar[tuple[str, ...]]
 
 
 class PydanticValue(Protocol):
-    """An object of a pydantic model."""
+    """An instance of a pydantic model."""
 
     def model_dump(self) -> object: ...
 
 
-#: A model that a view may return, for the JSON provider to write.
+#: A model that a view may return; the JSON provider writes it.
 ModelValue = DataclassValue | AttrsValue | StructValue | PydanticValue
 
-#: A value that becomes a response. A mapping must be a dict; that type would refuse TypedDict.
+#: A value that becomes a response. A mapping must be a dict, but that type would exclude TypedDict.
 ResponseValue = (
     ResponseTypes
     | bytes
@@ -161,8 +161,8 @@ ResponseReturnValue = (
 #: The result of `sys.exc_info()`.
 ExcInfo = tuple[type[BaseException], BaseException, TracebackType | None] | tuple[None, None, None]
 
-# Functions that users register. A plain one runs in a thread. Users annotate the parameter with
-# their own response class, or with the exception class that a handler is for.
+# Functions that users register. Plain ones run in a thread. Users annotate the parameter with their
+# own response class, or with the exception class that a handler is for.
 
 #: The key of registries: None for the app, or the name of a blueprint.
 AppOrBlueprintKey = str | None
@@ -198,7 +198,7 @@ WebsocketCallable = (
 )
 WhileServingCallable = Callable[[], AsyncIterator[None]]
 
-# ASGI. Mappings that are read, because servers name them by typed dictionaries of their own.
+# ASGI. Mappings, not dicts, because servers describe them with their own typed dictionaries.
 
 Scope = Mapping[str, Any]
 HTTPScope = Scope
@@ -207,13 +207,13 @@ WWWScope = Scope
 LifespanScope = Scope
 Message = Mapping[str, Any]
 ASGIReceiveCallable = Callable[[], Awaitable[Message]]
-#: Takes a message. Each server has a type of its own for it, narrower than a dictionary.
+#: Takes a message. Each server has its own, narrower type for that.
 ASGISendCallable = Callable[[Any], Awaitable[None]]
 ASGIApp = Callable[[Any, ASGIReceiveCallable, ASGISendCallable], Awaitable[None]]
 
 
 class ASGIHTTPProtocol(Protocol):
-    """An object that ``app.asgi_http_class`` makes for each request."""
+    """The object that ``app.asgi_http_class`` makes for each request."""
 
     def __init__(self, app: Quart, scope: HTTPScope) -> None: ...
 
@@ -229,7 +229,7 @@ class ASGILifespanProtocol(Protocol):
 
 
 class ASGIWebsocketProtocol(Protocol):
-    """An object that ``app.asgi_websocket_class`` makes for each websocket."""
+    """The object that ``app.asgi_websocket_class`` makes for each websocket."""
 
     def __init__(self, app: Quart, scope: WebsocketScope) -> None: ...
 
@@ -237,7 +237,7 @@ class ASGIWebsocketProtocol(Protocol):
 
 
 class Event(Protocol):
-    """An object of ``app.event_class``: an :class:`asyncio.Event`, or another loop's like it."""
+    """An object of ``app.event_class``: an :class:`asyncio.Event`, or its like on another loop."""
 
     async def wait(self) -> object: ...
 
@@ -246,11 +246,11 @@ class Event(Protocol):
     def set(self) -> None: ...
 
 
-# Testing. Arguments are those of the classes in quart.testing, which take both Flask's and Quart's.
+# Testing. The classes in quart.testing take both Flask's and Quart's arguments.
 
 
 class TestHTTPConnectionProtocol(Protocol):
-    """A request that a test sends and reads piece by piece."""
+    """A request that a test sends, and whose response it reads, piece by piece."""
 
     push_promises: list[tuple[str, Headers]]
 
@@ -277,7 +277,7 @@ class TestHTTPConnectionProtocol(Protocol):
 
 
 class TestWebsocketConnectionProtocol(Protocol):
-    """A websocket that a test speaks through."""
+    """A websocket through which a test sends and receives messages."""
 
     def __init__(self, app: Quart, scope: WebsocketScope) -> None: ...
 
@@ -336,7 +336,7 @@ class ClientOptions(TypedDict, total=False):
 
 
 class TestClientProtocol(Protocol):
-    """A client that asks the app without a server; extensions mix their own methods into it."""
+    """A client that calls the app without a server; extensions add their own methods to it."""
 
     app: Quart
     cookie_jar: CookieJar | None
@@ -389,7 +389,7 @@ class TestClientProtocol(Protocol):
 
 
 class TestAppProtocol(Protocol):
-    """An app in a test whose lifespan runs for the length of a block."""
+    """An app in a test, whose lifespan runs for the length of a block."""
 
     def __init__(self, app: Quart) -> None: ...
 

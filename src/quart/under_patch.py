@@ -1,4 +1,4 @@
-"""Quart beside Quart-Flask-Patch, which runs sync code on the event loop and can wait there.
+"""Quart together with Quart-Flask-Patch, which runs sync code on the event loop and can wait there.
 
 The sync functions that an application calls get values there, as they do in threads without it.
 """
@@ -23,7 +23,7 @@ _WAIT = "sync_with_context"
 
 
 def give_values(app: Quart) -> None:
-    """Have the sync functions that an application calls get values, by the patch's own waiting."""
+    """Give values to the sync functions that an application calls; the patch does the waiting."""
     modules: list[Any] = [
         module
         for name, module in list(sys.modules.items())
@@ -37,8 +37,8 @@ def give_values(app: Quart) -> None:
 
 
 def _taking_values(wait: Callable[[Any], Any]) -> Callable[[Any], Any]:
-    """Let the patch's `flask.make_response`, say, take a value where it expects an awaitable."""
-    if hasattr(wait, "__wrapped__"):  # for an application before this one
+    """Let functions such as the patch's `flask.make_response` take values, too."""
+    if hasattr(wait, "__wrapped__"):  # it was wrapped for an earlier application
         return wait
 
     @wraps(wait)

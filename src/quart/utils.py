@@ -1,4 +1,4 @@
-"""Small tools below the framework: paths, tasks, and the names of 0.22's `quart.utils`."""
+"""Small tools below the framework: paths, bytes, tasks, and the names of 0.22's `quart.utils`."""
 
 from __future__ import annotations
 
@@ -18,29 +18,29 @@ from .workers import run_sync_iterable as run_sync_iterable
 
 
 class MustReloadError(Exception):
-    """A source file has changed, so the process has to start again."""
+    """A source file has changed, so the process has to restart."""
 
 
 # Paths
 
 
 def file_path_to_path(*paths: FilePath) -> Path:
-    """The parts, of str, bytes or path-like objects, joined into one path."""
+    """Join parts (str, bytes or path-like objects) into one path."""
     return Path(*[os.fsdecode(path) for path in paths])
 
 
 # Bytes
 
-# Pieces smaller than this are joined, up to pieces of the second size.
+# Pieces smaller than this are joined, into pieces of at most about the second size.
 _SMALL_PIECE = 4096
 _JOINED_PIECE = 65_536
 
 
 def add_piece(pieces: MutableSequence[bytes | bytearray], data: bytes) -> None:
-    """Add to the pieces of something; a small one is joined with the small ones before it.
+    """Append a piece of bytes to a list; a small piece is joined with small ones before it.
 
-    So a client that sends byte by byte costs no more memory than one that does not: as an object of
-    its own each byte would take 41.
+    So a client that sends byte by byte uses no more memory than others: as separate objects, each
+    byte would take 41.
     """
     if not pieces or len(data) >= _SMALL_PIECE:
         pieces.append(bytes(data))
@@ -60,7 +60,7 @@ def add_piece(pieces: MutableSequence[bytes | bytearray], data: bytes) -> None:
 
 
 async def cancel_tasks(tasks: set[asyncio.Task[object]]) -> None:
-    """Cancel tasks, wait for all of them, and raise what one of them raised instead of ending."""
+    """Cancel tasks, wait for all of them, and raise any error that one of them raised instead."""
     for task in tasks:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
@@ -68,7 +68,7 @@ async def cancel_tasks(tasks: set[asyncio.Task[object]]) -> None:
 
 
 def raise_task_exceptions(tasks: set[asyncio.Task[object]]) -> None:
-    """Raise the exception that one of these finished tasks ended with, if one did."""
+    """Raise the exception with which one of these finished tasks ended, if any did."""
     for task in tasks:
         if not task.cancelled():
             error = task.exception()
@@ -82,9 +82,9 @@ def raise_task_exceptions(tasks: set[asyncio.Task[object]]) -> None:
 async def observe_changes(
     sleep: Callable[[float], Awaitable[object]], shutdown_event: Event
 ) -> None:
-    """Look at the source files of all imported modules every second, until the event is set.
+    """Check the source files of all imported modules every second, until the event is set.
 
-    Raises MustReloadError when one of them has changed.
+    Raises MustReloadError if one of them has changed.
     """
     seen: dict[str, float] = {}
     while not shutdown_event.is_set():
@@ -93,7 +93,7 @@ async def observe_changes(
             try:
                 changed = os.stat(name).st_mtime
             except OSError:
-                continue  # being replaced, or only ever in an archive
+                continue  # the file is being replaced, or exists only in an archive
             if seen.setdefault(name, changed) != changed:
                 raise MustReloadError
 
@@ -104,10 +104,10 @@ def _source_files() -> list[str]:
 
 
 def restart() -> None:
-    """Replace this process by a new one with the same command line."""
+    """Replace this process with a new one that has the same command line."""
     os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])
 
 
 def printable(text: str) -> str:
-    """A client's words for a log: what is not printable, such as a line break, is escaped."""
+    """Escape what is not printable, such as line breaks, in a client's text for a log."""
     return text if text.isprintable() else text.encode("unicode_escape").decode()

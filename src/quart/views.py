@@ -17,9 +17,9 @@ http_method_funcs = frozenset(
 
 
 class View:
-    """A view whose state is an object; register ``MyView.as_view("name")``.
+    """A view as a class, with an object for its state; register ``MyView.as_view("name")``.
 
-    ``dispatch_request`` is the view function, and may be sync or async::
+    ``dispatch_request`` is the view function, sync or async::
 
         class Hello(View):
             async def dispatch_request(self, name):
@@ -28,22 +28,22 @@ class View:
         app.add_url_rule("/hello/<name>", view_func=Hello.as_view("hello"))
     """
 
-    #: The HTTP methods to route here; None is what ``route`` takes by default.
+    #: The HTTP methods to route here. None means the default of ``route``.
     methods: ClassVar[Collection[str] | None] = None
-    #: Whether OPTIONS is answered by itself; None is what the app's config says.
+    #: Whether OPTIONS is answered automatically. None means that the app's config decides.
     provide_automatic_options: ClassVar[bool | None] = None
-    #: Applied to the view function, the first one innermost. Class decorators are not.
+    #: Applied to the view function, the first one innermost. Class decorators do not affect it.
     decorators: ClassVar[list[Callable[..., Any]]] = []
-    #: Whether each request has an object of its own; one for all of them is cheaper.
+    #: Whether each request gets its own object. One object for all of them is cheaper.
     init_every_request: ClassVar[bool] = True
 
     def dispatch_request(self, **kwargs: Any) -> Any:
-        """The view: gets the URL's variables, returns what any view may return, or awaits it."""
+        """The view: takes the URL's variables and returns anything a view may return."""
         raise NotImplementedError
 
     @classmethod
     def as_view(cls, name: str, *class_args: object, **class_kwargs: object) -> RouteCallable:
-        """A view function named ``name``; the other arguments are for the class."""
+        """Make a view function named ``name``; the other arguments are passed to the class."""
         if cls.init_every_request:
 
             @awaited_or_blocking
@@ -65,7 +65,7 @@ class View:
             for decorator in cls.decorators:
                 function = decorator(function)
 
-        # The class is left on the function for those who look, and for tests to put another one.
+        # Others can find the class on the function, and tests can replace it there.
         function.view_class = cls
         function.__name__ = name
         function.__doc__ = cls.__doc__
@@ -79,7 +79,7 @@ class View:
 class MethodView(View):
     """A view with a method, sync or async, for each HTTP method: ``get``, ``post`` and so on.
 
-    ``methods`` follows from them. HEAD is answered by ``get`` where there is no ``head``.
+    ``methods`` follows from them. If there is no ``head``, HEAD requests call ``get``.
     """
 
     def __init_subclass__(cls, **kwargs: object) -> None:
@@ -95,7 +95,7 @@ class MethodView(View):
 
     @awaited_or_blocking
     async def dispatch_request(self, **kwargs: Any) -> Any:
-        """Call the method for the request's HTTP method."""
+        """Call the method that has the name of the request's HTTP method."""
         method = _cv_request.current().request.method
         handler = getattr(self, method.lower(), None)
         if handler is None and method == "HEAD":

@@ -1,6 +1,6 @@
-"""Sync code in worker threads, and the way back from there to the event loop.
+"""Sync code in worker threads, and its way back to the event loop.
 
-Also sync code that says of itself that it needs no thread (`non_blocking`).
+Also sync code that declares that it needs no thread (`non_blocking`).
 """
 
 from __future__ import annotations
@@ -32,10 +32,10 @@ P = ParamSpec("P")
 T = TypeVar("T")
 R = TypeVar("R")
 
-#: What an async function gives when it is called.
+#: What an async function returns when it is called.
 Coro = Coroutine[object, None, R]
 
-#: The most threads that sync views, hooks and iterables run in at once.
+#: How many threads run sync views, hooks and iterables at once, at most.
 WORKER_THREADS = 40
 
 _workers = Pool("quart-worker", WORKER_THREADS)
@@ -44,18 +44,18 @@ _workers = Pool("quart-worker", WORKER_THREADS)
 class _SyncCode:
     """Sync code that gets values where async code gets awaitables."""
 
-    #: Whether it runs on an event loop. If it does not, but starts one, code on that is async code.
+    #: Whether it runs on an event loop. Otherwise, code on a loop that it starts is async code.
     on_loop = False
-    #: The thread that it keeps to, if it does.
+    #: The thread in which all of its functions run, if it has one.
     thread: OneThread | None = None
 
     def wait_for(self, coroutine: Coro[R], outlasting: bool) -> R:
-        """The result of a coroutine. An `outlasting` one is not cancelled with the code."""
+        """Return a coroutine's result. This code's cancellation cancels it unless `outlasting`."""
         raise NotImplementedError
 
 
 class _ThisThread(threading.local):
-    """What a thread knows of itself: the sync code that it runs."""
+    """What a thread knows about itself: the sync code that it runs."""
 
     runs: _SyncCode | None = None
 
@@ -64,7 +64,7 @@ _this_thread = _ThisThread()
 
 
 def _forget_loop() -> None:
-    """In a forked child no loop waits for the thread that forked: that was the parent's."""
+    """In a forked child, no event loop waits for this thread: the loop was the parent's."""
     _this_thread.runs = None
 
 
@@ -73,8 +73,9 @@ if hasattr(os, "register_at_fork"):
 
 
 class _SyncJob(Job[T], _SyncCode):
-    """Sync code that a thread runs within a context, while the event loop waits for it: a worker
-    thread, or the one that the context keeps to.
+    """Sync code that a thread runs in a context while the event loop waits for it.
+
+    The thread is a worker thread, or the one that the context has for all its functions.
     """
 
     def __init__(self, context: Context, func: Callable[[], T]) -> None:
@@ -91,12 +92,12 @@ class _SyncJob(Job[T], _SyncCode):
             _this_thread.runs = before
 
     def wait_for(self, coroutine: Coro[R], outlasting: bool) -> R:
-        """The result of a coroutine, which the loop runs."""
+        """Return the result of a coroutine that the event loop runs."""
         return self._wait(asyncio.run_coroutine_threadsafe(coroutine, self._loop))
 
     def _wait(self, future: Future[R]) -> R:
-        """Wait for the loop. Another thread may take the place of this one meanwhile, unless the
-        context keeps to this one, which then runs its other functions."""
+        """Wait for the event loop. Meanwhile another worker thread may take this one's place, or
+        this thread runs the context's other functions if all of them run in one thread."""
         if self.thread is not None:
             return self.thread.run_until(future)
         with _workers.not_counted():
@@ -106,11 +107,11 @@ class _SyncJob(Job[T], _SyncCode):
 class _Call(_SyncJob[T], Call[T]):
     """One call of a function in a worker thread."""
 
-    # What the thread waits for on the loop.
+    # What the thread waits for on the event loop.
     _awaited: Future[Any] | None = None
 
     def wait_for(self, coroutine: Coro[R], outlasting: bool) -> R:
-        """The same. It is cancelled with the caller, who may have been cancelled already."""
+        """Do the same. The coroutine is cancelled with the caller, who may be cancelled already."""
         if outlasting:
             return super().wait_for(coroutine, outlasting)
         future = self._awaited = asyncio.run_coroutine_threadsafe(coroutine, self._loop)
@@ -135,7 +136,7 @@ def adopt(context: Context) -> None:
 
 
 async def _in_worker(func: Callable[[], T]) -> T:
-    """Call a function in a worker thread; context variables go there and come back."""
+    """Call a function in a worker thread. Context variables are passed there and back."""
     context = copy_context()
     try:
         call = _Call(context, func)
@@ -146,11 +147,12 @@ async def _in_worker(func: Callable[[], T]) -> T:
 
 
 def run_sync(func: Callable[P, Any]) -> Callable[P, Coroutine[None, None, Any]]:
-    """An async function that calls ``func`` in a worker thread and gives its result.
+    """Return an async function that calls ``func`` in a worker thread and returns its result.
 
-    The thread sees the caller's context variables, and what it sets the caller sees. A generator
-    becomes an async iterator that is advanced in a worker thread, and a coroutine is awaited.
-    StopIteration becomes RuntimeError. A cancellation of the caller waits for the function's end.
+    The thread sees the caller's context variables, and the caller sees what the thread sets. A
+    generator becomes an async iterator that is advanced in a worker thread; a coroutine is awaited.
+    StopIteration becomes RuntimeError. If the caller is cancelled, it waits until the function has
+    ended.
     """
 
     @wraps(func)
@@ -167,9 +169,9 @@ def run_sync(func: Callable[P, Any]) -> Callable[P, Coroutine[None, None, Any]]:
 def wait_in_thread(coroutine: Coro[T], outlasting: bool = False) -> Coro[T] | T:
     """Give sync code the result of a coroutine, and async code the coroutine itself.
 
-    A worker thread waits while the loop runs the coroutine, which is cancelled with the caller of
-    the thread, unless it is `outlasting`. A `non_blocking` function cannot wait: RuntimeError is
-    raised if the coroutine has to.
+    A worker thread waits while the event loop runs the coroutine. That is cancelled with the
+    thread's caller, unless it is `outlasting`. A `non_blocking` function cannot wait: if the
+    coroutine has to wait, RuntimeError is raised.
     """
     runs = _this_thread.runs
     if runs is None or not in_worker_thread():
@@ -178,16 +180,16 @@ def wait_in_thread(coroutine: Coro[T], outlasting: bool = False) -> Coro[T] | T:
 
 
 def wait_uncounted(future: Future[T]) -> T:
-    """Wait in a worker thread for a future that the loop will set, and give its result.
+    """Wait in a worker thread for a future that the event loop will set; return its result.
 
-    As long as the thread waits, another one may run in its place.
+    While the thread waits, another one may run in its place.
     """
     with _workers.not_counted():
         return future.result()
 
 
 class _Waiting(_SyncCode):
-    """Sync code of a thread that is no worker. A function of its own waits for coroutines."""
+    """Sync code in a thread that is not a worker; a function waits for its coroutines."""
 
     def __init__(
         self, wait: Callable[[Coro[Any]], Any], thread: OneThread | None, on_loop: bool
@@ -209,7 +211,7 @@ class _Waiting(_SyncCode):
 def waiting_by(
     wait: Callable[[Coro[Any]], Any], thread: OneThread | None = None, on_loop: bool = False
 ) -> Iterator[None]:
-    """Have sync code of this thread, which is no worker, wait for coroutines by a function."""
+    """Let sync code in this thread, which is not a worker, wait for coroutines with `wait`."""
     before, _this_thread.runs = _this_thread.runs, _Waiting(wait, thread, on_loop)
     try:
         yield
@@ -218,12 +220,12 @@ def waiting_by(
 
 
 def own_thread() -> OneThread | None:
-    """The thread that this is, if the sync code that it runs keeps to it."""
+    """Return this thread's `OneThread`, if the sync code that it runs has one."""
     return _this_thread.runs.thread if in_worker_thread() and _this_thread.runs else None
 
 
 def in_worker_thread() -> bool:
-    """Whether this is sync code that gets values where async code gets awaitables.
+    """Whether the running code is sync code that gets values where async code gets awaitables.
 
     Such code runs in a worker thread, or is `non_blocking`, or is a command.
     """
@@ -232,23 +234,23 @@ def in_worker_thread() -> bool:
 
 
 def may_block() -> bool:
-    """Whether this is such code in a thread: it may block, and no event loop waits meanwhile."""
+    """Whether this is such code in a thread, so that it may block without blocking a loop."""
     runs = _this_thread.runs
     return runs is not None and not runs.on_loop and asyncio._get_running_loop() is None
 
 
-# Whether what is to be awaited is a `forgotten.Reminder` of that, instead of a coroutine.
+# Whether awaitables are wrapped in a `forgotten.Reminder`.
 _reminding = False
 
 
 def remind_of_awaits() -> None:
-    """Have forgotten awaits named from now on, in this process: for debug mode and tests."""
+    """From now on, name forgotten awaits in this process. For debug mode and tests."""
     global _reminding
     _reminding = True
 
 
 def awaited_or_blocking(func: Callable[P, Coro[T]]) -> Callable[P, Coro[T]]:
-    """Let an async function give its result to sync code that calls it, and not an awaitable."""
+    """Make an async function return its result, not an awaitable, if sync code calls it."""
 
     @wraps(func)
     def wrapper(*args: P.args, **kwargs: P.kwargs) -> Coro[T] | T:
@@ -269,8 +271,8 @@ def _as_async(wrapper: Callable[P, object]) -> Callable[P, Coro[T]]:
 def with_blocking_form(
     blocking: Callable[..., T],
 ) -> Callable[[Callable[P, Coro[T]]], Callable[P, Coro[T]]]:
-    """Decorate an async function as `awaited_or_blocking`; sync code in a thread gets `blocking`'s
-    result, which is worked out there.
+    """Decorate an async function like `awaited_or_blocking`, except that sync code in a thread gets
+    the result of `blocking`, which runs in that thread.
     """
 
     def decorator(func: Callable[P, Coro[T]]) -> Callable[P, Coro[T]]:
@@ -286,13 +288,13 @@ def with_blocking_form(
 
 
 def async_to_sync(func: Callable[P, Coro[T]]) -> Callable[P, T]:
-    """A sync function that calls an async one and waits for its result.
+    """Return a sync function that calls an async one and waits for its result.
 
-    In a worker thread the loop that the thread works for runs it. Where there is no loop, as in a
-    script, a command or a thread of one's own, one is made for the call. The async function sees
-    the caller's context variables, and what it sets the caller sees.
+    In a worker thread, the event loop that waits for the thread runs it. Without an event loop, as
+    in a script, a command or a thread of your own, one is made for the call. The async function
+    sees the caller's context variables, and the caller sees what it sets.
 
-    The function raises RuntimeError on an event loop, which would wait for itself.
+    On an event loop the function raises RuntimeError, because the loop would wait for itself.
     """
 
     @wraps(func, updated=())  # without the marks of an async function
@@ -338,26 +340,26 @@ else:
 
 # Sync code on the event loop
 
-# A `non_blocking` function that takes longer (seconds) is logged under debug.
+# In debug mode, a `non_blocking` function that takes longer than this (seconds) is logged.
 _TOO_LONG = 0.05
 
 
 def non_blocking(func: Callable[P, T]) -> Callable[P, T]:
     """Mark a ``def`` function that never blocks: it runs on the event loop, without a thread.
 
-    It is for views, hooks, filters, context processors and whatever else the framework calls. As in
-    a thread, what async code awaits gives the function its value. If the function would have to
-    wait for it, RuntimeError is raised.
+    Use it for views, hooks, filters, context processors and anything else that the framework calls.
+    As in a thread, the function gets values where async code gets awaitables. If it would have to
+    wait for one, RuntimeError is raised.
 
-    Everybody waits while the function runs. If it blocks after all, by a query, a request to
+    Everything else waits while the function runs. If it blocks after all, by a query, a request to
     another server, a lock or a long computation, it stops all connections of the process. In debug
-    mode one that takes more than 50 milliseconds is logged.
+    mode, a function that takes more than 50 milliseconds is logged.
 
     Raises TypeError for an async function, which needs no mark.
     """
     name = getattr(func, "__qualname__", None) or repr(func)
     if is_coroutine_callable(func):
-        raise TypeError(f"{name} is async: it runs on the event loop without a mark")
+        raise TypeError(f"{name} is async: it runs on the event loop anyway, so do not mark it.")
 
     code = _NonBlocking(name)
 
@@ -392,13 +394,13 @@ def non_blocking(func: Callable[P, T]) -> Callable[P, T]:
 
 
 def on_loop_form(func: Callable[..., object]) -> Callable[..., Coro[Any]] | None:
-    """The async function that calls a `non_blocking` one on the loop; None for any other."""
+    """Return the async form of a `non_blocking` function; None for any other function."""
     form = getattr(func, "_quart_on_loop", None)
     if form is None:
         return None
     own = getattr(func, "__func__", func)
-    # A decorator takes the attribute over from the function that it wraps, by `functools.wraps`.
-    # A mock has every attribute but this one.
+    # By `functools.wraps` a decorator copies the attribute from the function it wraps. A mock has
+    # every attribute except `__wrapped__`.
     if getattr(form, "__wrapped__", None) is not own:
         return None
     bound: Callable[..., Coro[Any]] = (
@@ -408,7 +410,7 @@ def on_loop_form(func: Callable[..., object]) -> Callable[..., Coro[Any]] | None
 
 
 class _NonBlocking(_SyncCode):
-    """A `non_blocking` function, while it runs on the event loop."""
+    """A `non_blocking` function while it runs on the event loop."""
 
     on_loop = True
 
@@ -416,7 +418,7 @@ class _NonBlocking(_SyncCode):
         self._name = name
 
     def wait_for(self, coroutine: Coro[R], outlasting: bool) -> R:
-        """The result of a coroutine that has to wait for nothing."""
+        """Return the result of a coroutine that must not have to wait."""
         _this_thread.runs = None  # async code gets awaitables
         try:
             coroutine.send(None)
@@ -425,17 +427,17 @@ class _NonBlocking(_SyncCode):
             return result
         finally:
             _this_thread.runs = self
-        with suppress(RuntimeError):  # if it goes on waiting all the same
+        with suppress(RuntimeError):  # if the coroutine ignores being closed
             coroutine.close()
         raise RuntimeError(
             f"{getattr(coroutine, '__qualname__', repr(coroutine))} has to wait, which {self._name}"
             " cannot do: it is marked non_blocking and runs on the event loop. Make it async and"
-            " await there, or take the mark away."
+            " await there, or remove the mark."
         )
 
 
 class Visit(_SyncJob[None]):
-    """Sync code in a worker thread that no task waits for; `on_end` is told its error, on the loop.
+    """Sync code in a worker thread for which no task waits. `on_end` gets its error, on the loop.
 
     Raises RuntimeError if the system gives no thread.
     """
@@ -452,7 +454,7 @@ class Visit(_SyncJob[None]):
         (self.thread or _workers).submit(self)
 
     def give_up(self) -> bool:
-        """End it if no thread has begun it, so that none will; whether that is so."""
+        """Give it up if no thread has started it; return whether that succeeded."""
         given_up = self.takes_ticket()
         if given_up:
             self.done.set_result(None)
@@ -467,15 +469,15 @@ class Visit(_SyncJob[None]):
 class _ThreadIterator(AsyncIterator[T]):
     """The items of a sync iterator, made in a worker thread.
 
-    The thread goes on making items while those before are taken. It ends its visit when enough of
-    them wait, or others have waited long enough for a thread. Each can be taken as soon as it is
-    there, however long the next one needs.
+    The thread keeps making items while earlier ones are taken. It ends its visit when enough of
+    them are waiting, or when others have waited long enough for a thread. Each item can be taken as
+    soon as it exists, however long the next one takes.
     """
 
-    #: How much one visit may leave to be taken: items, and the bytes or characters in them.
+    #: How much one visit may leave waiting: items, and the bytes or characters in them.
     MOST_ITEMS = 256
     MOST_SIZE = 2**16
-    #: How long one visit may go on to the next item, in seconds.
+    #: For how many seconds one visit may go on to the next item.
     MOST_TIME = 0.02
 
     def __init__(self, iterable: Iterable[T]) -> None:
@@ -484,7 +486,7 @@ class _ThreadIterator(AsyncIterator[T]):
         owners: list[Any] = [self._iterator]
         if self._iterator is not iterable:
             owners.append(iterable)
-        #: How the iterator, and what it was made of, are closed; empty when that was done.
+        #: How to close the iterator and what it was made from; empty once that was done.
         self.closers = [owner.close for owner in owners if hasattr(owner, "close")]
         self._items: deque[T] = deque()
         self._error: BaseException | None = None
@@ -503,15 +505,15 @@ class _ThreadIterator(AsyncIterator[T]):
                     raise StopAsyncIteration
                 self._visit = Visit(self._context, self._make_items, self._end_visit)
             news = self._news = self._visit.done.get_loop().create_future()
-            # Asked again, because the thread looks for someone to tell when it has made an item.
+            # Check again, because the thread looks for a waiter when it has made an item.
             if not self._items:
                 await news
         return self._items.popleft()
 
     async def aclose(self) -> None:
-        """Wait for the thread's visit to end, if there is one; close the iterator in a thread.
+        """Wait for the thread's visit to end, if there is one; then close the iterator in a thread.
 
-        That has been done by the visit that came to the iterator's end.
+        A visit that reached the end of the iterator has closed it already.
         """
         self._closing = True
         self._items.clear()
@@ -564,10 +566,10 @@ def _wake(future: asyncio.Future[None]) -> None:
 
 
 def run_sync_iterable(iterable: Iterable[T]) -> _ThreadIterator[T]:
-    """The items of a sync iterable as an async one, made in a worker thread, several at a time.
+    """Turn a sync iterable into an async one, whose items a worker thread makes, several at a time.
 
-    All of them are made with the context variables from here. ``close()``, of the iterator and of
-    the iterable, is called after the last item, or by ``aclose``.
+    All of them are made with the caller's context variables. ``close()`` of the iterator and of the
+    iterable is called after the last item, or by ``aclose``.
     """
     return _ThreadIterator(iterable)
 
@@ -576,12 +578,12 @@ def is_coroutine_callable(
     func: Callable[..., object],
 ) -> TypeGuard[Callable[..., Coro[Any]]]:
     """Whether ``func`` is a coroutine function, a partial of one, or has an async ``__call__``."""
-    # PERF: asked for each view and hook of each request; a coroutine function is told at once.
+    # PERF: it is asked for each view and hook of each request, so coroutine functions come first.
     code: CodeType | None = getattr(func, "__code__", None)
     if code is not None and code.co_flags & inspect.CO_COROUTINE:
         return True
     if _is_marked_async(func):
-        # A sync function takes the mark over from what it wraps, by `functools.wraps`.
+        # By `functools.wraps` a sync function copies the mark of what it wraps.
         own = getattr(func, "__func__", func)
         return getattr(own, "_quart_marked", own) is own
     if isinstance(func, partial):

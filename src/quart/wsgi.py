@@ -1,6 +1,6 @@
-"""`WSGIBridge`: a WSGI application (PEP 3333) behind an ASGI face.
+"""`WSGIBridge`: serves a WSGI application (PEP 3333) as an ASGI one.
 
-Nothing here knows of Quart's own applications.
+Nothing here knows about Quart's own applications.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from .utils import printable
 from .workers import Visit, wait_uncounted
 from .wrappers import ClientDisconnectedError, Response
 
-#: The error that an application calls `start_response` a second time for.
+#: The error for which an application calls `start_response` a second time.
 ExcInfo = tuple[type[BaseException], BaseException, TracebackType | None]
 
 #: An object that PEP 3333 calls an application.
@@ -36,22 +36,23 @@ WSGIApplication = Callable[
     [dict[str, Any], Callable[..., Callable[[bytes], object]]], Iterable[bytes]
 ]
 
-# A body up to this size (bytes) is kept in memory, a larger one in a file.
+# A body of up to this many bytes is kept in memory, a larger one in a file.
 _IN_MEMORY = 65_536
 
 
 class WSGIBridge:
-    """A WSGI application as an ASGI one, each request in a worker thread.
+    """A WSGI application as an ASGI one. Each request runs in a worker thread.
 
-    A thread is taken when the body of the request has come; it waits in memory or, from 64 KiB
-    on, in a temporary file. Each piece of the response is sent before the next one is asked for.
+    The thread starts once the whole request body has arrived. Meanwhile the body is kept in memory
+    or, from 64 KiB on, in a temporary file. Each piece of the response is sent before the
+    application is asked for the next one.
 
-    `limits` is a mapping, as `app.config` is; what it lacks has its default. More than
-    `MAX_CONTENT_LENGTH` bytes are a 413, `BODY_TIMEOUT` seconds of silence a 408. When the server
-    has had to wait for the client for `RESPONSE_TIMEOUT` seconds in all while the response was
-    sent, the response is cut off and `ResponseTimeoutError` is raised to the server. A thread that
-    goes on for `SHUTDOWN_TIMEOUT` seconds after the server gave up the request is left behind. None
-    is no limit. Websockets are refused. An error of the application is raised to the server.
+    `limits` is a mapping like `app.config`; missing settings have their defaults, and None means no
+    limit. A body of more than `MAX_CONTENT_LENGTH` bytes gets a 413, and `BODY_TIMEOUT` seconds of
+    silence a 408. If sending has waited for the client for `RESPONSE_TIMEOUT` seconds in total, the
+    response is cut off and `ResponseTimeoutError` is raised to the server. A thread that still runs
+    `SHUTDOWN_TIMEOUT` seconds after the request was given up is left behind. Websockets are
+    refused. Errors of the application are raised to the server.
     """
 
     def __init__(self, app: WSGIApplication, limits: Mapping[str, object] = DEFAULT_CONFIG) -> None:
@@ -67,7 +68,7 @@ class WSGIBridge:
             await send({"type": "websocket.close"})
             return
         if scope["type"] != "http":
-            raise RuntimeError(f"WSGI has no connections of the type {scope['type']!r}")
+            raise RuntimeError(f"WSGI has no connections of type {scope['type']!r}.")
         with SpooledTemporaryFile(_IN_MEMORY) as body, suppress(ClientDisconnectedError):
             try:
                 check_host_length(all_lines(scope, b"host"))
@@ -87,7 +88,7 @@ class WSGIBridge:
         limit = self._limit("MAX_CONTENT_LENGTH")
         size, more = 0, True
         length = dict(scope["headers"]).get(b"content-length", b"0").decode("latin-1")
-        # A length that is no number announces nothing: the bytes are counted in any case.
+        # A length that is not a number is ignored, because the bytes are counted in any case.
         if limit is not None and (get_content_length(length) or 0) > limit:
             raise RequestEntityTooLarge()
         while more:
@@ -119,9 +120,9 @@ class WSGIBridge:
 
 
 def make_environ(scope: Scope, body: IO[bytes], size: int) -> dict[str, Any]:
-    """The environment (PEP 3333) of an HTTP scope whose body has come, of `size` bytes.
+    """Return the WSGI environment (PEP 3333) of an HTTP scope whose body has `size` bytes.
 
-    Headers whose names a WSGI application could take for others are left out: those with an
+    Headers whose names a WSGI application could confuse with others are left out: names with an
     underscore, and Proxy.
     """
     root_path, path, _ = split_root_path(scope)
@@ -129,11 +130,11 @@ def make_environ(scope: Scope, body: IO[bytes], size: int) -> dict[str, Any]:
 
 
 class _Exchange:
-    """One request in a worker thread, which hands its messages to the task of the connection.
+    """One request in a worker thread, which passes its messages to the task of the connection.
 
-    The thread waits until its message is sent; once the connection has ended it gets an error
-    for it instead. So at most one piece of the response is in memory. While it waits, another
-    thread takes its place in the pool, so that slow clients do not keep sync views waiting.
+    The thread waits until its messages are sent, so at most one piece of the response is in memory.
+    If the connection has ended, it gets an error instead. While it waits, another thread takes its
+    place in the pool, so that slow clients do not delay sync views.
     """
 
     def __init__(
@@ -149,31 +150,31 @@ class _Exchange:
         self._environ = environ
         self._receive = receive
         self._send = send
-        self._seconds = seconds  # that the sends may still wait for the client
-        self._patience = patience  # seconds to wait for a thread when the request is given up
+        self._seconds = seconds  # for which sends may still wait for the client
+        self._patience = patience  # seconds to wait for the thread of an abandoned request
         self._error: BaseException | None = None
         self._loop = asyncio.get_running_loop()
         self._offers: asyncio.Queue[list[Message] | None] = asyncio.Queue()
         self._taken: Future[None] = Future()
         self._sending: asyncio.Timeout | None = None
         self._over = False
-        # The thread's own:
+        # Used by the thread:
         self._head: Response | None = None
         self._started = self._ended = False
         self._left: int | None = None  # bytes of the announced Content-Length
 
-    # On the loop
+    # On the event loop
 
     async def run(self) -> None:
-        """Answer the request. Raises what the application raises."""
+        """Answer the request. Raises the application's errors."""
         work = Visit(copy_context(), self._respond, self._note_end)
         watch = asyncio.create_task(self._watch(work))
         try:
             while (messages := await self._offers.get()) is not None:
-                if not self._over:  # since they were offered
+                if not self._over:  # it may have ended since they were offered
                     await self._send_all(messages)
         finally:
-            # A thread cannot be stopped: its next message ends it.
+            # A thread cannot be stopped, but its next message raises an error in it.
             self._end()
             watch.cancel()
             work.give_up()
@@ -183,8 +184,9 @@ class _Exchange:
             raise self._error
 
     async def _wait_for(self, work: Visit) -> None:
-        """Wait until the thread has ended, even while cancelled, but not for ever: a server that
-        ends could not end otherwise.
+        """Wait until the thread has ended, even if cancelled.
+
+        It does not wait forever, because a server has to be able to shut down.
         """
         if work.done.done():
             return
@@ -195,9 +197,9 @@ class _Exchange:
             left = None if deadline is None else deadline - self._loop.time()
             if left is not None and left <= 0:
                 return
-            with suppress(asyncio.CancelledError):  # the first goes on after this
+            with suppress(asyncio.CancelledError):  # the first cancellation continues after this
                 await asyncio.wait([work.done], timeout=left)
-        if self._error is not None:  # something else is raised to the server
+        if self._error is not None:  # the server already gets another error
             self._loop.call_exception_handler(
                 {"message": f"{self._app!r} failed after its end", "exception": self._error}
             )
@@ -215,7 +217,7 @@ class _Exchange:
         if work.give_up():
             self._offers.put_nowait(None)
         if self._sending is not None:
-            # Some servers let a send wait for a client that has gone.
+            # Some servers let a send wait for a client that has disconnected.
             self._sending.reschedule(self._loop.time())
 
     async def _send_all(self, messages: list[Message]) -> None:
@@ -233,7 +235,7 @@ class _Exchange:
                 raise ResponseTimeoutError(
                     f"The client took too long to take the response to {path}: RESPONSE_TIMEOUT"
                 ) from error
-        except Exception as error:  # of the server's, about what the application sends
+        except Exception as error:  # the server refuses what the application sends
             self._over = True
             if not self._taken.done():
                 self._taken.set_exception(error)
@@ -281,7 +283,7 @@ class _Exchange:
                 if self._started:
                     raise exc_info[1].with_traceback(exc_info[2])
             finally:
-                exc_info = None  # or the traceback and this frame would keep each other
+                exc_info = None  # or the traceback and this frame would keep each other alive
         elif self._head is not None:
             raise RuntimeError("start_response was called again without exc_info")
         head = Response(status=status)
@@ -319,7 +321,7 @@ class _Exchange:
 
 
 async def refuse(error: HTTPException, method: str, send: Send, seconds: float | None) -> None:
-    """Answer a request with an error, within so many seconds."""
+    """Answer a request with an error, within this many seconds."""
     response = Response.from_exception(error)
     body = b"" if method == "HEAD" else await response.get_data()
     with suppress(OSError):  # TimeoutError is one

@@ -1,6 +1,6 @@
-"""What each request does with bytes and their like: compiled where that was built, else in Python.
+"""What each request does with bytes and the like: compiled if that was built, else in Python.
 
-`QUART_PURE_PYTHON=1` in the environment chooses Python; `quart --version` says which of them runs.
+`QUART_PURE_PYTHON=1` in the environment chooses Python; `quart --version` shows which one runs.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""The page that shows a developer an unhandled error, for debug mode and nothing else.
+"""The page that shows a developer an unhandled error, in debug mode only.
 
-A page, or plain text for a client that does not read HTML. The console that `quart run --debug`
-adds to each frame of the page is in console.py, which nothing here loads.
+It is a page, or plain text for clients that do not read HTML. The console that `quart run --debug`
+adds to each frame of the page is in console.py, which this file does not load.
 """
 
 from __future__ import annotations
@@ -26,12 +26,12 @@ _HTML = {"application/xhtml+xml", "text/*", "text/html"}
 async def traceback_response(
     error: BaseException, *, ctx: AppContext | None = None, waits: bool = False
 ) -> Response:
-    """The response of status 500 to an unhandled error: what led to it, with source and locals.
+    """Make the 500 response to an unhandled error: what led to it, with source and variables.
 
-    It is a page, or plain text where the request does not accept HTML.
+    It is a page, or plain text if the request does not accept HTML.
 
-    :param ctx: The context of the request. Default: the one that the error was raised in.
-    :param waits: The page loads itself again when an answer comes without `X-Quart-Waits`.
+    :param ctx: The context of the request. Default: the one in which the error was raised.
+    :param waits: The page reloads itself when an answer comes without `X-Quart-Waits`.
     """
     if ctx is None:
         ctx = _context_of(error)
@@ -46,11 +46,11 @@ async def traceback_response(
             text += f"\n{connection.method} {connection.path}\n"
         return Response(_encoded(text), 500, content_type="text/plain; charset=utf-8")
 
-    from .page import page  # which a client that reads text does not need
+    from .page import page  # imported late: clients that read text do not need it
 
     nonce, html = page(errors, text, ctx, masking, waits)
     response = Response(_encoded(html), 500, content_type="text/html; charset=utf-8")
-    # Everything in the page is escaped; and nothing that is not could run or be fetched.
+    # Everything in the page is escaped. Even if something were not, it could not run or be fetched.
     response.headers["Content-Security-Policy"] = (
         f"default-src 'none'; style-src 'nonce-{nonce}'; script-src 'nonce-{nonce}';"
         " connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
@@ -62,7 +62,7 @@ async def traceback_response(
 
 
 def _context_of(error: BaseException) -> AppContext | None:
-    """The context that an error was raised in: each stage of the line has it as its `ctx`."""
+    """Return the context in which an error was raised: each stage has it as its `ctx`."""
     for frame, _ in traceback.walk_tb(error.__traceback__):
         ctx = frame.f_locals.get("ctx")
         if isinstance(ctx, AppContext):
@@ -71,7 +71,7 @@ def _context_of(error: BaseException) -> AppContext | None:
 
 
 def _reads_html(connection: Request | Websocket) -> bool:
-    """Whether a client says that it reads HTML, as browsers do and `curl` and `fetch` do not."""
+    """Whether a client says that it reads HTML: browsers do, `curl` and `fetch` do not."""
     return any(
         quality > 0 and mimetype.partition(";")[0].strip().lower() in _HTML
         for mimetype, quality in connection.accept_mimetypes
@@ -79,5 +79,5 @@ def _reads_html(connection: Request | Websocket) -> bool:
 
 
 def _encoded(text: str) -> bytes:
-    # What is shown may hold half a surrogate pair, as the name of a file may.
+    # The text may contain half a surrogate pair, as file names may.
     return text.encode(errors="backslashreplace")

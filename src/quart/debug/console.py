@@ -1,7 +1,7 @@
 """The console in the frames of the debug page: Python, with `await`, where the error was raised.
 
-Who may use it is decided by Werkzeug's debugger, whose rules they are: the PIN, how often a wrong
-one is taken, the hosts that are trusted, the secret that a page knows.
+Werkzeug's debugger decides who may use it, by its own rules: the PIN, how often a wrong one is
+accepted, the trusted hosts, and the secret that a page knows.
 
 Only `quart run --debug`, or `use_debugger` of `app.run`, loads this.
 """
@@ -38,33 +38,33 @@ if TYPE_CHECKING:
     from ..ctx import AppContext
     from .frames import Frame
 
-#: The console is there for the frames of this many errors, the latest ones.
+#: The console works in the frames of this many errors, the latest ones.
 MOST_ERRORS = 10
 
 
 class Console(DebuggedApplication):
-    """A WSGI application that runs code in the frames it keeps, for those who may."""
+    """A WSGI application that runs code in the frames it keeps, for those who may use it."""
 
     path = "/__debugger__"
 
     def __init__(self, app: Quart) -> None:
         super().__init__(app, evalex=True, console_path="", pin_logging=False)  # type: ignore[arg-type]
-        self.pin_logging = True  # when a page asks for it
+        self.pin_logging = True  # log it when a page asks for it
         self._numbers: deque[list[int]] = deque()
         self._next = 1
 
     def debug_application(
         self, environ: WSGIEnvironment, start_response: StartResponse
     ) -> Iterator[bytes]:
-        """Refuse what Werkzeug would hand on to the application that it wraps."""
+        """Refuse requests that Werkzeug would pass to the application that it wraps."""
         return iter(Forbidden()(environ, start_response))
 
     def get_resource(self, request: object, filename: str) -> Any:
-        """Refuse: the page has all it needs."""
+        """Refuse, because the page has everything it needs."""
         return Forbidden()
 
     def pin_auth(self, request: Request) -> Response:
-        """Take a PIN, as Werkzeug does. Without one this is a 400, unless the PIN is off."""
+        """Check a PIN, as Werkzeug does. Without a PIN this is a 400, unless the PIN is off."""
         if self.pin is None and self.check_host_trust(request.environ):
             return Response('{"auth": true, "exhausted": false}', mimetype="application/json")
         try:
@@ -73,11 +73,11 @@ class Console(DebuggedApplication):
             return error  # type: ignore[return-value]  # a WSGI application, too
 
     def is_for(self, host: str | None) -> bool:
-        """Whether a page that was asked for under this name may have the console."""
+        """Whether a page that was requested under this host name may have the console."""
         return host_is_trusted(host, self.trusted_hosts)
 
     def keep(self, frames: list[Frame], ctx: AppContext | None) -> list[int]:
-        """Keep the frames of an error, and give the number of each."""
+        """Keep the frames of an error, and return the number of each."""
         numbers = [*range(self._next, self._next + len(frames))]
         self._next += len(frames)
         kept: Any = {
@@ -94,19 +94,19 @@ class Console(DebuggedApplication):
 def start(app: Quart) -> Console:
     """Give the debug pages of this process a console, below a path of the application.
 
-    Its PIN is printed; it is the same one at the next start.
+    Prints its PIN, which is the same at the next start.
     """
     page.console = console = Console(app)
     app.mount(console.path, console)
     if console.pin is None:
-        click.echo(" * Debugger PIN: off. Whoever reaches this server can run code in it!")
+        click.echo(" * Debugger PIN: off. Anyone who reaches this server can run code in it!")
     else:
         click.echo(f" * Debugger PIN: {console.pin}")
     return console
 
 
 class _Frame:
-    """A frame that code can be run in, within the context of the request that failed."""
+    """A frame in which code can run, in the context of the request that failed."""
 
     def __init__(self, frame: Frame, ctx: AppContext | None) -> None:
         self._frame = frame.frame
@@ -114,13 +114,13 @@ class _Frame:
         self._console: _Console | None = None
 
     def eval(self, code: str) -> str:
-        """Run a line of code, in a worker thread; its output as HTML."""
+        """Run a line of code in a worker thread; return its output as HTML."""
         if self._console is None:
             self._console = _Console(self._frame.f_globals, self._frame.f_locals)
         try:
             with nullcontext() if self._ctx is None else self._ctx.entered():
                 return self._console.eval(code)
-        except BaseException as error:  # `exit()` ends no thread and no server
+        except BaseException as error:  # so that `exit()` ends no thread and no server
             return str(escape(f">>> {code}\n{type(error).__name__}: {error}"))
 
 
@@ -131,7 +131,7 @@ class _Console(WerkzeugConsole):
 
 
 class _Interpreter(_InteractiveConsole):
-    """Werkzeug's, with `await`: what is awaited runs in the server's event loop."""
+    """Werkzeug's console, with `await`, which runs in the server's event loop."""
 
     def __init__(self, globals: dict[str, object], locals: dict[str, object]) -> None:
         super().__init__(globals, locals)
@@ -147,7 +147,7 @@ class _Interpreter(_InteractiveConsole):
         self.compile = compile  # type: ignore[assignment]
 
     def runcode(self, code: CodeType) -> None:
-        """Run a piece of code, to the end of what it awaits."""
+        """Run a piece of code, and wait for what it awaits."""
         if not code.co_flags & inspect.CO_COROUTINE:
             super().runcode(code)
             return
@@ -157,7 +157,7 @@ class _Interpreter(_InteractiveConsole):
             self.showtraceback()
 
     def showtraceback(self) -> None:
-        """Write the traceback as Python's own console does, from the line that was entered on."""
+        """Write the traceback as Python's own console does, from the entered line on."""
         error = sys.exception()
         assert error is not None
         tb = error.__traceback__

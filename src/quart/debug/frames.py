@@ -1,6 +1,6 @@
 """The parts of an error's page: the errors that led to it, the calls, and their variables.
 
-Nothing here knows of pages: it is read by page.py and text.py.
+Nothing here knows about pages; page.py and text.py read it.
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ from types import CodeType, FrameType, TracebackType
 
 from .masking import Masking, cut, type_name
 
-#: How many lines of source are shown before and after the one that was running.
+#: How many lines of source are shown before and after the current one.
 CONTEXT_LINES = 5
-#: How many errors are shown in all, and how many frames of each: a recursion has a thousand.
+#: How many errors are shown in total, and how many frames of each: a recursion has thousands.
 MOST_ERRORS = 50
 MOST_FRAMES = 100
 #: How many variables of a frame are shown.
 MOST_LOCALS = 100
-#: How many characters of a message, and of a line of source.
+#: How many characters of a message, and of a line of source, are shown.
 MOST_MESSAGE = 20_000
 MOST_LINE = 500
 
@@ -31,7 +31,7 @@ _PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
 
 def _directories() -> dict[str, str]:
-    """The directories with code of others, each with the name of its package if it has one."""
+    """Return the directories with other people's code, with the package's name if there is one."""
     paths = sysconfig.get_paths()
     found = {}
     for key, name in (
@@ -52,7 +52,7 @@ _LIBRARIES = _directories()
 
 @dataclass(frozen=True)
 class Line:
-    """A line of source, in three pieces: what was running is the one in the middle."""
+    """A line of source in three pieces; the middle one was running."""
 
     number: int
     before: str
@@ -77,7 +77,7 @@ class Frame:
     line: int
     source: list[Line]
     locals: list[tuple[str, str]]
-    #: The package that the code is of; empty for the application's own.
+    #: The package to which the code belongs; empty for the application's own code.
     library: str
 
     @property
@@ -87,7 +87,7 @@ class Frame:
 
 @dataclass(frozen=True)
 class Error:
-    """An error, how it came out of the one shown before it, and the chains of what it groups.
+    """An error, how it relates to the one shown before it, and the errors in its group, if any.
 
     The frames are in the order of the calls.
     """
@@ -100,7 +100,7 @@ class Error:
 
     @property
     def runs(self) -> list[tuple[str, list[Frame]]]:
-        """The frames from the innermost on, those of libraries together with their names."""
+        """The frames, the innermost first, with neighbouring library frames grouped by name."""
         runs = []
         for own, run in itertools.groupby(reversed(self.frames), lambda frame: frame.own):
             frames = list(run)
@@ -110,15 +110,15 @@ class Error:
 
 
 def collect(error: BaseException, root: str | None, masking: Masking) -> list[Error]:
-    """An error and those it came out of, the last one first.
+    """Return an error and those that led to it, the last one first.
 
-    :param root: The directory of the application, which may lie among installed packages.
+    :param root: The directory of the application, which may be among installed packages.
     """
     return list(_chain(error, set(), root, masking))
 
 
 def message_of(error: BaseException) -> str:
-    """The type and the text of an error, and its notes, as a traceback ends with them."""
+    """Return the type, text and notes of an error, as at the end of a traceback."""
     try:
         text = "".join(traceback.format_exception_only(error)).rstrip()
     except BaseException as failure:
@@ -178,7 +178,7 @@ def _frame(
 
 
 def library_of(file: str, root: str | None = None) -> str:
-    """The package whose code a file is; empty if it is the application's own."""
+    """Return the package to which a file belongs; empty for the application's own files."""
     if file.startswith("<frozen"):
         return "Python"
     below = [path for path in _LIBRARIES if file.startswith(path + os.sep)]
@@ -191,7 +191,7 @@ def library_of(file: str, root: str | None = None) -> str:
 
 
 def from_own_code_on(tb: TracebackType | None, root: str) -> TracebackType | None:
-    """A traceback without what comes before the application's own code; whole if there is none."""
+    """Cut a traceback to start at the application's own code; keep it whole if there is none."""
     own = tb
     while own is not None and library_of(own.tb_frame.f_code.co_filename, root):
         own = own.tb_next
@@ -219,7 +219,7 @@ def _source(frame: FrameType, line: int, instruction: int) -> list[Line]:
         if left == 0 and len(text) > MOST_LINE:
             text = cut(text, MOST_LINE)
         elif len(text) > MOST_LINE:
-            # The part around the mark, of a line as long as a file.
+            # Show the part around the mark: the line may be as long as a file.
             start = max(0, left - MOST_LINE // 2)
             text = text[start : start + MOST_LINE]
             left, right = left - start, min(right - start, MOST_LINE)
@@ -231,7 +231,7 @@ def _source(frame: FrameType, line: int, instruction: int) -> list[Line]:
 def _position(
     code: CodeType, line: int, instruction: int
 ) -> tuple[tuple[int, int] | None, tuple[int, int] | None]:
-    """Where the expression that was running begins and ends: lines, and columns in bytes."""
+    """Return where the running expression begins and ends: lines, and columns in bytes."""
     positions = next(itertools.islice(code.co_positions(), instruction // 2, None), None)
     if positions is None or instruction < 0:
         return None, None
@@ -239,10 +239,10 @@ def _position(
     if first is None or last is None or left is None or right is None:
         return None, None
     if not first <= line <= last:
-        return None, None  # code whose lines were changed afterwards: a template's
+        return None, None  # the lines of the code were changed afterwards, as in a template
     return (first, left), (last, right)
 
 
 def _column(text: str, column: int) -> int:
-    """A column in characters, of one in bytes."""
+    """Convert a column in bytes to one in characters."""
     return len(text.encode()[:column].decode(errors="ignore"))

@@ -1,4 +1,4 @@
-"""A 404 or 405 in debug mode names the routes that the client may mean."""
+"""In debug mode, a 404 or 405 names the routes that the client may mean."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ if TYPE_CHECKING:
 
     from ..ctx import AppContext
 
-#: How many routes are named, and how near (0 to 1) each must be.
+#: How many routes are named, and how similar (0 to 1) each must be.
 _MOST_ROUTES = 5
 _LEAST_NEARNESS = 0.6
-#: How much of a path is looked at, in characters: comparing takes time.
+#: How many characters of a path are compared, because comparing takes time.
 _MOST_PATH = 200
 
 
 def with_routes(error: HTTPException, ctx: AppContext) -> HTTPException:
-    """The error that matching a URL ended in, with the routes that are near in its description."""
+    """Return the error of matching a URL, with similar routes in its description."""
     path = ctx.request_websocket.path[:_MOST_PATH]
     rules = list(ctx.app.url_map.iter_rules())
     if isinstance(error, MethodNotAllowed):
         methods = ", ".join(sorted(error.valid_methods or ()))
-        text = f"The methods that are there: {methods}."
+        text = f"The path allows these methods: {methods}."
         return MethodNotAllowed(error.valid_methods, f"{error.description}\n\n{text}")
     if not isinstance(error, NotFound):
         return error
@@ -34,9 +34,9 @@ def with_routes(error: HTTPException, ctx: AppContext) -> HTTPException:
     )
     near = [rule for number, rule in nearness[:_MOST_ROUTES] if number >= _LEAST_NEARNESS]
     if near:
-        text = "Routes that are near:\n" + "\n".join(map(_line, near))
+        text = "Similar routes:\n" + "\n".join(map(_line, near))
     elif rules:
-        text = f"No route is near; 'quart routes' shows all {len(rules)}."
+        text = f"No route is similar; 'quart routes' shows all {len(rules)}."
     else:
         text = "The application has no routes."
     return NotFound(f"{error.description}\n\n{text}")
@@ -58,9 +58,9 @@ def _own_methods(rule: Rule) -> set[str]:
 
 
 def _nearness(rule: str, path: str) -> float:
-    """How alike a rule and a path are, from 0 to 1; a variable is like anything, but less so."""
+    """How similar a rule and a path are (0 to 1); a variable is rather similar to anything."""
     if rule.strip("/") == path.strip("/"):
-        return 1  # it is of another kind, host or slash
+        return 1  # they differ in kind, host or slash
     parts, segments = rule.strip("/").split("/"), path.strip("/").split("/")
     alike = 0.0
     for part, segment in zip(parts, segments, strict=False):

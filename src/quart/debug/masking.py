@@ -1,4 +1,4 @@
-"""How the debug page shows a value: short, whatever its own `repr` does, and without secrets."""
+"""How the debug page shows a value: short, whatever its `repr` does, and without secrets."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from typing import Any
 
 from werkzeug.datastructures import Headers
 
-#: Shown in the place of a secret.
+#: Shown instead of a secret.
 MASK = "********"
-#: Kinds of which only the first items are shown, their subclasses included.
+#: Types, and their subclasses, of which only the first items are shown.
 _LONG = (list, tuple, set, frozenset, deque, array)
-#: How much of one value is shown, in characters.
+#: How many characters of one value are shown.
 MOST_TEXT = 500
 
 _SECRET_WORDS = {
@@ -38,11 +38,11 @@ _SECRET_WORDS = {
     "token",
     "tokens",
 }
-# Also found where nothing separates them from the rest of a name: DBPASSWORD, mytoken.
+# Also found inside a name without separators: DBPASSWORD, mytoken.
 _SECRET_PARTS = re.compile("password|passwd|secret|token|credential", re.IGNORECASE)
 _WORDS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
 
-# user:password@ in a URL; the user may be missing, and the password may hold anything but blanks.
+# user:password@ in a URL. The user may be missing, and the password may contain all but blanks.
 _URL_PASSWORD = re.compile(r"(\w://[^\s/:@'\"]*:)([^\s/?#'\"]+)(?=@)")
 # name=value, "name": value and name: value, as in queries, connection strings and reprs.
 _PAIR = re.compile(
@@ -53,10 +53,9 @@ _AUTHORIZATION = re.compile(r"\b(Basic|Bearer|Digest) +[\w.~+/=-]{6,}")
 
 
 def is_secret(name: object) -> bool:
-    """Whether a name, of a variable, a setting, a header or a field, says that it is of a secret.
+    """Whether the name of a variable, setting, header or field suggests that its value is secret.
 
-    It does where one of its words is "password", "token", "secret", "key", "dsn" or a word like
-    them.
+    It does if one of its words is "password", "token", "secret", "key", "dsn" or a similar word.
     """
     if isinstance(name, bytes):
         name = name.decode("latin-1")
@@ -68,7 +67,7 @@ def is_secret(name: object) -> bool:
 
 
 def mask_text(text: str) -> str:
-    """A text without the passwords in its URLs, and the values beside names that are secret."""
+    """Remove the passwords in URLs, and values next to secret names, from a text."""
     text = _URL_PASSWORD.sub(rf"\1{MASK}", text)
     text = _AUTHORIZATION.sub(rf"\1 {MASK}", text)
     return _PAIR.sub(_masked_pair, text)
@@ -76,34 +75,33 @@ def mask_text(text: str) -> str:
 
 def _masked_pair(match: re.Match[str]) -> str:
     name = match["name"]
-    # A bare "key" is an argument or a field of many things; and a type stands after many names.
+    # A bare "key" is an argument or field of many things. And a type often follows a name.
     if name.lower() == "key" or not is_secret(name):
         return match[0]
     return f"{name}{match['between']}{MASK}"
 
 
 def _is_harmless(value: object) -> bool:
-    """Whether a value is no secret under any name: it says only that there is none, or of what
-    kind it is."""
+    """Whether a value is never a secret, because it is None, a bool or a type."""
     return value is None or type(value) is bool or issubclass(type(value), type)
 
 
 def cut(text: str, most: int) -> str:
-    """A text of at most so many characters, and how many are left out of a longer one."""
+    """Cut a text to this many characters, and say how many are left out."""
     if len(text) <= most:
         return text
     return f"{text[:most]} ... ({len(text) - most:,} more characters)"
 
 
 def type_name(value: object) -> str:
-    """The name of a value's type, whatever the class of that type makes of the question."""
+    """Return the name of a value's type, even if its class interferes with the question."""
     return type.__dict__["__name__"].__get__(type(value))  # type: ignore[no-any-return]
 
 
 class Masking(reprlib.Repr):
-    """Shows values: never an error, never much text, and no secret that a name gives away.
+    """Shows values: never raises an error, keeps them short, and hides secrets.
 
-    :param secrets: Values that are secret under whatever name they are found.
+    :param secrets: Values that are secret under any name.
     """
 
     def __init__(self, secrets: Iterable[object] = ()) -> None:
@@ -117,10 +115,10 @@ class Masking(reprlib.Repr):
         self._secrets = sorted(found, key=len, reverse=True)
 
     def show(self, value: object, name: object = None) -> str:
-        """The text for a value, under a name that may say that it is secret."""
+        """Return the text for a value whose name may suggest that it is secret."""
         if is_secret(name) and not _is_harmless(value):
             return MASK
-        # The text is cut, so a secret in it may be: it is looked for before.
+        # Look for secrets before the text is cut, because that may cut a secret.
         return cut(mask_text(self._without_secrets(self.repr1(value, self.maxlevel))), MOST_TEXT)
 
     def _without_secrets(self, text: str) -> str:
@@ -130,9 +128,9 @@ class Masking(reprlib.Repr):
 
     def repr1(self, x: Any, level: int) -> str:
         cls = type(x)
-        # User code runs here and may raise anything, even a KeyboardInterrupt.
+        # User code runs here and may raise anything, even KeyboardInterrupt.
         try:
-            # By the type, because an object may claim another class, or fail when it is asked.
+            # Ask for the type, because an object may claim another class, or fail when it is asked.
             if issubclass(cls, dict):
                 return self._of_dict(x, level)
             if issubclass(cls, Headers):
@@ -144,7 +142,7 @@ class Masking(reprlib.Repr):
             if cls.__module__ == "builtins":
                 return super().repr1(x, level)
             for base in _LONG:
-                # The whole text of a long one, of which little is shown, takes long to make.
+                # The whole text of a long value takes long to make, and little of it is shown.
                 if issubclass(cls, base) and cls.__repr__ is base.__repr__:
                     return getattr(self, f"repr_{base.__name__}")(x, level)  # type: ignore[no-any-return]
             return self._of_other(x)
@@ -164,13 +162,13 @@ class Masking(reprlib.Repr):
         return text if type(x) is dict else f"{type(x).__name__}({text})"
 
     def _of_text(self, x: str | bytes) -> str:
-        # More than is shown, so that a secret that is cut off is still found whole.
+        # More than is shown, so that a secret at the cut is still found whole.
         text = repr(x[: 4 * self.maxstring])
         more = len(x) - 4 * self.maxstring
         return f"{text} ... ({more:,} more)" if more > 0 else text
 
     def _of_other(self, x: object) -> str:
         text = repr(x)
-        if type(text) is not str:  # it may lie about its length and what is in it
+        if type(text) is not str:  # a subclass may lie about its length and content
             text = str.__str__(text)
         return text[: 4 * self.maxother]

@@ -1,7 +1,7 @@
 """The page that shows an error: page.html, page.css and page.js filled in, in one document.
 
-Nothing is fetched for it. It can be read without its script, which copies, asks the console where
-there is one, and loads the page again once a program that could not be imported is mended.
+It fetches nothing, and can be read without its script. The script copies, uses the console if there
+is one, and reloads the page once a program that could not be imported is corrected.
 """
 
 from __future__ import annotations
@@ -22,29 +22,29 @@ if TYPE_CHECKING:
     from ..wrappers import Websocket
 
 _HERE = Path(__file__).parent
-#: How many headers, fields and the like are shown of one kind.
+#: How many headers, fields and so on are shown, of each kind.
 _MOST_ROWS = 100
 
 
 class Console(Protocol):
-    """Runs code in the frames of a page; console.py has it."""
+    """Runs code in the frames of a page; console.py implements it."""
 
-    #: The application that it is mounted in, and where.
+    #: The application in which it is mounted, and the path there.
     app: Any
     path: str
-    #: What a page that it serves must know.
+    #: What a page must know to use it.
     secret: str
 
     def is_for(self, host: str | None) -> bool:
-        """Whether a page that was asked for under this name may have the console."""
+        """Whether a page that was requested under this host name may have the console."""
         ...
 
     def keep(self, frames: list[Frame], ctx: AppContext | None) -> list[int]:
-        """Keep the frames of an error, and give the number of each."""
+        """Keep the frames of an error, and return the number of each."""
         ...
 
 
-#: The console of this process: only `quart run --debug`, or `use_debugger`, sets it.
+#: The console of this process. Only `quart run --debug`, or `use_debugger`, sets it.
 console: Console | None = None
 
 
@@ -62,10 +62,10 @@ def _template() -> Template:
 def page(
     errors: list[Error], text: str, ctx: AppContext | None, masking: Masking, waits: bool
 ) -> tuple[str, str]:
-    """The nonce of the style and script of a page, and the page.
+    """Return the nonce for the style and script of a page, and the page.
 
-    :param text: The whole as plain text, to be copied.
-    :param waits: It loads itself again when an answer comes without `X-Quart-Waits`.
+    :param text: Everything as plain text, to be copied.
+    :param waits: The page reloads itself when an answer comes without `X-Quart-Waits`.
     """
     connection = None if ctx is None or ctx.kind is None else ctx.request_websocket
     nonce = secrets.token_urlsafe(16)
@@ -80,7 +80,7 @@ def page(
         served = console
         frames = list(_all_frames(errors))
         numbers = dict(zip(map(id, frames), served.keep(frames, ctx), strict=True))
-        # An application below another does not know the root path of that one.
+        # A mounted application does not know the root path of the outer one.
         root = connection.root_path if ctx.app is served.app else ""
         address = root + served.path
     about = None
@@ -110,13 +110,13 @@ def _all_frames(errors: list[Error]) -> list[Frame]:
 
 
 def _about(ctx: AppContext, connection: Request | Websocket, masking: Masking) -> dict[str, object]:
-    """Describe a request or websocket, without the parts of it that raise an error."""
+    """Describe a request or websocket, without those parts that raise an error."""
     tables: list[tuple[str, list[tuple[str, str]]]] = []
 
     def add(title: str, pairs: Any) -> None:
         try:
             found = list(pairs())[:_MOST_ROWS]
-        except BaseException:  # the session's interface, or a class of the application's
+        except BaseException:  # raised by the session interface, or by a class of the application
             return
         if found:
             tables.append((title, [(str(key), masking.show(value, key)) for key, value in found]))
@@ -151,7 +151,7 @@ class _Plain(str):
 def _url(connection: Request | Websocket) -> str:
     try:
         url = connection.url
-    except BaseException:  # a host that is none
+    except BaseException:  # the host is not valid
         url = connection.path
     base, mark, query = url.partition("?")
     fields = [field.partition("=") for field in query.split("&")]

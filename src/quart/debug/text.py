@@ -12,14 +12,14 @@ from .masking import cut, type_name
 #: How many characters of a traceback are kept.
 MOST_TRACEBACK = 200_000
 
-# By which a text in an error, which a client may have sent, would command the terminal.
+# Control characters: text in an error, which a client may have sent, could command the terminal.
 _CONTROLS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 
 def plain_text(error: BaseException, errors: list[Error]) -> str:
-    """A traceback as Python prints it, and again the part of it that is the application's own.
+    """Format a traceback as Python prints it, and then once more the application's own part.
 
-    The second part stands last, because the end is what a terminal shows.
+    The second part comes last, because a terminal shows the end.
     """
     try:
         whole = "".join(traceback.format_exception(error)).rstrip()

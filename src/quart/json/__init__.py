@@ -1,4 +1,4 @@
-"""JSON as the current application does it, and as the standard library does where there is none."""
+"""JSON, written and read by the current application's provider, or else the standard library."""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ __all__ = ("dump", "dumps", "jsonify", "load", "loads")
 
 
 def _argument(function: str, name: str, value: object, kwargs: dict[str, Any]) -> Any:
-    """The argument of a function that Flask names otherwise."""
+    """Return an argument to which Flask gives another name."""
     if value is not ...:
         return value
     try:
         return kwargs.pop(name)
     except KeyError:
-        raise TypeError(f"{function}() misses what it is to work on") from None
+        raise TypeError(f"{function}() is missing the argument {name!r}.") from None
 
 
 def dumps(object_: object = ..., **kwargs: Any) -> str:
     """Serialize an object to JSON text with ``current_app.json``.
 
-    The object may also be named ``obj``. Keyword arguments go to the provider's ``dumps``. Raises
-    TypeError for what cannot be serialized.
+    The object may also be passed as ``obj``. Keyword arguments are passed to the provider's
+    ``dumps``. Raises TypeError if the object cannot be serialized.
     """
     object_ = _argument("dumps", "obj", object_, kwargs)
     ctx = _cv_quart.get(None)
@@ -42,7 +42,7 @@ def dumps(object_: object = ..., **kwargs: Any) -> str:
 def dump(object_: object = ..., fp: IO[str] = ..., **kwargs: Any) -> None:  # type: ignore[assignment]
     """Serialize an object to JSON with ``current_app.json`` and write it to a text file.
 
-    The object may also be named ``obj``.
+    The object may also be passed as ``obj``.
     """
     object_ = _argument("dump", "obj", object_, kwargs)
     ctx = _cv_quart.get(None)
@@ -56,7 +56,7 @@ def dump(object_: object = ..., fp: IO[str] = ..., **kwargs: Any) -> None:  # ty
 def loads(object_: str | bytes = ..., **kwargs: Any) -> Any:  # type: ignore[assignment]
     """Deserialize JSON from text or UTF-8 bytes with ``current_app.json``.
 
-    The text may also be named ``s``. Raises ValueError where it is not JSON.
+    The text may also be passed as ``s``. Raises ValueError if it is not JSON.
     """
     object_ = _argument("loads", "s", object_, kwargs)
     ctx = _cv_quart.get(None)
@@ -74,8 +74,8 @@ def load(fp: IO[AnyStr], **kwargs: Any) -> Any:
 
 
 def jsonify(*args: object, **kwargs: object) -> Response:
-    """A response of the arguments as JSON: one as it is, several as a list, named ones as a dict.
+    """Make a JSON response: of one argument itself, several as a list, or keywords as a dict.
 
-    Raises TypeError for both kinds together, RuntimeError without an application context.
+    Raises TypeError for both kinds together, RuntimeError outside an application context.
     """
     return _cv_quart.current().app.json.response(*args, **kwargs)  # type: ignore[return-value]  # our own class

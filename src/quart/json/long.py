@@ -1,12 +1,12 @@
-"""Long JSON documents, parsed in a thread while the event loop goes on.
+"""Long JSON documents, parsed in a thread while the event loop continues.
 
-The standard library's parser is C that no other thread can interrupt: 16 MB hold up everybody
-for a second or two. Here it is given pieces; what cannot be taken in pieces goes through the
-library's parser in Python.
+The standard library's parser is written in C, and no other thread can interrupt it: 16 MB block
+everybody for a second or two. Here it gets pieces; where that is not possible, the library's parser
+in Python is used.
 
-What no thread helps against is a document of millions of arrays and objects: the garbage
-collector looks through all of them in one go, again and again while they live, and so does
-whoever frees them. So there is a limit to how many a document may hold.
+A document of millions of arrays and objects blocks even so: the garbage collector goes through all
+of them at once, again and again while they exist, and so does whoever frees them. That is why the
+number in a document is limited.
 """
 
 from __future__ import annotations
@@ -27,22 +27,22 @@ from werkzeug.exceptions import RequestEntityTooLarge
 from ..threads import parse_off_loop
 from .provider import DefaultJSONProvider, JSONProvider
 
-#: JSON of this many bytes is parsed off the loop.
+#: JSON of at least this many bytes is parsed off the loop.
 LONG_JSON = 256 * 1024
 
-# In characters: the length of the first trial, and the most that C parses at once.
+# In characters: the length of the first trial, and the longest run that C parses at once.
 _VALUE = 4096
 _RUN = 65_536
-# Seconds after each run in which the event loop gets the interpreter's lock. Else it waits for 5 ms
-# (`sys.getswitchinterval`) whenever it has read a socket.
+# Seconds after each run in which the event loop gets the interpreter's lock. Otherwise it waits for
+# 5 ms (`sys.getswitchinterval`) whenever it has read a socket.
 _REST = 1e-5
 
-# In characters: what a trial that fails costs beside its length. When such trials have cost as
-# much as the document is long, there are no more: the rest is left to Python.
+# In characters: what a failed trial costs besides its length. When failed trials have cost as much
+# as the document is long, there are no more; the parser in Python does the rest.
 _TRIAL = 256
 
-# The limit: one array or object for so many bytes of MAX_CONTENT_LENGTH, and never fewer than
-# the default of that allows, which are 1,048,576.
+# The limit: one array or object per this many bytes of MAX_CONTENT_LENGTH, and at least as many as
+# its default allows, which is 1,048,576.
 _BYTES_PER_CONTAINER = 16
 _LEAST_LIMIT = 16 * 1024 * 1024 // _BYTES_PER_CONTAINER
 
@@ -50,10 +50,10 @@ _STRING = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+(?:"|\Z)', re.DOTALL)
 
 
 async def loads_off_loop(provider: JSONProvider, data: bytes, max_size: int | None) -> Any:
-    """Do as `provider.loads(data)`, for a body that may have `max_size` bytes.
+    """Do what `provider.loads(data)` does, for a body that may have `max_size` bytes.
 
-    Raises RequestEntityTooLarge for more arrays and objects than one for 16 of these bytes,
-    or than 1,048,576, whichever is more. None is no limit.
+    Raises RequestEntityTooLarge if the document has more arrays and objects than 1,048,576 or one
+    per 16 of these bytes, whichever is more. With None there is no limit.
     """
     if max_size is not None:
         limit = max(_LEAST_LIMIT, max_size // _BYTES_PER_CONTAINER)
@@ -70,7 +70,7 @@ def _holds_more_than(limit: int, data: bytes) -> bool:
     brackets = data.count(b"[") + data.count(b"{")
     if brackets <= limit:
         return False
-    if b"\0" in data:  # UTF-16 or 32, where a string cannot be told by its bytes
+    if b"\0" in data:  # UTF-16 or 32, in which bytes do not show where strings are
         return True
     for string in _STRING.finditer(data):
         brackets -= string[0].count(b"[") + string[0].count(b"{")
@@ -80,7 +80,7 @@ def _holds_more_than(limit: int, data: bytes) -> bool:
 
 
 class InterruptibleDecoder(json.JSONDecoder):
-    """The standard library's decoder, with the same values and errors, in short steps."""
+    """The standard library's decoder, in short steps, with the same values and errors."""
 
     _credit: int
 
@@ -96,7 +96,7 @@ class InterruptibleDecoder(json.JSONDecoder):
         return super().raw_decode(s, idx)
 
     def _try(self, text: str) -> tuple[object, int] | None:
-        """The value at the beginning of `text` and its end, None if there is none."""
+        """Return the value at the beginning of `text` and its end, or None if there is none."""
         try:
             value: tuple[object, int] = self._scan(text, 0)
             return value
@@ -138,7 +138,7 @@ class InterruptibleDecoder(json.JSONDecoder):
         return elements, end
 
     def _take_value(self, text: str, start: int, bracket: str) -> tuple[object, int] | None:
-        """The object or array that begins before `start`, if it is flat and short, and its end."""
+        """Return the object or array begun before `start`, and its end, if it is flat and short."""
         end = text.find(bracket, start, start + _VALUE) + 1
         if end == 0:
             return None
@@ -146,7 +146,7 @@ class InterruptibleDecoder(json.JSONDecoder):
         return None if value is None else (value[0], end)
 
     def _take_runs(self, text: str, start: int, brackets: str) -> Iterator[tuple[Any, int]]:
-        """Runs of whole members from `start` on, each with the index where the next begins."""
+        """Iterate over runs of whole members from `start` on, with the index of the next run."""
         size = _VALUE
         while (run := self._take_run(text, start, start + size, brackets)) is not None:
             yield run
@@ -158,7 +158,7 @@ class InterruptibleDecoder(json.JSONDecoder):
         if len(text) < end or self._credit < 0:
             return None
         mark = "," if text.find("},", start, end) < 0 else "},"
-        # Which comma is between members, and not within one, only a trial tells.
+        # Only a trial shows which comma is between members, and not within one.
         for _ in range(4):
             end = text.rfind(mark, start, end)
             if end < 0:
@@ -170,7 +170,8 @@ class InterruptibleDecoder(json.JSONDecoder):
                 continue
             members, length = value
             following = WHITESPACE.match(text, comma + 1).end()
-            # Nothing before a comma, or the end behind it, is an error for the other parser.
+            # Nothing before a comma, or the end after it, is an error that the other parser
+            # reports.
             if members and length == len(run) and not text.startswith(brackets[1], following):
                 return members, following
             self._credit -= len(run)

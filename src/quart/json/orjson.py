@@ -1,7 +1,7 @@
-"""JSON by orjson, for who installed it (``pip install quart[orjson]``) and asks for it.
+"""JSON by orjson, for those who install it (``pip install quart[orjson]``) and choose it.
 
-What is made and what is read is what `DefaultJSONProvider` makes and reads, byte for byte: where
-orjson does it otherwise, the standard library does it.
+It writes and reads exactly what `DefaultJSONProvider` does, byte for byte: where orjson differs,
+the standard library is used.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _OPTIONS = (
 # An exponent, which orjson may have written without sign or leading zero.
 _EXPONENT = re.compile(rb"e(?<=[0-9]e)[-+]?[0-9]+(?:[,\]}]|\Z)")
 
-# PERF: a number that is long is found four times as fast with all digits made the same.
+# PERF: a long number is found four times as fast after all digits were made equal.
 _DIGITS = bytes.maketrans(b"123456789", b"0" * 9)
 _LONG_NUMBER = b"0" * 19
 
@@ -36,22 +36,22 @@ _TO_ESCAPE = re.compile("[^\0-\x7e]+")
 class OrjsonProvider(DefaultJSONProvider):
     """The default provider, faster: set it as ``app.json_provider_class`` or ``app.json``.
 
-    orjson makes compact JSON, which is that of responses and sessions, and reads all. Documents
-    that hold null, or numbers with exponents, are made by the standard library, for orjson makes
-    no difference between None and NaN.
+    orjson writes compact JSON, as in responses and sessions, and reads everything. Documents that
+    contain null, or numbers with exponents, are written by the standard library, because orjson
+    does not distinguish None from NaN.
     """
 
     def dumps(self, obj: object, **kwargs: object) -> str:
         """Serialize an object to JSON text; keyword arguments are those of ``json.dumps``.
 
-        Raises TypeError for what cannot be serialized, ValueError for a circular reference.
+        Raises TypeError for a value that cannot be serialized, ValueError for a circular reference.
         """
         if kwargs == {"separators": (",", ":")}:
             options = _OPTIONS | orjson.OPT_SORT_KEYS if self.sort_keys else _OPTIONS
             try:
                 data = orjson.dumps(obj, _plain(self.default), options)
             except TypeError:
-                pass  # the standard library can do it, or says why not
+                pass  # the standard library can do it, or names the reason
             else:
                 if not _may_differ(data):
                     text = data.decode()
@@ -63,12 +63,12 @@ class OrjsonProvider(DefaultJSONProvider):
     def loads(self, s: str | bytes, **kwargs: object) -> Any:
         """Deserialize JSON text, or UTF-8 bytes; keyword arguments are those of ``json.loads``.
 
-        Raises ValueError where it is not JSON.
+        Raises ValueError if it is not JSON.
         """
         if not kwargs:
             try:
                 data = s.encode() if isinstance(s, str) else s
-                if _LONG_NUMBER not in data.translate(_DIGITS):  # might be read as a float
+                if _LONG_NUMBER not in data.translate(_DIGITS):  # it could become a float
                     return orjson.loads(data)
             except ValueError:
                 pass  # NaN, surrogates, UTF-16; or the standard library names the mistake
@@ -76,12 +76,12 @@ class OrjsonProvider(DefaultJSONProvider):
 
 
 def _may_differ(data: bytes) -> bool:
-    """Whether it may hold NaN, which is null, or a number that is written otherwise."""
+    """Whether the text may contain NaN, written as null, or a number in another form."""
     return b"null" in data or b"0.0000" in data or _EXPONENT.search(data) is not None
 
 
 def _plain(default: Callable[[Any], object]) -> Callable[[Any], object]:
-    """`default`, and before it what the standard library makes of subclasses of its types."""
+    """Extend `default` to do what the standard library does with subclasses of its types."""
 
     def plain(value: object) -> object:
         match value:

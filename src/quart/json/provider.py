@@ -15,18 +15,18 @@ from .values import default as _default
 
 __all__ = ("DefaultJSONProvider", "JSONProvider")
 
-# Gives the value at an index of a text, and the index behind it.
+# Returns the value at an index of a text, and the index after it.
 _scan = JSONDecoder().scan_once  # type: ignore[attr-defined]  # not in typeshed
 _BRACKETS = (b"{", b"[")
 _MOST_ENCODERS = 16
 
 
 class DefaultJSONProvider(FlaskDefaultJSONProvider):
-    """The standard library's JSON, and with it dates, decimals, UUIDs, members of enums,
-    ``__html__``, data classes, attrs classes, msgspec's structs and pydantic models.
+    """The standard library's JSON, plus dates, decimals, UUIDs, enum members, ``__html__``,
+    dataclasses, attrs classes, msgspec structs and pydantic models.
 
-    ``default``, ``ensure_ascii``, ``sort_keys``, ``compact`` and ``mimetype`` are its options.
-    A ``default`` of your own is asked first, for all of these; it leaves the rest to this one::
+    ``default``, ``ensure_ascii``, ``sort_keys``, ``compact`` and ``mimetype`` are its options. Your
+    own ``default`` is asked first, for all of these; it can leave the rest to this one::
 
         class Provider(DefaultJSONProvider):
             @staticmethod
@@ -41,7 +41,7 @@ class DefaultJSONProvider(FlaskDefaultJSONProvider):
     def dumps(self, obj: object, **kwargs: object) -> str:
         """Serialize an object to JSON text; keyword arguments are those of ``json.dumps``.
 
-        Raises TypeError for what cannot be serialized, ValueError for a circular reference.
+        Raises TypeError for a value that cannot be serialized, ValueError for a circular reference.
         """
         separators = kwargs.pop("separators", None)
         if kwargs or not isinstance(separators, (tuple, NoneType)):
@@ -49,7 +49,7 @@ class DefaultJSONProvider(FlaskDefaultJSONProvider):
         return self._encode(obj, separators or (", ", ": "))
 
     def _encode(self, obj: object, separators: tuple[str, str]) -> str:
-        """Do as `json.dumps` with these separators and the options of the provider."""
+        """Do what `json.dumps` does with these separators and the provider's options."""
         # PERF: JSONEncoder makes an encoder for each call.
         options = (self.default, self.ensure_ascii, self.sort_keys)
         if options != self._encoder_options:
@@ -64,11 +64,11 @@ class DefaultJSONProvider(FlaskDefaultJSONProvider):
     def loads(self, s: str | bytes, **kwargs: object) -> Any:
         """Deserialize JSON from text or bytes; keyword arguments are those of ``json.loads``.
 
-        Raises ValueError for what is no JSON.
+        Raises ValueError if it is not JSON.
         """
-        # PERF: an object or array with no NUL as its second byte is not UTF-16 or -32, which
-        # ``json.loads`` would look for, and has no byte order mark. What is not all of it, or no
-        # JSON, is left to ``json.loads``, which knows what is wrong.
+        # PERF: an object or array whose second byte is not NUL is not UTF-16 or -32, which
+        # ``json.loads`` would look for, and has no byte order mark. Anything after the value, or
+        # invalid JSON, is left to ``json.loads``, which knows what is wrong.
         if not kwargs and (
             type(s) is str or (type(s) is bytes and s[:1] in _BRACKETS and s[1:2] != b"\0")
         ):
@@ -83,9 +83,9 @@ class DefaultJSONProvider(FlaskDefaultJSONProvider):
         return super().loads(s, **kwargs)
 
     def response(self, *args: object, **kwargs: object) -> Any:
-        """A JSON response of one value, or of several as a list, or of keywords as an object.
+        """Make a JSON response of one value, of several as a list, or of keywords as an object.
 
-        Raises TypeError for positional and keyword arguments at once.
+        Raises TypeError for both positional and keyword arguments.
         """
         app: Any = self._app
         cls, compact = type(self), self.compact
@@ -97,14 +97,14 @@ class DefaultJSONProvider(FlaskDefaultJSONProvider):
             or not self._as_written
         ):
             return super().response(*args, **kwargs)
-        # PERF: one value in compact form is the usual case.
+        # PERF: one value in compact form is the most common case.
         data = self._encode(args[0], (",", ":"))
         return app.response_class(data + "\n", mimetype=self.mimetype)
 
-    #: By their separators, the encoders with the options that follow.
+    #: By their separators, the encoders for the options below.
     _encoders: dict[tuple[str, str], Callable[[object], str]]
     _encoder_options: tuple[object, ...] | None = None
-    #: Whether `dumps` was not replaced on this very instance.
+    #: False if `dumps` was replaced on this instance.
     _as_written = True
 
     def __setattr__(self, name: str, value: object) -> None:

@@ -1,4 +1,4 @@
-"""Tagged JSON: the form in which a session cookie keeps tuples, dates, bytes and the like."""
+"""Tagged JSON: the form in which a session cookie stores tuples, dates, bytes and the like."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ _PLAIN = frozenset({str, int, float, bool, type(None)})
 
 
 class TaggedJSONSerializer(FlaskTaggedJSONSerializer):
-    """Turns values into tagged JSON and back, through the current application's JSON provider."""
+    """Converts values to tagged JSON and back, with the current application's JSON provider."""
 
     __slots__ = ("_only_standard_tags",)
 
@@ -54,16 +54,16 @@ class TaggedJSONSerializer(FlaskTaggedJSONSerializer):
     ) -> None:
         """Add a tag, at the end of the order or at ``index``.
 
-        Raises KeyError where its key is taken, unless ``force`` is true.
+        Raises KeyError if its key is taken, unless ``force`` is true.
         """
         super().register(tag_class, force, index)
         if tag_class not in FlaskTaggedJSONSerializer.default_tags:
             self._only_standard_tags = False
 
     def tag(self, value: Any) -> Any:
-        """The value as plain JSON types, tagged where that is necessary."""
-        # PERF: the commonest values pass by the checks of eight tags: those that no tag changes,
-        # and dictionaries that none could be mistaken for, of which the values are tagged.
+        """Convert a value to plain JSON types, tagged if necessary."""
+        # PERF: the most common values skip the checks of eight tags: values that no tag changes,
+        # and dictionaries that cannot be mistaken for a tag, whose values are tagged.
         if self._only_standard_tags:
             kind = type(value)
             if kind in _PLAIN:
@@ -73,13 +73,13 @@ class TaggedJSONSerializer(FlaskTaggedJSONSerializer):
         return super().tag(value)
 
     def dumps(self, value: object) -> str:
-        """Compact tagged JSON of a value."""
+        """Convert a value to compact tagged JSON."""
         return self._dumps(self.tag(value), separators=(",", ":"))
 
     def loads(self, value: str | bytes) -> Any:
-        """The value that tagged JSON, text or UTF-8 bytes, stands for."""
+        """Convert tagged JSON, text or UTF-8 bytes, to the value it represents."""
         loaded = self._loads(value)
-        # PERF: the standard tags all begin with a space, and mostly there is none to look for.
+        # PERF: the standard tags all begin with a space, and usually there is none to look for.
         if self._only_standard_tags and isinstance(value, str) and '" ' not in value:
             return loaded
         return self._untag_scan(loaded)

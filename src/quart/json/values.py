@@ -1,7 +1,7 @@
-"""Values that JSON has no form for: what a provider's ``default`` makes of them.
+"""Values that JSON has no form for: how a provider's ``default`` converts them.
 
-A model is recognised by what its library leaves on the class, so no library is imported.
-Each is taken apart one level deep: what it holds comes to ``default`` in its turn.
+A model is recognised by what its library leaves on the class, so no library is imported. Each value
+is converted one level deep: what it contains is passed to ``default`` in its turn.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ __all__ = ("default", "is_model")
 
 
 def default(o: object) -> Any:
-    """Turn a value into one that JSON has: as Flask does, and for models and enums as we do.
+    """Convert a value to one that JSON has: like Flask, and for models and enums in our own way.
 
-    Dates become the text that HTTP has for them, decimals, UUIDs and ``__html__`` their text,
-    members of an enum their value. Data classes, attrs classes and msgspec's structs become
-    objects of their fields. A pydantic model becomes what its ``model_dump()`` gives.
+    Dates become text in HTTP's format; decimals, UUIDs and objects with ``__html__`` become text;
+    enum members become their value. Dataclasses, attrs classes and msgspec structs become objects
+    of their fields. A pydantic model becomes the result of its ``model_dump()``.
 
     Raises TypeError for anything else.
     """
@@ -36,12 +36,12 @@ def default(o: object) -> Any:
         if isinstance(o, Enum):
             return o.value
         if type(o).__module__.startswith(("pydantic.", "pydantic_core.")):
-            return str(o)  # an URL, a secret, an e-mail address
+            return str(o)  # a URL, a secret, an e-mail address
     return _flask_default(o)
 
 
 def is_model(value: object) -> bool:
-    """Whether a value is a data class's, an attrs class's, a struct or a pydantic model."""
+    """Whether a value belongs to a dataclass, attrs class, msgspec struct or pydantic model."""
     return _way_to_take_apart(type(value)) is not None
 
 
@@ -70,7 +70,7 @@ def _pydantic(value: Any) -> object:
 
 
 def _struct(value: Any) -> dict[str, object] | list[object]:
-    """A struct as msgspec writes it: with its tag, its names, and no default it is to omit."""
+    """Return a struct as msgspec writes it: with its tag and names, without omitted defaults."""
     cls = type(value)
     config = cls.__struct_config__
     fields = {
