@@ -99,6 +99,10 @@ class ScopeHeaders(Headers):
         def __getitem__(self, key: object) -> object:
             if not isinstance(key, str):
                 return super().__getitem__(key)
+            if self._undecoded:
+                value = self._find(key)  # PERF: a frame less than by `_get_key`
+                if value is not None:
+                    return value
             try:
                 return self._get_key(key)
             except BadRequestKeyError:
@@ -295,7 +299,8 @@ class ResponseHeaders(Headers):
 
             Raises ValueError if a value contains a line break.
             """
-            if self._single is None or kwargs or key in self:
+            single = self._single
+            if single is None or kwargs or _raw_name(key) in single:
                 super().add(key, value, **kwargs)
             else:
                 self[key] = value

@@ -209,7 +209,7 @@ class _SessionSerializer(TaggedJSONSerializer):
 
     __slots__ = ()
 
-    _dumps = staticmethod(_SessionJSON().dumps)
+    _dumps = staticmethod(_SessionJSON()._encode)
     _loads = staticmethod(_SessionJSON().loads)
 
 
@@ -415,41 +415,25 @@ class SecureCookieSessionInterface(SessionInterface):
             return
 
         depends = session.accessed  # before this method reads it
-        name = self.get_cookie_name(app)
-        domain = self.get_cookie_domain(app)
-        path = self.get_cookie_path(app)
-        httponly = self.get_cookie_httponly(app)
-        secure = self.get_cookie_secure(app)
-        samesite = self.get_cookie_samesite(app)
-        partitioned = self.get_cookie_partitioned(app)
-        if session:
-            if self.should_set_cookie(app, session):
-                depends = True
+        has_items = bool(session)
+        if self.should_set_cookie(app, session) if has_items else session.modified:
+            depends = True
+            name = self.get_cookie_name(app)
+            settings = (
+                self.get_cookie_path(app),
+                self.get_cookie_domain(app),
+                self.get_cookie_secure(app),
+                self.get_cookie_httponly(app),
+                self.get_cookie_samesite(app),
+                self.get_cookie_partitioned(app),
+            )
+            if has_items:
                 serializer = self.get_signing_serializer(app)
                 assert serializer is not None  # or the session would be a null session
-                _set_cookie(
-                    response,
-                    name,
-                    serializer.dumps(_items_of(session)),
-                    self.get_expiration_time(app, session),
-                    path,
-                    domain,
-                    secure,
-                    httponly,
-                    samesite,
-                    partitioned,
-                )
-        elif session.modified:
-            depends = True
-            response.delete_cookie(
-                name,
-                domain=domain,
-                path=path,
-                secure=secure,
-                samesite=samesite,
-                httponly=httponly,
-                partitioned=partitioned,
-            )
+                value = serializer.dumps(_items_of(session))
+                _set_cookie(response, name, value, self.get_expiration_time(app, session), settings)
+            else:
+                response.delete_cookie(name, **_named(settings))
         if depends:
             _vary_on_cookie(response)
 
@@ -468,58 +452,44 @@ def _items_of(session: SessionMixin) -> dict[str, object]:
     return dict(dict.items(session) if type(session) is SecureCookieSession else session)
 
 
+#: Path, domain, secure, httponly, samesite and partitioned of a cookie.
+_Settings = tuple[str, str | None, bool, bool, str | None, bool]
+
+
+def _named(settings: _Settings) -> dict[str, Any]:
+    names = ("path", "domain", "secure", "httponly", "samesite", "partitioned")
+    return dict(zip(names, settings, strict=True))
+
+
 def _set_cookie(
-    response: ResponseTypes, name: str, value: str, expires: datetime | None, *settings: Any
+    response: ResponseTypes,
+    name: str,
+    value: str,
+    expires: datetime | None,
+    settings: _Settings,
 ) -> None:
     """Set a cookie whose value needs no quotes.
 
     PERF: this repeats `response.set_cookie`. It is safe if a class has not overridden that.
     """
     if type(expires) is datetime:
-        expires = expires.replace(microsecond=0)  # as it is sent, so that the cache finds it
-    before, after = _cookie_without_value(name, expires, *settings)
+        expires = expires.replace(microsecond=0)  # as it is sent, and so found again
+    before, after = _cookie_without_value(name, expires, settings)
     line = before + value + after
     limit = response.max_cookie_size
     if (limit and len(line) > limit) or type(response).set_cookie is not SansIOResponse.set_cookie:
-        path, domain, secure, httponly, samesite, partitioned = settings
-        response.set_cookie(  # it warns if the cookie is too large
-            name,
-            value,
-            expires=expires,
-            path=path,
-            domain=domain,
-            secure=secure,
-            httponly=httponly,
-            samesite=samesite,
-            partitioned=partitioned,
-        )
+        # This warns of a cookie that is too large.
+        response.set_cookie(name, value, expires=expires, **_named(settings))
     else:
         response.headers.add("Set-Cookie", line)
 
 
-@lru_cache(maxsize=64, typed=True)
+@lru_cache(maxsize=64)
 def _cookie_without_value(
-    name: str,
-    expires: datetime | None,
-    path: str,
-    domain: str | None,
-    secure: bool,
-    httponly: bool,
-    samesite: str | None,
-    partitioned: bool,
+    name: str, expires: datetime | None, settings: _Settings
 ) -> tuple[str, str]:
-    """Return the text before and after the value of such a cookie."""
-    line = dump_cookie(
-        name,
-        expires=expires,
-        path=path,
-        domain=domain,
-        secure=secure,
-        httponly=httponly,
-        max_size=0,
-        samesite=samesite,
-        partitioned=partitioned,
-    )
+    """The text before and after the value of such a cookie."""
+    line = dump_cookie(name, expires=expires, max_size=0, **_named(settings))
     end = len(name.encode()) + 1
     return line[:end], line[end:]
 

@@ -69,7 +69,10 @@ class TaggedJSONSerializer(FlaskTaggedJSONSerializer):
             if kind in _PLAIN:
                 return value
             if kind is dict and (len(value) != 1 or next(iter(value)) not in self.tags):
-                return {key: self.tag(each) for key, each in value.items()}
+                return {
+                    key: each if type(each) in _PLAIN else self.tag(each)
+                    for key, each in value.items()
+                }
         return super().tag(value)
 
     def dumps(self, value: object) -> str:

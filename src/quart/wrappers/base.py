@@ -215,7 +215,8 @@ class BaseRequestWebsocket(SansIORequest):
     def args(self) -> MultiDict[str, str]:
         """The parsed query string; bytes that are not UTF-8 stay percent-encoded."""
         query = self.query_string
-        self.check_length()
+        if len(query) > MAX_PARSED:
+            raise RequestURITooLarge()
         cls: type[MultiDict[str, str]] = self.parameter_storage_class
         if _takes_lists(cls):
             made = cls.__new__(cls)
