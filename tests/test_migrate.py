@@ -1319,6 +1319,24 @@ def test_the_command_refuses_a_dirty_tree(tmp_path: Path) -> None:
     command("--write", "--allow-dirty", tmp_path)
 
 
+def test_the_command_refuses_a_repository_of_somebody_else(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Git would run what its settings say; it says itself how to allow that."""
+    try:
+        subprocess.run(["git", "init", "-q", tmp_path], check=True)
+    except FileNotFoundError:
+        pytest.skip("git is not installed")
+    laid_out(tmp_path, {"a.py": "import flask\n"})
+    monkeypatch.setenv("GIT_TEST_ASSUME_DIFFERENT_OWNER", "1")
+
+    assert "safe.directory" in command("--write", tmp_path, exit_code=1)
+    assert "import flask\n" == (tmp_path / "a.py").read_text()
+
+    command("--write", "--allow-dirty", tmp_path)
+    assert "import quart\n" == (tmp_path / "a.py").read_text()
+
+
 def test_the_command_without_libcst_says_what_to_install(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -20,15 +20,9 @@ def run(
     :param allow_dirty: Write although git has changes that are not committed.
     :raises click.ClickException: nothing was written.
     """
-    if write:
-        dirty = [] if allow_dirty else uncommitted(path)
-        if dirty:
-            raise click.ClickException(
-                f"git has {plural(len(dirty), 'uncommitted change')} here. Commit first, so that"
-                " you can see and undo what this command does,"
-                " or say --allow-dirty."
-            )
     try:
+        if write and not allow_dirty:
+            _refuse_a_dirty_tree(path)
         migration = migrate(path, Options(make_async=make_async))
         if write:
             migration.write()
@@ -46,3 +40,12 @@ def run(
         click.echo(f"{plural(len(report.changes), 'file')} {verb}", err=True)
     if check and report.changes:
         raise SystemExit(1)
+
+
+def _refuse_a_dirty_tree(path: Path) -> None:
+    dirty = uncommitted(path)
+    if dirty:
+        raise SourceError(
+            f"git has {plural(len(dirty), 'uncommitted change')} here. Commit first, so that you"
+            " can see and undo what this command does, or say --allow-dirty."
+        )

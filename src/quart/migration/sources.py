@@ -149,14 +149,25 @@ def _read(path: Path, name: str, report: Report) -> Source | None:
 
 
 def uncommitted(root: Path) -> list[str]:
-    """What git has not committed below a directory; nothing where there is no git."""
+    """List what git has not committed below a directory; nothing where there is no git.
+
+    :raises SourceError: git does not say, for example because the repository is somebody else's.
+    """
     where = root if root.is_dir() else root.parent
-    command = ["git", "-c", "safe.directory=*", "status", "--porcelain", "--", "."]
+    command = ["git", "status", "--porcelain", "--", "."]
+    english = os.environ | {"LC_ALL": "C"}
     try:
-        done = subprocess.run(command, cwd=where, capture_output=True, text=True, check=False)
+        done = subprocess.run(
+            command, cwd=where, env=english, capture_output=True, text=True, check=False
+        )
     except FileNotFoundError:
         return []
-    return done.stdout.splitlines() if done.returncode == 0 else []
+    if done.returncode and "not a git repository" not in done.stderr:
+        raise SourceError(
+            "git does not say whether all is committed here; --allow-dirty does without it."
+            f"\n{done.stderr.strip()}"
+        )
+    return done.stdout.splitlines()
 
 
 def write(changes: Iterable[Change], encoded: dict[Path, bytes]) -> None:
