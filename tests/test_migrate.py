@@ -1032,9 +1032,9 @@ def test_views_that_do_not_block_become_async(tmp_path: Path) -> None:
     assert stays == {
         "slow": "uses time.sleep, which blocks (app.py:41)",
         "remote": "uses requests.get, which blocks (app.py:47)",
-        "stored": "uses db, of which it is not known what it does (app.py:52)",
+        "stored": "uses db, and it is not known what that does (app.py:52)",
         "kept": "uses g, which may hold anything (app.py:57)",
-        "both_quick": "uses both, which waits, and which def functions use too (app.py:18)",
+        "both_quick": "uses both, which waits, and which def functions use, too (app.py:18)",
         "both_slow": "uses time.sleep, which blocks (app.py:67)",
         "wrapped": "is decorated by wraps(show) (app.py:72)",
         "stream": "is a generator (app.py:78)",

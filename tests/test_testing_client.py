@@ -284,7 +284,7 @@ async def test_a_forgotten_async_is_named(client: QuartClient) -> None:
         client.websocket("/"),
     ]
     for block in blocks:
-        message = f"{type(block).__name__} is entered with 'async with'"
+        message = f"Use 'async with' instead of 'with' for {type(block).__name__}"
         with pytest.raises(TypeError, match=message), block:
             pass
 
@@ -804,4 +804,4 @@ async def test_a_keyword_that_is_not_known_is_named(name: str) -> None:
 
     with pytest.raises(TypeError, match=f"A test client takes no argument '{name}'") as caught:
         await client.get("/", **{name: {}})  # type: ignore[arg-type]
-    assert (name == "params") is ("the query is 'query_string'" in str(caught.value))
+    assert (name == "params") is ("for the query use 'query_string'" in str(caught.value))

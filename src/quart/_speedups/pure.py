@@ -1,7 +1,7 @@
-"""What each request does with bytes and their like, in Python: compiled.pyx has the same names.
+"""Small functions on bytes and the like that each request calls, in Python.
 
-These know nothing of applications, stages or errors. What a function does not understand at once it
-leaves to its caller, and says so by what it gives.
+compiled.pyx has the same names. These functions know nothing of applications, stages or errors.
+What a function cannot handle at once it leaves to its caller, as its result shows.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ from typing import TYPE_CHECKING, Any
 _PERCENT = ord("%")
 
 Pairs = Iterable[tuple[bytes, bytes]]
-#: Of a response: the value as it is sent, or the name and the value as they were written.
+#: A response's header: the value as it is sent, or the name and the value as they were written.
 Header = bytes | tuple[str, str]
-#: A `MultiDict`, which Werkzeug's types take for a dict of single values.
+#: A `MultiDict`. Werkzeug's types describe it as a dict of single values.
 Lists = dict[str, Any]
 
 
 def first_value(headers: Pairs, name: bytes) -> bytes | None:
-    """The value of the first header of a name, as it is sent; None where there is none."""
+    """Return the first value of the header `name` (as it is sent); None if it is missing."""
     for other, value in headers:
         if other == name:
             return value
@@ -30,12 +30,12 @@ def first_value(headers: Pairs, name: bytes) -> bytes | None:
 
 
 def all_values(headers: Pairs, name: bytes) -> list[bytes]:
-    """The values of all headers of a name, as it is sent."""
+    """Return all values of the header `name` (as it is sent)."""
     return [value for other, value in headers if other == name]
 
 
 def decoded(headers: Pairs, titles: Mapping[bytes, str]) -> list[tuple[str, str]]:
-    """Headers in Latin-1, by their names in title case, of which the usual ones are given."""
+    """Decode headers from Latin-1, with names in title case; `titles` has the common ones."""
     return [
         (titles.get(name) or name.decode("latin-1").title(), value.decode("latin-1"))
         for name, value in headers
@@ -43,7 +43,7 @@ def decoded(headers: Pairs, titles: Mapping[bytes, str]) -> list[tuple[str, str]
 
 
 def split_query(query: bytes, lists: Lists) -> bool:
-    """Put the values in a query into lists, by their names; False where not all is plain ASCII."""
+    """Put the values of a query into lists, by name; return False if not all is plain ASCII."""
     if _PERCENT in query or not query.isascii():
         return False
     words = query.decode().replace("+", " ").split("&")
@@ -52,10 +52,10 @@ def split_query(query: bytes, lists: Lists) -> bool:
 
 
 def split_cookies(line: str, lists: Lists) -> bool:
-    """Put the cookies in a header into lists, by their names.
+    """Put the cookies of a header into lists, by name.
 
-    False where there are quotes, or space as no browser sends it. What begins with an equals sign
-    is no cookie.
+    Returns False if it has quotes, or spaces that no browser sends. Text that begins with an
+    equals sign is not a cookie.
     """
     words = _plain_cookies(line)
     if words is None:
@@ -65,7 +65,7 @@ def split_cookies(line: str, lists: Lists) -> bool:
 
 
 def _put(words: list[str], lists: Lists) -> None:
-    """Each word is a name and a value."""
+    """Add words, each of the form name=value, to the lists."""
     made: dict[str, list[str]] = {}
     for word in words:
         name, _, value = word.partition("=")
@@ -77,9 +77,9 @@ def _put(words: list[str], lists: Lists) -> None:
 
 
 def find_cookie(line: str, name: str) -> str | EllipsisType | None:
-    """The first cookie of a name that is not empty; None where there is none.
+    """Return the first cookie with this name, which is not empty; None if there is none.
 
-    `...` where `split_cookies` gives False.
+    Returns `...` if `split_cookies` would return False.
     """
     words = _plain_cookies(line)
     if words is None:
@@ -107,9 +107,10 @@ def put_all(
     sent_names: Mapping[str, bytes],
     learn: Callable[[str], bytes | None],
 ) -> bool:
-    """Put headers into a dict by the names that are sent; what is not among them is learned.
+    """Put headers into a dict by the names that are sent; names not in `sent_names` are learned.
 
-    False where a name is none or a value is no text in one line; some may have been put.
+    Returns False if a name is not valid or a value is not a single line of text; some headers may
+    have been put by then.
     """
     for name, value in given.items():
         sent = sent_names.get(name) or learn(name)
@@ -124,10 +125,10 @@ def encoded(
     special: Collection[bytes],
     encode: Callable[[bytes, str, str], bytes],
 ) -> list[tuple[bytes, bytes]]:
-    """Headers as they are sent, without space around the values.
+    """Encode headers as they are sent, without space around the values.
 
-    A value that is not printable ASCII, or whose header is a special one, is what `encode` makes of
-    the name that is sent, the name and the value.
+    `encode` gets the sent name, the name and the value if the value is not printable ASCII, or if
+    the header is one of `special`.
     """
     items = []
     for sent, header in headers:
@@ -143,7 +144,7 @@ def encoded(
     return items
 
 
-# The library's own accelerator, which only CPython has.
+# The standard library's own accelerator, which only CPython has.
 _make_encoder: Any = getattr(encoder, "c_make_encoder", None)
 
 
@@ -154,7 +155,7 @@ def json_encoder(
     item_separator: str,
     key_separator: str,
 ) -> Callable[[object], str]:
-    """Make a function that does as `json.dumps` with these options."""
+    """Make a function that does what `json.dumps` does with these options."""
     dumps = JSONEncoder(
         default=default,
         ensure_ascii=ensure_ascii,
@@ -163,7 +164,7 @@ def json_encoder(
     ).encode
     if _make_encoder is None:
         return dumps
-    # PERF: JSONEncoder makes this anew for each object, and keeps the containers in mind.
+    # PERF: JSONEncoder makes this again for each object, and records the containers in it.
     escape = encoder.encode_basestring_ascii if ensure_ascii else encoder.encode_basestring
     encode = _make_encoder(
         None, default, escape, None, key_separator, item_separator, sort_keys, False, True
@@ -173,7 +174,7 @@ def json_encoder(
         try:
             return "".join(encode(value, 0))
         except RecursionError:
-            return dumps(value)  # to which a circular reference is a ValueError
+            return dumps(value)  # it raises ValueError for a circular reference
 
     return encoded
 
@@ -185,10 +186,10 @@ if TYPE_CHECKING:
 else:
 
     class lazily:
-        """An attribute worked out when it is first asked for, and kept on the instance."""
+        """An attribute that is computed when it is first read, and kept on the instance."""
 
-        # PERF: on the instance it is then found without a call, unlike with Werkzeug's
-        # `cached_property`, and there is no lock, unlike in that of Python 3.11.
+        # PERF: later reads find it on the instance without a call, unlike with Werkzeug's
+        # `cached_property`, and there is no lock, unlike with that of Python 3.11.
         def __init__(self, read: Callable[[Any], object]) -> None:
             self.read = read
             self.__doc__ = read.__doc__

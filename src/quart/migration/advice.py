@@ -1,5 +1,4 @@
-"""What is not changed, because it has no counterpart that is known to do: it is noted, with what to
-do by hand."""
+"""What is not changed because it has no known counterpart: a note says what to do by hand."""
 
 from __future__ import annotations
 
@@ -9,10 +8,10 @@ import libcst as cst
 
 from .model import Module, Project, dotted
 
-#: Words of Flask's test client that make a WSGI environment.
+#: Arguments of Flask's test client that make a WSGI environment.
 _ENVIRON_WORDS = frozenset({"environ_base", "environ_overrides", "errors_stream"})
 PROXY_FIX = "werkzeug.middleware.proxy_fix.ProxyFix"
-#: Packages for tests that push Flask's contexts, or give Flask's clients, by themselves.
+#: Packages for tests that push Flask's contexts, or provide Flask's clients, themselves.
 _FOR_FLASKS_TESTS = {
     "flask_testing": "Flask-Testing's cases are sync; use unittest.IsolatedAsyncioTestCase",
     "pytest_flask": "pytest-flask pushes contexts without awaiting them; uninstall it",
@@ -24,7 +23,7 @@ _IDLE = {
 
 
 def advise(project: Project) -> None:
-    """Note what a project uses of WSGI, threads and extensions, and what takes its place."""
+    """Note where a project uses WSGI, threads and extensions, and what to use instead."""
     for module in project.modules.values():
         for name, full in sorted(module.imports.items()):
             package = full.partition(".")[0]
@@ -35,13 +34,13 @@ def advise(project: Project) -> None:
         for node in _nodes(module.tree, fixed):
             _look_at(project, module, node)
     for site, module in project.environs:
-        text = "request.environ is made when it is asked for; request.headers and .scope are there"
+        text = "request.environ is made when it is read; request.headers and .scope are cheaper"
         project.note(module, site, "wsgi", text)
 
 
 def _look_at(project: Project, module: Module, node: cst.CSTNode) -> None:
     if isinstance(node, cst.Attribute) and node.attr.value == "wsgi_app":
-        text = "wsgi_app is WSGI's; wrap app.asgi_app by ASGI middleware, such as quart.middleware"
+        text = "wsgi_app is WSGI; wrap app.asgi_app with ASGI middleware, such as quart.middleware"
         project.note(module, node, "wsgi", text)
     elif isinstance(node, cst.Arg) and node.keyword and node.keyword.value in _ENVIRON_WORDS:
         text = f"{node.keyword.value} makes a WSGI environment; use headers or scope_base"
@@ -49,15 +48,15 @@ def _look_at(project: Project, module: Module, node: cst.CSTNode) -> None:
     elif isinstance(node, cst.Call):
         name = module.resolve(dotted(node.func))
         if name in {"threading.local", "_thread._local"}:
-            text = "a request may go from thread to thread; set ONE_THREAD_PER_REQUEST, or use g"
+            text = "a request may use several threads; set ONE_THREAD_PER_REQUEST, or use g"
             project.note(module, node, "thread", text)
         elif name == "flask.copy_current_request_context" or name == "threading.Thread":
-            text = "in a thread of your own what is awaited elsewhere gives coroutines"
+            text = "in a thread of your own, what async code awaits gives coroutines, not values"
             project.note(module, node, "thread", text)
 
 
 def proxy_fixes(module: Module) -> Iterator[cst.Assign]:
-    """`app.wsgi_app = ProxyFix(app.wsgi_app, ...)`, for which Quart has one of the same words."""
+    """Find `app.wsgi_app = ProxyFix(app.wsgi_app, ...)`; Quart's has the same arguments."""
     if PROXY_FIX not in module.imports.values():
         return
     for node in _nodes(module.tree, set()):

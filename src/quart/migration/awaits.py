@@ -1,5 +1,5 @@
-"""Which functions become async. A function does where it holds something that is awaited and what
-calls it can await it; then its callers await it, and so on, until nothing changes over the whole
+"""Which functions become async. A function does if it contains something that is awaited, and if
+its callers can await it. Then its callers await it, and so on, until nothing changes in the whole
 project."""
 
 from __future__ import annotations
@@ -33,12 +33,12 @@ _XUNIT = frozenset(
         "teardown_module",
     }
 )
-#: Where something else than the application calls a function: the event loop, or a thread of it.
+#: Roles of functions that the application does not call: the event loop does, or a thread of it.
 CALLED_BY_QUART = frozenset({"hook", "loop", "view"})
 
 
 def decide(project: Project, choose: Callable[[Project], None] | None = None) -> None:
-    """Find the functions that become async; note what would have to be, and cannot.
+    """Find the functions that become async; note those that would have to be, and cannot.
 
     :param choose: Makes views and hooks async, once it is known what all functions call.
     """
@@ -59,7 +59,7 @@ def _settle(project: Project, functions: list[Function]) -> None:
 
 
 def callers(functions: Iterable[Function]) -> dict[Function, set[Function]]:
-    """For each function, those that call it."""
+    """Return, for each function, those that call it."""
     found: dict[Function, set[Function]] = defaultdict(set)
     for function in functions:
         for callee in function.calls:
@@ -68,7 +68,7 @@ def callers(functions: Iterable[Function]) -> dict[Function, set[Function]]:
 
 
 def forced(function: Function) -> list[Site]:
-    """The sites of a function that want it to be async."""
+    """Return the sites of a function because of which it has to be async."""
     return [site for site in function.sites if site.forces and not site.place]
 
 
@@ -91,7 +91,7 @@ def _make_async(project: Project, functions: list[Function]) -> bool:
 
 
 def _find_what_waits(functions: list[Function], called_by: dict[Function, set[Function]]) -> bool:
-    """Mark what holds something awaited, and what calls it; whether that is news."""
+    """Mark functions that contain something awaited, and their callers; return if any is new."""
     before = {(function, function.waits, function.enters) for function in functions}
     for function in functions:
         function.enters = not function.is_async and (
@@ -110,7 +110,7 @@ def _find_what_waits(functions: list[Function], called_by: dict[Function, set[Fu
 
 
 def _enters_for_async(function: Function, called_by: dict[Function, set[Function]]) -> bool:
-    """Whether it is a function of tests that enters a context where an event loop runs."""
+    """Whether it is a test helper that enters a context while an event loop runs."""
     return (
         function.module.is_test
         and function.role == "helper"
@@ -128,9 +128,9 @@ def _may_become_async(
         return True
     by = called_by[function]
     if function.module.is_test:
-        # A function that is only handed on is called by code that may not await it.
+        # A function that is only passed on is called by code that may not await it.
         return bool(by) or not function.escapes
-    # A function that nobody is seen to call may be called by anybody.
+    # A function without a known caller may be called by anybody.
     return (
         bool(by)
         and all(
@@ -142,8 +142,8 @@ def _may_become_async(
 
 
 def _given_values_at_once(functions: list[Function]) -> set[Function]:
-    """The functions of the application that stay `def`, where what is awaited elsewhere gives its
-    value at once: views, hooks, what they call, and commands that share a function with them."""
+    """Return the application's functions that stay `def`, in which names that async code awaits
+    give values: views, hooks, what they call, and commands that share a function with them."""
     ours = [f for f in functions if not f.module.is_test and not f.is_async]
     found: set[Function] = {f for f in ours if f.role in CALLED_BY_QUART}
     while True:
@@ -165,7 +165,7 @@ def _given_values_at_once(functions: list[Function]) -> set[Function]:
 
 
 def _obstacle(function: Function) -> str:
-    """Why a function cannot be async, or nothing."""
+    """Return why a function cannot be async, or an empty string."""
     if function.name in _XUNIT and function.role != "setup":
         return "setup"
     if function.name.startswith("__") and function.name.endswith("__"):
@@ -176,8 +176,8 @@ def _obstacle(function: Function) -> str:
 
 
 def runs_coroutines(command: Function) -> bool:
-    """Whether an async command would be run: click alone does not, Quart's `with_appcontext` does,
-    which the commands of an application have without a word."""
+    """Whether an async command would be run. Click alone does not run it; Quart's `with_appcontext`
+    does, and an application's commands have that by default."""
     names = command.decorators
     return any(name.endswith("with_appcontext") for name in names) or not any(
         name in {"click.command", "click.group"} for name in names
@@ -204,12 +204,12 @@ def _note_what_is_left(project: Project, functions: list[Function]) -> None:
                 project.note(module, site.node, "both", text)
         made = function.is_async and not function.was_async
         if made and function.escapes and function.role == "helper" and not called_by[function]:
-            text = f"{name} is async now; see that what gets it awaits what it gives"
+            text = f"{name} is async now; check that the code that receives it awaits its result"
             project.note(module, node, "callback", text)
         if not function.is_async and function.role == "helper" and forced(function):
             users = called_by[function]
             if module.is_test and function.escapes and not users:
-                text = f"{name} is handed on, and holds what has to be awaited"
+                text = f"{name} is passed on, and contains something that has to be awaited"
                 project.note(module, node, "callback", text)
             elif any(user.was_async and user.role == "command" for user in users):
                 text = (
@@ -220,15 +220,15 @@ def _note_what_is_left(project: Project, functions: list[Function]) -> None:
         for site in module.sites:
             if site.forces:
                 code = shorten(module.code(site.node))
-                text = f"outside of a function there is no await: {code}"
+                text = f"await is not possible outside a function: {code}"
                 project.note(module, site.node, "lambda", text)
 
 
 def wanted(function: Function, alone: bool) -> dict[cst.CSTNode, Site]:
-    """The sites of an async function where an await is put.
+    """Return the sites of an async function where an await is added.
 
-    :param alone: its file is Quart's already, so what it does not await it does not await on
-        purpose; only what has become async now is awaited in it.
+    :param alone: the file already uses Quart, so it leaves out other awaits on purpose; only what
+        has become async now is awaited in it.
     """
     if not function.is_async:
         return {}
@@ -241,7 +241,7 @@ def wanted(function: Function, alone: bool) -> dict[cst.CSTNode, Site]:
 
 
 def needs_async_case(project: Project, cls: Class) -> bool:
-    """Whether a test case, or one that it is a base of or comes from, has an async method."""
+    """Whether a test case, or a related one that it shares methods with, has an async method."""
     if not project.is_case(cls):
         return False
     above = set(project.line_of_classes(cls))

@@ -1,5 +1,5 @@
 """`--async`: which views and hooks become async. Those do that call nothing which may block, by the
-tables here; of each that stays `def`, the reason is noted with its place."""
+tables here. For each that stays `def`, a note names the reason and its place."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from .model import HOOKS, ROUTES, Class, Function, Project, dotted, parameters_o
 from .report import shorten
 from .values import has_yield
 
-#: Calls that are known to block, by the beginnings of full names.
+#: Calls that are known to block, by the beginning of their full names.
 BLOCKS = (
     "MySQLdb",
     "PIL",
@@ -134,9 +134,9 @@ DOES_NOT = (
     "zlib",
 )
 _ORDINARY = frozenset(dir(builtins)) - {"compile", "eval", "exec", "input", "open"}
-#: Flask's own that run code of the application on, or wait.
+#: Flask's own functions that run code of the application, or wait.
 _OF_FLASK = {
-    "flask.copy_current_request_context": "hands the request on to a thread",
+    "flask.copy_current_request_context": "passes the request on to a thread",
     "flask.g": "uses g, which may hold anything",
     "flask.stream_with_context": "streams from a generator",
 }
@@ -152,7 +152,7 @@ class Reason:
 
     @property
     def place(self) -> str:
-        """The call, and the file and line where it stands."""
+        """The call, with its file and line."""
         module = self.function.module
         return f"{self.text} ({module.source.name}:{module.line(self.node)})"
 
@@ -163,7 +163,7 @@ class _Chooser:
     reasons: dict[Function, Reason | None] = field(default_factory=dict)
 
     def reason(self, function: Function) -> Reason | None:
-        """Why a function may block, or None."""
+        """Return why a function may block, or None."""
         if function not in self.reasons:
             self.reasons[function] = None  # for one that calls itself
             self.reasons[function] = next(self._reasons(function), None)
@@ -186,7 +186,7 @@ class _Chooser:
 
 
 class _Body:
-    """What one function does, looked at node by node."""
+    """What one function does, checked node by node."""
 
     def __init__(self, chooser: _Chooser, function: Function) -> None:
         self.chooser = chooser
@@ -197,7 +197,7 @@ class _Body:
         if function.role == "view":
             self.plain |= self.local  # what a URL converter gives
         _Locals(self.local).look(function.node.body)
-        for _ in range(2):  # what is bound below is used above, in a loop
+        for _ in range(2):  # in a loop, names that are bound below are used above
             self._learn(function.node.body)
 
     def reasons(self, node: cst.CSTNode) -> Iterator[Reason]:
@@ -220,7 +220,7 @@ class _Body:
         return Reason(text, self.function, node)
 
     def _learn(self, node: cst.CSTNode) -> None:
-        """Find which variables hold plain values: text, numbers, collections of them."""
+        """Find the variables that hold plain values: text, numbers, collections of them."""
         for child in node.children:
             self._learn(child)
         targets: list[cst.CSTNode] = []
@@ -271,13 +271,13 @@ class _Body:
         return False
 
     def _verdict(self, full: str) -> str | None:
-        """Why what a full name stands for blocks, nothing if it does not, None if unknown."""
+        """Return why a full name blocks, an empty string if it does not, None if unknown."""
         if full in _ORDINARY:
             return ""
         for name, text in _OF_FLASK.items():
             if full == name or full.startswith(f"{name}."):
                 return text
-        # The longest beginning decides: `time` does not block, `time.sleep` does.
+        # The longest match decides: `time` does not block, but `time.sleep` does.
         found: tuple[int, str] | None = None
         for names, text in ((BLOCKS, f"uses {full}, which blocks"), (DOES_NOT, "")):
             for name in names:
@@ -313,11 +313,11 @@ class _Body:
         elif isinstance(found, tuple):
             module, variable = found
             if module.variables.get(variable) is None and not _is_constant(module.tree, variable):
-                yield self._why(f"uses {variable}, of which it is not known what it does", node)
+                yield self._why(f"uses {variable}, and it is not known what that does", node)
         elif found is None:
             verdict = self._verdict(full)
             if verdict is None:
-                text = f"uses {full}, of which it is not known whether it blocks"
+                text = f"uses {full}, and it is not known whether that blocks"
                 yield self._why(text, node)
             elif verdict:
                 yield self._why(verdict, node)
@@ -333,15 +333,15 @@ class _Body:
             yield from self._of_function(node, callee)
             return
         if node in self.function.known_calls:
-            return  # of an application, a request, a response
+            return  # a call on an application, a request, a response
         name = dotted(node.func)
         first = name.partition(".")[0]
         if name and first not in self.local:
-            return  # judged by its name
+            return  # it is judged by its name
         if isinstance(node.func, cst.Attribute) and self._is_plain(node.func.value):
             return
         code = shorten(self.module.code(node.func))
-        yield self._why(f"calls {code}(), of which it is not known whether it blocks", node)
+        yield self._why(f"calls {code}(), and it is not known whether that blocks", node)
 
 
 class _Locals:
@@ -377,7 +377,7 @@ def _names(function: Function) -> set[str]:
 
 
 def _is_constant(tree: cst.Module, name: str) -> bool:
-    """Whether a module's variable is only ever given literals."""
+    """Whether a module's variable is only ever assigned literals."""
     values = [
         small.value
         for line in tree.body
@@ -391,7 +391,7 @@ def _is_constant(tree: cst.Module, name: str) -> bool:
 
 
 def choose(project: Project) -> None:
-    """Make async the views and hooks that call nothing that may block; note the others."""
+    """Make the views and hooks async that call nothing which may block; note the others."""
     functions = list(project.functions())
     chooser = _Chooser(project)
     called_by = callers(functions)
@@ -415,7 +415,7 @@ def choose(project: Project) -> None:
             break
         for function in list(chosen):
             for helper in _helpers({function}) & shared:
-                text = f"uses {helper.name}, which waits, and which def functions use too"
+                text = f"uses {helper.name}, which waits, and which def functions use, too"
                 chooser.reasons[function] = Reason(text, function, helper.node)
                 chosen.discard(function)
     for function in chosen | helpers:
@@ -429,7 +429,7 @@ def choose(project: Project) -> None:
 
 
 def _helpers(functions: set[Function]) -> set[Function]:
-    """The functions that have to be awaited once these are async."""
+    """Return the functions that have to be awaited once these are async."""
     reached: set[Function] = set()
     todo = list(functions)
     while todo:
@@ -437,7 +437,7 @@ def _helpers(functions: set[Function]) -> set[Function]:
             if callee not in reached and callee.role == "helper":
                 reached.add(callee)
                 todo.append(callee)
-    # Those that wait, and those that call one of them.
+    # Functions that wait, and functions that call one of them.
     found = {function for function in reached if forced(function) and not function.is_async}
     while True:
         more = {f for f in reached - found if f.calls & found and not f.is_async}

@@ -1,4 +1,4 @@
-"""`quart migrate` as the command line sees it: options in, a report out, and the exit code."""
+"""`quart migrate` as the command line calls it: options in, a report out, and the exit status."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ def run(
 ) -> None:
     """Migrate a project, or show what would change.
 
-    :param check: Fail where something would change; nothing is written.
-    :param allow_dirty: Write although git has changes that are not committed.
+    :param check: Fail if something would change; nothing is written.
+    :param allow_dirty: Write even if git has uncommitted changes.
     :raises click.ClickException: nothing was written.
     """
     try:

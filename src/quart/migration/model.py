@@ -1,5 +1,5 @@
-"""What the files of a project define: modules, classes and functions, how they name one another,
-and which part each function plays. What names hold is in `values`."""
+"""What the files of a project define: modules, classes and functions, how they refer to one
+another, and the role of each function. What names hold is in `values`."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ HOOKS = frozenset(
         "teardown_request",
     }
 )
-#: Functions that run on the event loop though they are `def`, and must not block it.
+#: Functions that run on the event loop although they are `def`, and must not block it.
 ON_LOOP = frozenset(
     {
         "app_template_filter",
@@ -65,7 +65,7 @@ _ASYNC_CASES = "unittest.IsolatedAsyncioTestCase"
 
 
 def dotted(node: cst.CSTNode | None) -> str:
-    """The dotted name that a node is, or nothing."""
+    """Return a node's dotted name, or an empty string."""
     if isinstance(node, cst.Name):
         return node.value
     if isinstance(node, cst.Attribute):
@@ -75,7 +75,7 @@ def dotted(node: cst.CSTNode | None) -> str:
 
 
 def text_of(node: cst.BaseExpression) -> str | None:
-    """The text of a string literal, or None."""
+    """Return the text of a string literal, or None."""
     if isinstance(node, cst.SimpleString):
         value = node.evaluated_value
         return value if isinstance(value, str) else None
@@ -83,14 +83,14 @@ def text_of(node: cst.BaseExpression) -> str | None:
 
 
 def parameters_of(node: cst.FunctionDef | cst.Lambda) -> list[cst.Param]:
-    """The parameters of a function, without `*args` and `**kwargs`."""
+    """Return the parameters of a function, without `*args` and `**kwargs`."""
     params = node.params
     return [*params.posonly_params, *params.params, *params.kwonly_params]
 
 
 @dataclass(eq=False)
 class Function:
-    """One `def`, and what is found out about it."""
+    """One `def`, and what is known about it."""
 
     module: Module
     node: cst.FunctionDef
@@ -98,15 +98,15 @@ class Function:
     owner: Class | None
     outer: Function | None
     role: str = "helper"
-    """test, fixture, setup, command, view, hook, loop or helper: what calls it, and so whether it
-    can be async."""
+    """test, fixture, setup, command, view, hook, loop or helper: says what calls it, and so whether
+    it can be async."""
     was_async: bool = False
     is_async: bool = False
     fixture: str = ""
-    """The name by which tests ask for a fixture."""
+    """The name under which tests request a fixture."""
     inner: dict[str, Function] = field(default_factory=dict)
     inner_classes: dict[str, Class] = field(default_factory=dict)
-    # Found out by `values`:
+    # Set by `values`:
     parameters: dict[str, Value] = field(default_factory=dict)
     variables: dict[str, Value] = field(default_factory=dict)
     gives: Value = None
@@ -114,19 +114,19 @@ class Function:
     calls: set[Function] = field(default_factory=set)
     callees: dict[cst.CSTNode, Function] = field(default_factory=dict)
     known_calls: set[cst.CSTNode] = field(default_factory=set)
-    """Calls on something of a known kind."""
+    """Calls on an object of a known kind."""
     waits: bool = False
-    """It, or what it calls, holds something that is awaited elsewhere."""
+    """It, or a function that it calls, contains something that async code awaits."""
     enters: bool = False
-    """It, or what it calls, enters a context by `with`, which an event loop does not allow."""
+    """It, or a function that it calls, enters a context by `with`, which an event loop forbids."""
     escapes: bool = False
-    """Its name is handed on, so that code which is not seen may call it."""
+    """Its name is passed on, so code that is not visible here may call it."""
     stays: str = ""
     """Why it cannot be async, although it would have to be."""
 
     @property
     def decorators(self) -> list[str]:
-        """The dotted names of its decorators, as Flask's."""
+        """The dotted names of its decorators, as Flask's names."""
         return [
             self.module.resolve(
                 dotted(d.decorator.func if isinstance(d.decorator, cst.Call) else d.decorator)
@@ -137,7 +137,7 @@ class Function:
 
 @dataclass(eq=False)
 class Class:
-    """One `class`, with the names of its bases as they stand in the source."""
+    """One `class`, with the names of its bases as in the source."""
 
     module: Module
     node: cst.ClassDef
@@ -147,7 +147,7 @@ class Class:
     methods: dict[str, Function] = field(default_factory=dict)
     attributes: dict[str, Value] = field(default_factory=dict)
     assigned: set[str] = field(default_factory=set)
-    """The names of attributes that the project sets, also where it is not known to what."""
+    """The names of attributes that the project sets, even if it is not known to what."""
 
 
 class Module:
@@ -182,7 +182,7 @@ class Module:
         self._positions: dict[cst.CSTNode, CodeRange] | None = None
 
     def line(self, node: cst.CSTNode) -> int:
-        """The line that a node begins in; 0 for a node that is not in this file."""
+        """Return the line in which a node begins; 0 for a node that is not in this file."""
         if self._positions is None:
             wrapper = MetadataWrapper(self.tree, unsafe_skip_copy=True)
             self._positions = dict(wrapper.resolve(PositionProvider))
@@ -190,11 +190,11 @@ class Module:
         return found.start.line if found else 0
 
     def code(self, node: cst.CSTNode) -> str:
-        """The source of a node."""
+        """Return the source of a node."""
         return self.tree.code_for_node(node)
 
     def resolve(self, name: str) -> str:
-        """The full name of a dotted name of this file; names of Quart's as Flask's."""
+        """Return the full name of a dotted name in this file; names from Quart become Flask's."""
         first, _, rest = name.partition(".")
         base = self.imports.get(first, first)
         return flasks(f"{base}.{rest}" if rest else base)
@@ -213,7 +213,7 @@ class Module:
 
 
 class _Collector(cst.CSTVisitor):
-    """Walks one module and fills it."""
+    """Walks a module and fills it."""
 
     def __init__(self, module: Module) -> None:
         self.module = module
@@ -289,13 +289,13 @@ class Project:
         self.modules: dict[str, Module] = {}
         self.fixtures: dict[str, list[Function]] = defaultdict(list)
         self.async_items: dict[cst.With, list[bool]] = {}
-        """Which items of a `with` are those that are entered with `async with`."""
+        """Which items of a `with` are entered with `async with`."""
         self.with_responses: set[cst.With] = set()
-        """Where a response is used as a context manager, which it is not."""
+        """Places where a response is used as a context manager, which it is not."""
         self.given_to_classes: dict[str, Value] = {}
-        """What fixtures set by `request.cls.name = ...`, for all classes of tests."""
+        """What fixtures set by `request.cls.name = ...`, for all test classes."""
         self.environs: list[tuple[cst.CSTNode, Module]] = []
-        """Where code reads a request's WSGI environment."""
+        """Places where code reads a request's WSGI environment."""
         self.bound_connections: set[cst.Call] = set()
         """Calls of `sqlite3.connect` whose connection a request keeps."""
         for source in sources:
@@ -305,7 +305,7 @@ class Project:
             except (cst.ParserSyntaxError, SyntaxError, ValueError) as error:
                 line = getattr(error, "raw_line", None) or getattr(error, "lineno", None) or 0
                 python = f"Python {sys.version_info.major}.{sys.version_info.minor}"
-                text = f"{python}, which runs this, does not take it; it is left alone"
+                text = f"{python}, which runs this, cannot parse it; it is left alone"
                 report.note(source.name, line, "syntax", text)
                 continue
             except RecursionError:
@@ -318,7 +318,7 @@ class Project:
         for name, module in self.modules.items():
             parts = name.split(".")
             for number in range(1, len(parts)):
-                # A directory that is no package may be on the path.
+                # A directory that is not a package may be on the path.
                 if ".".join(parts[:number]) not in self.modules:
                     self._by_ending[".".join(parts[number:])].append(module)
         for function in self.functions():
@@ -327,26 +327,26 @@ class Project:
                 self.fixtures[function.fixture].append(function)
 
     def functions(self) -> Iterator[Function]:
-        """Each function of the project, inner ones and methods included."""
+        """Iterate over each function of the project, including inner ones and methods."""
         for module in self.modules.values():
             yield from module.all_functions.values()
 
     def note(self, module: Module, node: cst.CSTNode | None, rule: str, text: str) -> None:
-        """Report something for the people of the project to look at, in the line of a node."""
+        """Report something for the project's developers to check, at the line of a node."""
         line = module.line(node) if node is not None else 0
         self.report.note(module.source.name, line, rule, text)
 
     # The meaning of names
 
     def module(self, name: str) -> Module | None:
-        """A module by its full name, or by that which it has from a directory on the path."""
+        """Return a module by its full name, or by its name from a directory on the path."""
         if name in self.modules:
             return self.modules[name]
         found = self._by_ending.get(name, ())
         return found[0] if len(found) == 1 else None
 
     def find(self, name: str) -> Module | Function | Class | tuple[Module, str] | None:
-        """What a full name stands for in the project; a variable is its module and its name."""
+        """Return what a full name stands for; for a variable, its module and name."""
         seen = set()
         while name and name not in seen:
             seen.add(name)
@@ -371,7 +371,7 @@ class Project:
         return None
 
     def line_of_classes(self, cls: Class) -> Iterator[Class]:
-        """A class and those of its bases that the project defines, in the order of its MRO."""
+        """Iterate over a class and those of its bases that the project defines, in MRO order."""
         seen: set[Class] = set()
         todo = [cls]
         while todo:
@@ -386,7 +386,7 @@ class Project:
                     todo.append(found)
 
     def class_named(self, name: str, near: Class) -> Class | None:
-        """The class of the project that a name means within `near`; None for other classes."""
+        """Return the project's class that a name means near a class; None for other classes."""
         outer = near.outer
         while outer is not None:
             if name in outer.inner_classes and outer.inner_classes[name] is not near:
@@ -399,14 +399,14 @@ class Project:
         return found if isinstance(found, Class) else None
 
     def bases_elsewhere(self, cls: Class) -> Iterator[str]:
-        """The full names of the bases that the project does not define, as Flask's."""
+        """Iterate over the full names of bases that the project does not define."""
         for current in self.line_of_classes(cls):
             for base in current.bases:
                 if self.class_named(base, current) is None:
                     yield current.module.resolve(base)
 
     def method(self, cls: Class, name: str, after: Class | None = None) -> Function | None:
-        """A method by its name, of a class or its bases; `after` is where `super()` is written."""
+        """Return a method of a class or its bases; `after` is the class that uses `super()`."""
         line = list(self.line_of_classes(cls))
         if after is not None and after in line:
             line = line[line.index(after) + 1 :]
@@ -418,11 +418,11 @@ class Project:
         return bool(names & _CASES) or _ASYNC_CASES in names
 
     def is_view(self, cls: Class) -> bool:
-        """Whether a class is a class of views, by what it inherits from."""
+        """Whether a class is a class-based view, judged by its bases."""
         return bool(_VIEWS & set(self.bases_elsewhere(cls)))
 
     def fixture_named(self, name: str, asked_by: Function) -> Function | None:
-        """The fixture that a parameter of a function stands for: the nearest of that name."""
+        """Return the fixture that a function's parameter refers to: the nearest of that name."""
         candidates = [found for found in self.fixtures.get(name, ()) if found is not asked_by]
 
         def nearness(found: Function) -> tuple[bool, bool, int]:
@@ -482,24 +482,24 @@ class Project:
 
 
 def check(code: str, name: str) -> None:
-    """Whether Python takes code for Python.
+    """Check that Python can compile code.
 
-    :raises SyntaxError: it does not.
+    :raises SyntaxError: it cannot.
     """
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # about what the code was before
+        warnings.simplefilter("ignore")  # warnings about the original code
         compile(code, name, "exec", dont_inherit=True)
 
 
 def async_name(function: Function) -> str:
-    """The name of a function once it is async: unittest has its own for `setUp` and `tearDown`."""
+    """Return a function's name once it is async: unittest renames `setUp` and `tearDown`."""
     if function.role == "setup":
         return _SETUP_OF_CASES.get(function.name, function.name)
     return function.name
 
 
 def command_names(function: Function) -> set[str]:
-    """The names by which the command line finds a command."""
+    """Return the names under which the command line finds a command."""
     if function.role != "command":
         return set()
     names = set()
@@ -514,7 +514,7 @@ def command_names(function: Function) -> set[str]:
 
 
 def is_wide_fixture(function: Function) -> bool:
-    """Whether it is a fixture that more than one test may share."""
+    """Whether it is a fixture that several tests may share."""
     return function.role == "fixture" and any(
         argument.keyword is not None
         and argument.keyword.value == "scope"

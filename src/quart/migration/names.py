@@ -1,5 +1,5 @@
-"""Names of Flask's become Quart's, where Quart has them: imports, attributes, annotations, the
-strings that name modules, and the names of settings in the environment."""
+"""Turns Flask's names into Quart's, if Quart has them: in imports, attributes, annotations, strings
+that name modules, and settings in the environment."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _MODULE = re.compile(r"flask(\.\w+)+")
 
 @cache
 def quart_has(name: str) -> bool:
-    """Whether Quart has a dotted name of Flask's, under its own spelling."""
+    """Whether Quart has a dotted name of Flask, in its own spelling."""
     parts = quarts(name).split(".")
     for length in range(len(parts), 0, -1):
         try:
@@ -43,7 +43,7 @@ def quart_has(name: str) -> bool:
 
 
 def own_settings(project: Project) -> bool:
-    """Whether the application reads all settings of the environment that start with FLASK_."""
+    """Whether the application reads all environment variables that start with FLASK_."""
     return any(
         isinstance(node, cst.Call)
         and isinstance(node.func, cst.Attribute)
@@ -56,7 +56,7 @@ def own_settings(project: Project) -> bool:
 
 
 def rename_settings(text: str, all_of_them: bool) -> str:
-    """FLASK_APP as QUART_APP, and so on; what only the project knows stays."""
+    """Rename FLASK_APP to QUART_APP, and so on; names that only the project knows stay."""
     pattern = _ALL_SETTINGS if all_of_them else ENVIRONMENT
     return pattern.sub(lambda found: f"QUART_{found[1]}", text)
 
@@ -69,13 +69,13 @@ def _all_nodes(node: cst.CSTNode) -> Sequence[cst.CSTNode]:
 
 
 class Names:
-    """What is known of the names of a project before any of its files is changed."""
+    """What is known about a project's names before any of its files is changed."""
 
     def __init__(self, project: Project) -> None:
         self.project = project
         self.all_settings = own_settings(project)
         self.exported: dict[str, set[str]] = defaultdict(set)
-        """By module, the names that other files take from it: they are not renamed in it."""
+        """By module, the names that other files import from it; they are not renamed in it."""
         for module in project.modules.values():
             for name in module.imports.values():
                 place, _, last = name.rpartition(".")
@@ -85,16 +85,16 @@ class Names:
                 self.exported[star].add("*")
 
     def rename(self, module: Module, tree: cst.Module) -> cst.Module:
-        """A file's tree with Quart's names in the place of Flask's."""
+        """Return a file's tree with Quart's names in the place of Flask's."""
         if "flask" not in module.source.text.lower():
             return tree
-        # The first pass is over the tree as it was, because only its nodes have lines to report.
+        # The first pass is over the original tree, because only its nodes have lines to report.
         module.tree.visit(_Renamer(self, module, module.tree, Report()))
         return tree.visit(_Renamer(self, module, tree, self.project.report))
 
     def keeps(self, module: Module, name: str, tree_names: set[str]) -> bool:
-        """Whether a name of a module must stay as it is: others take it from there, or it would
-        meet another of the same name."""
+        """Whether a name in a module must stay as it is, because others import it from there, or
+        the new name is taken."""
         exported = self.exported.get(module.name, set())
         return name in exported or "*" in exported or RENAMED[name] in tree_names
 
@@ -106,14 +106,14 @@ class _Renamer(cst.CSTTransformer):
         self.report = report
         self.notes = tree is module.tree
         self.renamed: dict[str, str] = {}
-        """Names that were imported from Flask, and what they are in this file now."""
+        """Names imported from Flask, and their names in this file now."""
         self.packages: set[str] = set()
-        """What the package `flask` is called in this file, where it becomes `quart`."""
+        """The names of the package `flask` in this file, if it becomes `quart`."""
         self.extra: cst.Import | cst.ImportFrom | None = None
         self.callers: list[str] = []
-        """The functions within whose calls, or the annotations in which, the walk is."""
+        """The functions in whose calls the walk is, and annotations."""
         self.others = 0
-        """Above zero in what only looks like a name: `.attr`, `keyword=`."""
+        """Above zero inside things that only look like names: `.attr`, `keyword=`."""
         nodes = _all_nodes(tree)
         self.used = {node.value for node in nodes if isinstance(node, cst.Name)}
         self.bound = _bound_names(nodes)
@@ -124,7 +124,7 @@ class _Renamer(cst.CSTTransformer):
             self.names.project.note(self.module, node, "name", text)
 
     def _look_at_imports(self, nodes: Sequence[cst.CSTNode]) -> None:
-        """Find what `import flask` and `from flask import ...` are used for."""
+        """Find out what `import flask` and `from flask import ...` are used for."""
         for node in nodes:
             if isinstance(node, cst.ImportFrom) and not node.relative:
                 if dotted(node.module).partition(".")[0] != "flask":
@@ -137,14 +137,14 @@ class _Renamer(cst.CSTTransformer):
                         self.renamed.update({} if keeps else {name: RENAMED[name]})
         local = {name for name, full in self.module.imports.items() if full == "flask"}
         uses = {name: self._uses(nodes, name) for name in local}
-        # An import stays as it is if Quart has nothing of what is used of it.
+        # An import stays as it is if Quart has none of the names used from it.
         self.packages = {
             name for name in local if all(uses[name]) or (any(uses[name]) and name == "flask")
         }
         self.kept = {name for name in self.packages if not all(uses[name])}
 
     def _uses(self, nodes: Sequence[cst.CSTNode], package: str) -> list[bool]:
-        """For each use of the package, whether Quart has what is used of it."""
+        """Return, for each use of the package, whether Quart has the name used."""
         inner = {id(node.value) for node in nodes if isinstance(node, cst.Attribute)}
         found = []
         for node in nodes:
@@ -157,7 +157,7 @@ class _Renamer(cst.CSTTransformer):
     def _has(self, name: str, package: str) -> bool:
         parts = name.split(".")
         full = ".".join(["flask", *parts[1:]])
-        # What follows the first name that is not a module is a matter of that object.
+        # What follows the first name that is not a module depends on that object.
         for length in range(2, len(parts) + 1):
             head = ".".join(["flask", *parts[1:length]])
             if not quart_has(head):
@@ -337,7 +337,7 @@ class _Renamer(cst.CSTTransformer):
 
 
 def _renamed_attribute(node: cst.Attribute, head: bool = False) -> cst.Attribute:
-    """`flask.Flask` as `quart.Quart`; what is deeper was renamed on the way."""
+    """Turn `flask.Flask` into `quart.Quart`; deeper parts were renamed on the way."""
     attr = node.attr.value
     node = node.with_changes(attr=cst.Name(RENAMED.get(attr, attr)))
     if head and isinstance(node.value, cst.Name) and node.value.value == "flask":
@@ -352,14 +352,14 @@ def _node(name: str) -> cst.Name | cst.Attribute:
 
 
 def _head(node: cst.Attribute) -> str:
-    """The dotted name at the beginning of an attribute of something."""
+    """Return the dotted name at the beginning of an attribute."""
     return dotted(node.value) if isinstance(node.value, cst.Attribute | cst.Name) else ""
 
 
 def _listed(
     aliases: Sequence[cst.ImportAlias], before: Sequence[cst.ImportAlias] | None
 ) -> list[cst.ImportAlias]:
-    """Names of an import with commas between them, and one behind them where there was one."""
+    """Return names of an import separated by commas, with a trailing comma if there was one."""
     names = list(aliases)
     trailing = before is not None and isinstance(before[-1].comma, cst.Comma)
     for number, alias in enumerate(names):
@@ -373,7 +373,7 @@ def _listed(
 
 
 def _bound_names(nodes: Sequence[cst.CSTNode]) -> set[str]:
-    """Names that a file binds otherwise than by an import."""
+    """Return the names that a file binds other than by an import."""
     found = set()
     for node in nodes:
         if isinstance(node, cst.AssignTarget | cst.NamedExpr | cst.AnnAssign | cst.AugAssign):

@@ -1,5 +1,5 @@
-"""What a migration did and what it leaves to do: findings with their places, counts, and the
-ways to show them."""
+"""What a migration did and what it leaves to do: findings with their places, counts, and ways to
+show them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass, field
 from difflib import unified_diff
 from pathlib import Path
 
-#: What each rule is about. A finding of a rule in `DONE` is news, of another one it is work.
+#: The subjects of findings. Those in `DONE` are news; the others are work to do.
 RULES = {
     "both": "a function that commands or tests have to await, and views must not",
     "callback": "a function that is async now is handed on to code that may not await it",
@@ -39,7 +39,7 @@ RULES = {
 
 @dataclass(frozen=True, order=True)
 class Finding:
-    """What was not decided, where, and what to do by hand."""
+    """Something that was not decided: where it is, and what to do by hand."""
 
     path: str
     line: int
@@ -61,7 +61,7 @@ class Change:
     after: str
 
     def diff(self) -> str:
-        """The change as a unified diff."""
+        """Return the change as a unified diff."""
         lines = unified_diff(
             (self.before or "").splitlines(keepends=True),
             self.after.splitlines(keepends=True),
@@ -92,11 +92,11 @@ class Report:
         self.counts[what] += number
 
     def diff(self) -> str:
-        """All changes as one unified diff."""
+        """Return all changes as one unified diff."""
         return "".join(change.diff() for change in self.changes)
 
     def summary(self) -> list[str]:
-        """Lines for people: the findings in the order of their places, and the counts."""
+        """Return lines for people: the findings in the order of their places, and the counts."""
         lines = [str(finding) for finding in sorted(self.findings)]
         counts = ", ".join(f"{number} {what}" for what, number in sorted(self.counts.items()))
         if counts:
@@ -104,7 +104,7 @@ class Report:
         return lines
 
     def as_json(self) -> str:
-        """The same for tools."""
+        """Return the same as JSON, for tools."""
         return json.dumps(
             {
                 "changed": [change.name for change in self.changes],
@@ -116,16 +116,16 @@ class Report:
 
 
 def plural(number: int, word: str) -> str:
-    """A number and a word, with an "s" unless the number is 1."""
+    """Return a number and a word, with an "s" unless the number is 1."""
     return f"{number} {word}" if number == 1 else f"{number} {word}s"
 
 
 def shorten(code: str, width: int = 60) -> str:
-    """Code on one line, cut off where it is long."""
+    """Return code on one line, cut if it is long."""
     line = " ".join(code.split())
     return line if len(line) <= width else f"{line[: width - 3]}..."
 
 
 def joined(words: Iterable[str]) -> str:
-    """Words in the order of the alphabet, with commas."""
+    """Return words in alphabetical order, with commas."""
     return ", ".join(sorted(words))

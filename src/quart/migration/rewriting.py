@@ -1,5 +1,4 @@
-"""Puts `async` and `await` into one module, where `awaits` has decided it. Formatting and comments
-stay."""
+"""Puts `async` and `await` into a module, as `awaits` has decided. Formatting and comments stay."""
 
 from __future__ import annotations
 
@@ -107,7 +106,7 @@ class _Rewriter(cst.CSTTransformer):
             updated_node = _with_argument(updated_node, "check_same_thread", "False")
         site = self.sites.get(original_node)
         if site is None and self._gives_a_coroutine(original_node):
-            # Flask's import, where there is one, becomes Quart's with its other names.
+            # Flask's import, if there is one, becomes Quart's together with its other names.
             package = "flask" if self.module.imports_flask else "quart"
             self.imports.add((package, "make_response"))
             self.count("calls of app.make_response changed")
@@ -125,8 +124,8 @@ class _Rewriter(cst.CSTTransformer):
         return self._await(updated_node)
 
     def _gives_a_coroutine(self, node: cst.Call) -> bool:
-        """Whether it is `app.make_response(value)` in a function that runs in a thread, where
-        `quart.make_response(value)` gives a response and the method a coroutine."""
+        """Whether this is `app.make_response(value)` in a function that runs in a thread. There the
+        function `quart.make_response(value)` returns a response, but the method a coroutine."""
         function = self.functions[-1] if self.functions else None
         if function is None or function.is_async or function.module.is_test:
             return False
@@ -152,7 +151,7 @@ class _Rewriter(cst.CSTTransformer):
     def leave_GeneratorExp(
         self, original_node: cst.GeneratorExp, updated_node: cst.GeneratorExp
     ) -> cst.BaseExpression:
-        # With an await it would be an async generator, which `all()` and others do not take.
+        # An await would make it an async generator, which `all()` and others do not accept.
         if any(node in self.sites for node in _nodes_of(original_node)):
             return cst.ListComp(elt=updated_node.elt, for_in=updated_node.for_in)
         return updated_node
@@ -201,7 +200,7 @@ class _Rewriter(cst.CSTTransformer):
         return updated_node
 
     def _raises(self, line: cst.SimpleStatementLine) -> cst.BaseStatement:
-        """`pytest.raises(E, f, x)` as `with pytest.raises(E): await f(x)`."""
+        """Turn `pytest.raises(E, f, x)` into `with pytest.raises(E): await f(x)`."""
         call = cst.ensure_type(cst.ensure_type(line.body[0], cst.Expr).value, cst.Call)
         keep = 2 if dotted(call.func).endswith("Regex") else 1
         head, function, rest = call.args[:keep], call.args[keep].value, call.args[keep + 1 :]
@@ -220,7 +219,7 @@ class _Rewriter(cst.CSTTransformer):
         )
 
     def _calls_a_setup_that_runs(self, node: cst.BaseExpression) -> bool:
-        """`super().setUp()` in what is asyncSetUp now: unittest calls the sync one by itself."""
+        """Whether it is `super().setUp()` in an asyncSetUp: unittest calls setUp by itself."""
         function = self.functions[-1] if self.functions else None
         if function is None or function.role != "setup" or not function.is_async:
             return False
@@ -236,14 +235,14 @@ class _Rewriter(cst.CSTTransformer):
 
 
 def _in_parentheses(node: cst.BaseExpression) -> cst.BaseExpression:
-    """An await before `.name`, `[...]` or `(...)` wants parentheses."""
+    """Add the parentheses that an await needs before `.name`, `[...]` or `(...)`."""
     if isinstance(node, cst.Await) and not node.lpar:
         return node.with_changes(lpar=[cst.LeftParen()], rpar=[cst.RightParen()])
     return node
 
 
 def _with_argument(node: cst.Call, name: str, value: str) -> cst.Call:
-    """A call with one more keyword argument, on a line of its own where the others have theirs."""
+    """Add a keyword argument to a call, on its own line if the others have their own lines."""
     argument = cst.Arg(
         cst.Name(value),
         keyword=cst.Name(name),
@@ -271,7 +270,7 @@ def _nodes_of(node: cst.CSTNode) -> Sequence[cst.CSTNode]:
 
 
 def _nested(node: cst.With, entered: Sequence[bool]) -> cst.With:
-    """`with a, b:` as `with a:` around `async with b:`."""
+    """Turn `with a, b:` into `with a:` around `async with b:`."""
     groups: list[tuple[bool, list[cst.WithItem]]] = []
     for item, is_async in zip(node.items, entered, strict=True):
         if not groups or groups[-1][0] != is_async:
@@ -290,7 +289,7 @@ def _nested(node: cst.With, entered: Sequence[bool]) -> cst.With:
 
 
 def _assigned(node: cst.With) -> cst.BaseStatement | cst.FlattenSentinel[cst.BaseStatement]:
-    """`with f() as response:` as `response = f()`, because a response is no context manager."""
+    """Turn `with f() as response:` into `response = f()`: a response is not a context manager."""
     item = node.items[0]
     if item.asname is None or not isinstance(node.body, cst.IndentedBlock):
         return node
@@ -306,7 +305,7 @@ def _pushes(function: Function) -> bool:
 
 
 def _called(statement: cst.BaseStatement, method: str) -> cst.BaseExpression | None:
-    """What `push` or `pop` is called on by a statement of its own."""
+    """Return the object on which a statement calls `push` or `pop`."""
     if m.matches(
         statement,
         m.SimpleStatementLine(
@@ -320,7 +319,7 @@ def _called(statement: cst.BaseStatement, method: str) -> cst.BaseExpression | N
 
 
 def _with_instead_of_push(node: cst.FunctionDef) -> cst.FunctionDef:
-    """The push and pop of a fixture that stays `def` as a `with`, which works in both."""
+    """Turn push and pop in a fixture that stays `def` into a `with`, which works in both."""
     body = list(cast(Sequence[cst.BaseStatement], node.body.body))
     for start, statement in enumerate(body):
         pushed = _called(statement, "push")
@@ -352,7 +351,7 @@ class _AsgiApp(cst.CSTTransformer):
 
 
 class _CaseImports(cst.CSTTransformer):
-    """Drops `TestCase` from the imports of a module that no longer names it."""
+    """Removes `TestCase` from the imports of a module that no longer uses it."""
 
     def leave_ImportFrom(
         self, original_node: cst.ImportFrom, updated_node: cst.ImportFrom
@@ -371,7 +370,7 @@ class _CaseImports(cst.CSTTransformer):
 
 
 def rewrite(project: Project, module: Module, alone: bool) -> cst.Module:
-    """A module with its awaits."""
+    """Return a module with its awaits."""
     rewriter = _Rewriter(project, module, alone)
     tree = module.tree.visit(rewriter)
     context = CodemodContext()
@@ -384,7 +383,7 @@ def rewrite(project: Project, module: Module, alone: bool) -> cst.Module:
 
 
 def _uses(tree: cst.Module, name: str) -> bool:
-    """Whether a module names something outside of its imports."""
+    """Whether a module uses a name outside its imports."""
     return any(
         isinstance(node, cst.Name) and node.value == name
         for statement in tree.body

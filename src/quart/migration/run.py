@@ -19,24 +19,24 @@ from .sources import Source, SourceError
 
 @dataclass
 class Options:
-    """What was asked for on the command line."""
+    """The options of the command."""
 
     make_async: bool = False
-    """Also make views and hooks async that call nothing that may block."""
+    """Also make views and hooks async if they call nothing that may block."""
     again: bool = False
-    """Go through a project that is Quart's already; otherwise it is left alone."""
+    """Also change a project that already uses Quart; otherwise it is left alone."""
 
 
 @dataclass
 class Migration:
-    """What a migration would do. Nothing is written before `write`."""
+    """What a migration would do. Nothing is written before `write` is called."""
 
     root: Path
     report: Report = field(default_factory=Report)
     encoded: dict[Path, bytes] = field(default_factory=dict)
 
     def write(self) -> None:
-        """Write all that has changed, or nothing.
+        """Write all changes, or nothing.
 
         :raises SourceError: nothing was changed.
         """
@@ -49,7 +49,7 @@ class Migration:
 
 
 def migrate(root: Path, options: Options | None = None) -> Migration:
-    """Go through the project in a directory, or through one file.
+    """Migrate the project in a directory, or one file.
 
     :raises SourceError: a file could not be rewritten, so none may be written.
     """
@@ -62,10 +62,10 @@ def migrate(root: Path, options: Options | None = None) -> Migration:
     uses_flask = any(module.imports_flask for module in modules)
     uses_quart = any(module.imports_quart for module in modules)
     if uses_quart and not uses_flask and not options.again and not options.make_async:
-        report.note(".", 0, "half", "this project is Quart's already; it is left alone")
+        report.note(".", 0, "half", "this project uses Quart already; it is left alone")
         return migration
     if root.is_dir() and not uses_flask and not uses_quart:
-        return migration  # its `client` may be anybody's
+        return migration  # a `client` here need not be Flask's
     names = Names(project)
     decide(project, choose if options.make_async else None)
     advise(project)
@@ -107,7 +107,7 @@ def _change_settings(
         migration.report, names.all_settings, made_async and not runs_itself, commands
     )
     settings.wide_fixtures = any(f.is_async and is_wide_fixture(f) for f in functions)
-    # pytest reads the first of these that holds settings of its own.
+    # pytest reads the first of these files that has settings for it.
     first = ["pytest.ini", "pyproject.toml", "tox.ini", "setup.cfg"]
     order = {name: number for number, name in enumerate(first)}
     for source, text in sorted(files, key=lambda file: order.get(file[0].parts[-1], 9)):

@@ -1,5 +1,5 @@
-"""What the names in a function stand for: its parameters and variables, those of the functions
-around it, of its module, and of what it imports."""
+"""What the names in a function stand for: its parameters and variables, those of functions around
+it and of its module, and what that imports."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from . import spec
 from .model import Class, Function, Module, Project, dotted, parameters_of, text_of
 from .values import External, Instance, Many, Several, Site, TheClass, TheFunction, Value
 
-#: Functions that make an application, by the names that they commonly have.
+#: Functions that make an application, by their common names.
 FACTORIES = frozenset({"create_app", "make_app"})
 
 
@@ -38,7 +38,7 @@ class Scope:
         self.changed = False
 
     def run(self) -> bool:
-        """Walk, store what was found, and tell whether it is news."""
+        """Walk, store what was found, and return whether it is new."""
         function = self.function
         if function is None:
             for statement in self.module.tree.body:
@@ -87,7 +87,7 @@ class Scope:
         return "client" if name.endswith("_client") else None
 
     def _annotated(self, node: cst.BaseExpression) -> Value:
-        """What an annotation says: a class of Flask's or of the project's, perhaps with None."""
+        """Return what an annotation names: a class of Flask or of the project."""
         text = text_of(node)
         if text is not None:
             try:
@@ -115,14 +115,14 @@ class Scope:
     # Names
 
     def bind(self, name: str, value: Value) -> None:
-        """Note what a variable holds. Within a branch, an unknown value replaces no known one."""
+        """Record what a variable holds. In a branch, an unknown value replaces no known one."""
         if value is not None or self.depth == 0 or name not in self.variables:
             self.variables[name] = value
         if value is not None or name not in self.merged:
             self.merged[name] = value
 
     def bind_target(self, target: cst.CSTNode, value: Value) -> None:
-        """Note what each variable or attribute of an assignment holds."""
+        """Record what each variable or attribute of an assignment holds."""
         if isinstance(target, cst.Name):
             if self.cls is not None:
                 self._set_attribute(self.cls, target.value, value)
@@ -160,7 +160,7 @@ class Scope:
             self.changed = True
 
     def name(self, node: cst.CSTNode) -> Value:
-        """What a name stands for where it is read."""
+        """Return what a name stands for where it is read."""
         name = cast(cst.Name, node).value
         if name in self.variables:
             return self.variables[name]
@@ -189,7 +189,7 @@ class Scope:
         return External(name)
 
     def named(self, name: str) -> Value:
-        """What a full name stands for."""
+        """Return what a full name stands for."""
         if name in spec.PROXIES:
             return spec.PROXIES[name]
         found = self.project.find(name)
@@ -202,7 +202,7 @@ class Scope:
         return External(name)
 
     def visit(self, node: cst.CSTNode) -> Value:
-        """Walk a node; the value of an expression."""
+        """Walk a node; return the value of an expression."""
         raise NotImplementedError
 
 

@@ -1,5 +1,5 @@
-"""The files of a project that are not code: requirements, the names of settings in the environment,
-commands, entry points, and how pytest runs the tests. Only the lines concerned change."""
+"""The files of a project that are not code: requirements, names of settings in the environment,
+commands, entry points, and how pytest runs the tests. Only the affected lines change."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from .report import Report
 from .sources import Source
 
 _FLASK = re.compile(r"(?i)^(flask)(\s*\[(?P<extras>[^\]]*)\])?(?=\s*($|[<>=!~;@#,( ]))")
-#: Commands that Flask or a well-known extension brings; the project's own are added.
+#: Commands that Flask or a well-known extension adds; the project's own are added to these.
 _COMMANDS = frozenset({"db", "routes", "run", "shell"})
 _OPTIONS = r"--(?:app|debug|no-debug|env-file)\b|-[Ae]\b"
 _WSGI_SERVERS = re.compile(r"\b(gunicorn|uwsgi|waitress-serve|mod_wsgi-express)\b")
 _ASGI_WORKER = re.compile(r"uvicorn|hypercorn|asgi")
-_KEPT_EXTRAS = {"dotenv"}  # Flask's `async` is what Quart is
+_KEPT_EXTRAS = {"dotenv"}  # Quart needs no `async`, unlike Flask
 _STRING = r"""(?P<quote>["'])(?P<text>[^"'\n]*)(?P=quote)"""
 
 
 class Settings:
-    """What is done to the files of settings of one project."""
+    """The changes to the settings files of one project."""
 
     def __init__(
         self, report: Report, all_settings: bool, async_tests: bool, commands: Iterable[str] = ()
@@ -46,7 +46,7 @@ class Settings:
         """Whether pytest is told how to run async tests."""
 
     def change(self, source: Source, before: str) -> str:
-        """The new text of a file, from what it holds so far."""
+        """Return the new text of a file, given its text so far."""
         file = source.parts[-1]
         if file.endswith(("requirements.txt", "requirements.in")) or "requirements" in file:
             text = self._requirement_lines(source, before, hashes="--hash" in before)
@@ -70,7 +70,7 @@ class Settings:
     # Requirements
 
     def _requirement(self, text: str) -> str:
-        """A requirement of Flask as one of Quart, with what it holds beside the version."""
+        """Turn a requirement of Flask into one of Quart, without the version."""
         found = _FLASK.match(text.strip())
         if found is None:
             return text
@@ -85,7 +85,7 @@ class Settings:
     def _requirement_lines(self, source: Source, text: str, hashes: bool = False) -> str:
         if hashes:
             if re.search(r"(?im)^flask\b", text):
-                self.report.note(source.name, 0, "lock", "it holds hashes; write it anew")
+                self.report.note(source.name, 0, "lock", "it contains hashes; generate it again")
             return text
         lines = text.splitlines(keepends=True)
         result = []
@@ -112,7 +112,7 @@ class Settings:
         return "".join(result)
 
     def _look_at(self, source: Source, number: int, line: str) -> None:
-        """Note a requirement that Quart does not get along with."""
+        """Note a requirement that Quart is not compatible with."""
         if _name_of(line) == "pytest-flask":
             text = "pytest-flask pushes contexts without awaiting them; write its fixtures out"
             self.report.note(source.name, number, "tests", text)
@@ -128,7 +128,7 @@ class Settings:
             self.report.note(source.name, number, "requirement", text)
 
     def _strings(self, text: str, change: Callable[[str], str]) -> str:
-        """Each string that is a requirement, changed; the plugin is added behind pytest."""
+        """Change each string that is a requirement; add the plugin after pytest."""
         self.requirement_of_plugin |= re.search(r"""["']pytest[-_]asyncio""", text) is not None
         has_plugin = self.requirement_of_plugin
 
@@ -212,7 +212,7 @@ class Settings:
     # pytest
 
     def _pytest_section(self, text: str, file: str) -> str:
-        """How pytest-asyncio runs the tests, below the heading of pytest's settings."""
+        """Add how pytest-asyncio runs the tests, below the heading of pytest's settings."""
         heads = {
             "pyproject.toml": r"\[tool\.pytest(\.ini_options)?\]",
             "setup.cfg": r"\[tool:pytest\]",
@@ -232,7 +232,7 @@ class Settings:
         return f"{text[: found.end()]}{lines}{text[found.end() :]}"
 
     def _modes(self) -> list[tuple[str, str]]:
-        """The settings of pytest-asyncio. A fixture that outlives a test needs a loop that does."""
+        """Return the settings of pytest-asyncio. Fixtures that outlive a test need such a loop."""
         modes = [("asyncio_mode", "auto")]
         if self.wide_fixtures:
             modes.append(("asyncio_default_fixture_loop_scope", "session"))
@@ -242,7 +242,7 @@ class Settings:
         return modes
 
     def finish(self, root: Path) -> tuple[Path, str] | None:
-        """What is left once all files are changed: a pytest.ini where there is none."""
+        """Return a pytest.ini if none exists after all files were changed, else None."""
         if not self.async_tests:
             return None
         if not self.requirement_of_plugin:
@@ -255,7 +255,7 @@ class Settings:
 
 
 def _name_of(line: str) -> str:
-    """The name of the package that a line asks for, in lower case and with hyphens."""
+    """Return the name of the package in a line, in lower case and with hyphens."""
     found = re.match(r"\s*([A-Za-z0-9][\w.-]*)\s*($|[\[<>=!~;@#,( ])", line)
     return found[1].lower().replace("_", "-") if found else ""
 
@@ -269,13 +269,13 @@ def _version(text: str) -> tuple[int, ...]:
 
 
 def _of_quart() -> dict[str, tuple[int, ...]]:
-    """The oldest release of each package that Quart gets along with."""
+    """Return the oldest release of each package that Quart is compatible with."""
     found = (re.match(r"([\w.-]+)\s*>=\s*([\d.]+)", text) for text in requires("quart") or ())
     return {each[1].lower(): _version(each[2]) for each in found if each is not None}
 
 
 def _lists_of_requirements(tables: dict[str, object]) -> list[list[str]]:
-    """The arrays of a pyproject.toml that hold requirements."""
+    """Return the arrays of a pyproject.toml that hold requirements."""
 
     def table(value: object, *names: str) -> dict[str, object]:
         for name in names:
@@ -297,7 +297,7 @@ def _lists_of_requirements(tables: dict[str, object]) -> list[list[str]]:
 
 
 def _change_arrays(text: str, lists: list[list[str]], change: Callable[[str], str]) -> str:
-    """The text of a TOML file with those of its arrays changed that are in `lists`."""
+    """Return the text of a TOML file in which the arrays in `lists` were changed."""
     result, done = [], 0
     for found in re.finditer(r"=[ \t]*\[", text):
         if found.start() < done:
@@ -315,7 +315,7 @@ def _change_arrays(text: str, lists: list[list[str]], change: Callable[[str], st
 
 
 def _end_of_array(text: str, start: int) -> int:
-    """Where the array ends that begins at a bracket."""
+    """Return where the array that begins at a bracket ends."""
     pattern = re.compile(r"""#[^\n]*|"(?:\\.|[^"\\\n])*"|'[^'\n]*'|[\[\]]""")
     depth = 0
     for found in pattern.finditer(text, start):

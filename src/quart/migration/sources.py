@@ -1,5 +1,5 @@
-"""The files of a project: which are looked at, which are left alone and why, and how all that
-changed is written, or nothing."""
+"""The files of a project: which are read, which are left alone and why, and how all changes are
+written, or none."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from pathlib import Path
 
 from .report import Change, Report
 
-#: Directories that hold what others wrote, or what a tool made.
+#: Directories with code that others wrote, or that a tool made.
 _NOT_OURS = frozenset(
     {
         "__pycache__",
@@ -46,7 +46,7 @@ _LOCKS = frozenset({"poetry.lock", "Pipfile.lock", "uv.lock", "pdm.lock"})
 
 
 class SourceError(Exception):
-    """The project cannot be read or written as asked."""
+    """The project cannot be read or written as requested."""
 
 
 @dataclass
@@ -65,12 +65,12 @@ class Source:
         return Path(self.name).parts
 
     def encoded(self, text: str) -> bytes:
-        """A new text as the bytes of the file, with the byte order mark that the file had."""
+        """Encode a new text, with a byte order mark if the file had one."""
         return (b"\xef\xbb\xbf" if self.bom else b"") + text.encode()
 
 
 def find(root: Path, report: Report) -> tuple[list[Source], list[Source]]:
-    """The Python files and the files of settings of a project; others that concern it are noted."""
+    """Return a project's Python files and settings files; note others that may need changes."""
     code, settings = [], []
     for path in _walk(root, report):
         name = path.relative_to(root if root.is_dir() else root.parent).as_posix()
@@ -78,7 +78,7 @@ def find(root: Path, report: Report) -> tuple[list[Source], list[Source]]:
             if b"flask" in path.read_bytes():
                 report.note(name, 0, "notebook", "uses Flask; change its cells by hand")
         elif path.name in _LOCKS:
-            report.note(name, 0, "lock", "write it anew with the tool that wrote it")
+            report.note(name, 0, "lock", "update it with the tool that wrote it")
         elif path.suffix == ".py":
             source = _read(path, name, report)
             if source is not None:
@@ -117,7 +117,7 @@ def _is_ours(path: Path, name: str, root: Path, report: Report) -> bool:
         return False
     if name in _NOT_OURS:
         if _holds_flask(path):
-            text = "the directory holds what others wrote or a tool made; it is left alone"
+            text = "the directory holds others' code or generated code; it is left alone"
             report.note(path.relative_to(root).as_posix(), 0, "generated", text)
         return False
     return True
@@ -128,7 +128,7 @@ def _holds_flask(directory: Path) -> bool:
 
 
 def _read(path: Path, name: str, report: Report) -> Source | None:
-    """A file as text, or None and a note where it is left alone."""
+    """Return a file as text; or None, with a note, if it is left alone."""
     data = path.read_bytes()
     bom = data.startswith(b"\xef\xbb\xbf")
     concerned = re.search(rb"(?i)flask|quart", data) is not None
@@ -149,9 +149,9 @@ def _read(path: Path, name: str, report: Report) -> Source | None:
 
 
 def uncommitted(root: Path) -> list[str]:
-    """List what git has not committed below a directory; nothing where there is no git.
+    """List what git has not committed below a directory; nothing if git is not used there.
 
-    :raises SourceError: git does not say, for example because the repository is somebody else's.
+    :raises SourceError: git refuses to say, for example because somebody else owns the repository.
     """
     where = root if root.is_dir() else root.parent
     command = ["git", "status", "--porcelain", "--", "."]
@@ -173,8 +173,8 @@ def uncommitted(root: Path) -> list[str]:
 def write(changes: Iterable[Change], encoded: dict[Path, bytes]) -> None:
     """Write all changes, or leave all files as they were.
 
-    Each new text is first written beside its file; then the files are exchanged. If an exchange
-    fails, those that were made are taken back.
+    Each new text is first written beside its file; then the files are replaced. If that fails
+    for one of them, those replaced before are restored.
 
     :raises SourceError: nothing was changed.
     """
@@ -182,7 +182,7 @@ def write(changes: Iterable[Change], encoded: dict[Path, bytes]) -> None:
     done: list[tuple[Path, bytes | None]] = []
     try:
         for change in changes:
-            path = change.path.resolve()  # a link that was named stays one
+            path = change.path.resolve()  # a symbolic link stays one
             before = path.read_bytes() if path.exists() else None
             if before is not None and change.before is not None:
                 expected = change.before.encode()

@@ -1,8 +1,8 @@
-"""What is awaited in Quart and not in Flask: the table "What is awaited" of the documentation, as
-data, and what each call gives. `tests/test_migrate.py` holds the table and this file equal.
+"""What is awaited in Quart and not in Flask: the documentation's table "What is awaited" as data,
+and what each call returns. `tests/test_migrate.py` keeps the table and this file equal.
 
-A kind is a word for what a name holds: an `app`, a `client`, a `response` and so on. `flask` is the
-package itself, whose functions are in the same tables.
+A kind says what a name holds: an `app`, a `client`, a `response` and so on. `flask` is the package
+itself, whose functions are in the same tables.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 #: The methods of the test client that send a request.
 VERBS = frozenset({"delete", "get", "head", "open", "options", "patch", "post", "put", "trace"})
 
-#: Calls that are awaited, by the kind of the object that they are called on.
+#: Calls that are awaited, by the kind of their object.
 METHODS: dict[str, frozenset[str]] = {
     "flask": frozenset(
         {
@@ -63,10 +63,10 @@ ATTRIBUTES: dict[str, frozenset[str]] = {
 #: Kinds whose `with` becomes `async with`.
 CONTEXTS = frozenset({"client", "context", "resource", "transaction"})
 
-#: A `macro` is what `get_template_attribute` gives; its call is awaited.
+#: A `macro` is what `get_template_attribute` returns; calling it is awaited.
 CALLED = frozenset({"macro"})
 
-#: The results of calls, by the kind of the object that they are called on.
+#: The results of calls, by the kind of their object.
 GIVES: dict[tuple[str, str], str] = {
     **{("client", verb): "response" for verb in VERBS},
     ("app", "app_context"): "context",
@@ -105,7 +105,7 @@ HOLDS: dict[tuple[str, str], str] = {
     ("response", "request"): "sent request",
 }
 
-#: What the names of Flask are: the classes make their kind, the proxies are theirs.
+#: The kinds of Flask's names: what its classes make, and what its proxies refer to.
 CLASSES: dict[str, str] = {
     "flask.Blueprint": "blueprint",
     "flask.Flask": "app",
@@ -140,7 +140,7 @@ ORIGINAL = {new: old for old, new in RENAMED.items()}
 
 
 def flasks(name: str) -> str:
-    """The name that Flask has for a dotted name of Quart; another name as it is."""
+    """Return Flask's name for a dotted name of Quart; other names unchanged."""
     package, _, rest = name.partition(".")
     if package != "quart":
         return name
@@ -149,7 +149,7 @@ def flasks(name: str) -> str:
 
 
 def quarts(name: str) -> str:
-    """The name that Quart has for a dotted name of Flask."""
+    """Return Quart's name for a dotted name of Flask."""
     package, _, rest = name.partition(".")
     assert package == "flask"
     parts = [RENAMED.get(part, part) for part in rest.split(".")] if rest else []
@@ -157,8 +157,8 @@ def quarts(name: str) -> str:
 
 
 def rows() -> set[str]:
-    """Each row of the documentation's table in one spelling: `request.form`, `client.get()`,
-    `with client`."""
+    """Return the rows of the documentation's table, spelled in one way: `request.form`,
+    `client.get()`, `with client`."""
     found = {f"{kind}.{name}()" for kind, names in METHODS.items() for name in names}
     found |= {f"{kind}.{name}" for kind, names in ATTRIBUTES.items() for name in names}
     found |= {f"{kind}()" for kind in CALLED}

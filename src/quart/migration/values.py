@@ -1,5 +1,5 @@
-"""What names can hold, as values: a kind of `spec`, one of the classes below, or None where nothing
-is known. And the sites where an await would stand."""
+"""What names can hold, as values: a kind of `spec`, one of the classes below, or None if nothing is
+known. Also the sites where an await would stand."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class TheFunction:
 
 @dataclass(frozen=True)
 class Bound:
-    """A method of something of a kind. A name that is computed is `*`."""
+    """A method of an object of some kind. A computed name is `*`."""
 
     kind: str
     name: str
@@ -49,7 +49,7 @@ class External:
 
 @dataclass(frozen=True)
 class Manager:
-    """What a call of a function gives that `contextlib.contextmanager` decorates."""
+    """The result of calling a function that `contextlib.contextmanager` decorates."""
 
     function: Function
 
@@ -70,7 +70,7 @@ class Several:
 
 @dataclass(frozen=True)
 class Many:
-    """A collection of things of one kind."""
+    """A collection of values of one kind."""
 
     value: Value
 
@@ -92,20 +92,20 @@ Value = (
 
 @dataclass(eq=False)
 class Site:
-    """A place where an await would stand, were its function async."""
+    """A place where an await would stand if its function were async."""
 
     node: cst.CSTNode
     rule: str
     """The row of the table, as `spec.rows` writes it, or `project()`."""
     forces: bool = True
-    """Whether the function has to be async for it. A context in a `with` also works in a `def`."""
+    """Whether it forces the function to be async. A context in a `with` also works in a `def`."""
     place: str = ""
-    """`lambda`, or nothing where an await can stand."""
+    """`lambda`, or empty if an await can stand here."""
     callee: Function | None = None
 
 
 def kind_of(project: Project, value: Value) -> str:
-    """The kind of a value: its own, or that of a class of Flask's that its class comes from."""
+    """Return the kind of a value: its own, or that of the Flask class its class derives from."""
     if isinstance(value, str):
         return value
     if isinstance(value, Instance | Above):
@@ -116,7 +116,7 @@ def kind_of(project: Project, value: Value) -> str:
 
 
 def is_manager(function: Function) -> bool:
-    """Whether a decorator makes a context manager of a function."""
+    """Whether a decorator turns a function into a context manager."""
     return any(
         name.rpartition(".")[2] in {"contextmanager", "asynccontextmanager"}
         for name in function.decorators
@@ -124,7 +124,7 @@ def is_manager(function: Function) -> bool:
 
 
 def is_property(function: Function) -> bool:
-    """Whether a decorator makes a property of a method."""
+    """Whether a decorator turns a method into a property."""
     return any(name in {"property", "cached_property"} for name in function.decorators)
 
 

@@ -1,5 +1,5 @@
-"""One walk over a module's own statements, or over those of a function: it finds what variables
-hold, what the function gives, whom it calls, and the sites where an await would stand. `awaits`
+"""One walk over a module's own statements, or over those of a function. It finds what variables
+hold, what the function returns, what it calls, and the sites where an await would stand. `awaits`
 repeats the walks until nothing changes."""
 
 from __future__ import annotations
@@ -30,17 +30,17 @@ from .values import (
     kind_of,
 )
 
-#: Takers of functions that call them in time, or put them in the place of others.
+#: Functions that call a function they are given before they return, or replace another with it.
 _TAKERS = frozenset({"patch", "setattr", "setitem"})
 _RAISES = frozenset({"assertRaises", "assertRaisesRegex", "assertWarns", "raises", "warns"})
 _Handler = Callable[["Walk", cst.CSTNode], Value]
 
 
 class Walk(Scope):
-    """A scope that is walked through, node by node, in the order of the source."""
+    """A scope that is walked node by node, in the order of the source."""
 
     def visit(self, node: cst.CSTNode) -> Value:
-        """Walk a node; the value of an expression."""
+        """Walk a node; return the value of an expression."""
         handler = _HANDLERS.get(type(node))
         if handler is not None:
             return handler(self, node)
@@ -52,7 +52,7 @@ class Walk(Scope):
         return self._seen(self.name(node), node)
 
     def _seen(self, value: Value, node: cst.CSTNode) -> Value:
-        """Note that a function is handed on, where it is not called."""
+        """Record that a function is passed on, if it is not called here."""
         if isinstance(value, TheFunction) and not self.quiet and node not in self.called:
             value.function.escapes = True
         return value
@@ -89,8 +89,8 @@ class Walk(Scope):
         return held if held is not None else Bound(kind, name)
 
     def _attribute_of(self, cls: Class, name: str) -> Value:
-        """What an attribute of an object of the project holds. In a class of tests, one that is
-        called `client` or `app`, and is set where it cannot be seen, is taken for that."""
+        """Return what an attribute of an object of the project holds. In a test class, an attribute
+        named `client` or `app` that is set out of sight is assumed to be one."""
         line = list(self.project.line_of_classes(cls))
         value = next((c.attributes[name] for c in line if c.attributes.get(name)), None)
         if value is None and cls.module.is_test and not any(name in c.assigned for c in line):
@@ -99,7 +99,7 @@ class Walk(Scope):
         return value
 
     def add(self, site: Site) -> None:
-        """Note a place where an await would stand, unless one stands there already."""
+        """Record a place where an await would stand, unless there is one already."""
         if site.node in self.awaited:
             return
         site.place = "lambda" if self.lambdas else site.place
@@ -160,7 +160,7 @@ class Walk(Scope):
         return values
 
     def _fake(self, node: cst.Call, values: Sequence[Value]) -> None:
-        """`monkeypatch.setattr(place, name, fake)`: the fake of what is async has to be async."""
+        """`monkeypatch.setattr(place, name, fake)`: the fake of an async function is async."""
         found: Value = None
         text = text_of(node.args[0].value) if node.args else None
         name = text_of(node.args[1].value) if len(node.args) > 1 else None
@@ -179,7 +179,7 @@ class Walk(Scope):
                     fake.function.is_async = True
                     self.changed = True
             elif not isinstance(node.args[-1].value, cst.Name | cst.Attribute):
-                text = f"{found.function.name} is async now; make async what takes its place"
+                text = f"{found.function.name} is async now; make its replacement async, too"
                 self.project.note(self.module, node, "callback", text)
 
     def _call_function(self, node: cst.Call, function: Function, values: Sequence[Value]) -> Value:
@@ -197,14 +197,14 @@ class Walk(Scope):
         return function.gives
 
     def _tests_what_runs_in_threads(self, function: Function) -> bool:
-        """Whether this is a test, and a function of the application that views call: in a thread
-        it gets its values at once, as in a view."""
+        """Whether this is a test that calls a function of the application which views call, too: in
+        a thread it gets values, as in a view."""
         of_tests = self.module.is_test and not function.module.is_test
         here = self.function.role if self.function is not None else ""
         return of_tests and here in {"fixture", "helper", "setup", "test"}
 
     def _infer(self, function: Function, node: cst.Call, values: Sequence[Value]) -> None:
-        """Learn from the arguments of a call what the parameters of a function hold."""
+        """Learn from the arguments of a call what a function's parameters hold."""
         names = [parameter.name.value for parameter in parameters_of(function.node)]
         if function.owner is not None and "staticmethod" not in function.decorators:
             names = names[1:]
@@ -228,7 +228,7 @@ class Walk(Scope):
         return spec.GIVES.get((kind, name))
 
     def _may_enter(self) -> bool:
-        """Whether a push and a pop can become a `with`, so that the function stays def."""
+        """Whether a push and a pop can become a `with`, so that the function stays `def`."""
         return self.function is not None and self.function.role == "fixture"
 
     def _call_external(self, node: cst.Call, name: str, values: Sequence[Value]) -> Value:
@@ -359,7 +359,7 @@ class Walk(Scope):
         return None
 
     def _walk_loop(self, node: cst.CSTNode) -> Value:
-        # Twice, because the beginning of the body uses names that its end binds.
+        # Twice, because the beginning of the body uses names that are bound at its end.
         self.depth += 1
         for _ in range(2):
             if isinstance(node, cst.For):
@@ -405,7 +405,7 @@ class Walk(Scope):
         return None
 
     def expression(self, node: cst.CSTNode) -> Value:
-        """`pytest.raises(E, f, ...)`: what is awaited cannot be handed on, but becomes a `with`."""
+        """`pytest.raises(E, f, ...)`: if `f` is awaited, this becomes a `with`."""
         call = cast(cst.Expr, node).value
         if not isinstance(call, cst.Call):
             return self.visit(call)
@@ -483,7 +483,7 @@ def _many(value: Value) -> Many:
 
 
 def _element(value: Value) -> Value:
-    """What a loop over a value gives."""
+    """Return what a loop over a value yields."""
     if isinstance(value, Many):
         return value.value
     if isinstance(value, Several):
@@ -492,7 +492,7 @@ def _element(value: Value) -> Value:
 
 
 def _connections(node: cst.BaseExpression) -> set[cst.Call]:
-    """The call that makes a connection, where it does not say yet which threads may use it."""
+    """Return the call that makes a connection, unless it says which threads may use it."""
     if not isinstance(node, cst.Call):
         return set()
     names = [argument.keyword.value for argument in node.args if argument.keyword]
@@ -538,7 +538,7 @@ _HANDLERS: dict[type[cst.CSTNode], _Handler] = {
 
 
 def learn(project: Project, functions: Iterable[Function]) -> bool:
-    """One round of walks over all modules and functions; whether something was news."""
+    """Do one round of walks over all modules and functions; return whether anything is new."""
     news = False
     for module in project.modules.values():
         news |= Walk(project, module).run()

@@ -76,10 +76,10 @@ class QuartCliRunner(CliRunner):
     def invoke(  # type: ignore[override]  # the command may be left out
         self, cli: Any = None, args: Any = None, **kwargs: Any
     ) -> Result:
-        """Run a command, by default the application's group, and give its result and output.
+        """Run a command, by default one of the application's, and return its result and output.
 
         Commands find this application, unless `obj` is another `ScriptInfo`. In an async test the
-        command runs in a thread, for it may need an event loop of its own.
+        command runs in a thread, because it may need its own event loop.
         """
         kwargs.setdefault("obj", ScriptInfo(create_app=lambda: self.app))
         if cli is None:

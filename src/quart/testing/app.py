@@ -1,4 +1,4 @@
-"""The life of an application in a test: its start and its end, as a server runs them."""
+"""The lifespan of an application in a test: startup and shutdown, as a server runs them."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ __all__ = (
     "TestClientProtocol",
 )
 
-#: Seconds for the start of an application, and for its end.
+#: Seconds for the startup of an application, and for its shutdown.
 DEFAULT_TIMEOUT = 6
 
 
 class LifespanError(Exception):
-    """The application did not start, or not end, as it should."""
+    """The application failed to start or to shut down."""
 
 
 class LifespanTimeoutError(LifespanError, TimeoutError):
-    """The start of the application, or its end, took too long."""
+    """The application took too long to start or to shut down."""
 
 
 class TestApp(AsyncOnly):
@@ -54,22 +54,22 @@ class TestApp(AsyncOnly):
         self.app = app
         self.startup_timeout = startup_timeout
         self.shutdown_timeout = shutdown_timeout
-        #: The values of the start-up, which requests find in `scope["state"]`.
+        #: The values that startup code sets; requests find them in `scope["state"]`.
         self.state: dict[str, Any] = {}
         self._events: asyncio.Queue[ASGIReceiveEvent] = asyncio.Queue()
         self._answers: asyncio.Queue[ASGISendEvent] = asyncio.Queue()
         self._task: asyncio.Task[None] | None = None
 
     def test_client(self, use_cookies: bool = True, **kwargs: object) -> TestClientProtocol:
-        """A client of the application; its requests share the `state`."""
+        """Make a client of the application; its requests share the `state`."""
         client = self.app.test_client(use_cookies=use_cookies, **kwargs)
         if isinstance(client, QuartClient):
             client.state = self.state
         return client
 
     async def startup(self) -> None:
-        """Start the application. Raises LifespanError where that fails, which is a TimeoutError too
-        where it takes too long."""
+        """Start the application. Raises LifespanError if that fails, which is also a TimeoutError
+        if it takes too long."""
         scope = {
             "type": "lifespan",
             "asgi": {"version": "3.0", "spec_version": "2.0"},
@@ -79,7 +79,7 @@ class TestApp(AsyncOnly):
         await self._ask("startup", self.startup_timeout)
 
     async def shutdown(self) -> None:
-        """End the application. Raises as `startup` does."""
+        """Shut the application down. Raises the same errors as `startup`."""
         await self._ask("shutdown", self.shutdown_timeout)
         assert self._task is not None
         await self._task

@@ -1,4 +1,4 @@
-"""The client a test asks the application through: requests, redirects, cookies, sessions."""
+"""The client through which a test calls an application: requests, redirects, cookies, sessions."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ MAX_REDIRECTS = 20
 def _to_be_awaited(
     method: Callable[P, Coroutine[object, None, T]],
 ) -> Callable[P, Coroutine[object, None, T]]:
-    """Have a forgotten `await` named where the result of an async method is used."""
+    """Make a forgotten `await` raise an error that names it, where the result is used."""
 
     @wraps(method)
     def wrapper(*args: P.args, **kwargs: P.kwargs) -> Coroutine[object, None, T]:
@@ -105,16 +105,16 @@ class SessionTransaction(AsyncOnly):
 
 
 class QuartClient(AsyncOnly):
-    """Asks an application as a client would, without a server::
+    """Calls an application as a client would, without a server::
 
         client = app.test_client()
         response = await client.get("/")
         assert "hello" == response.text
 
-    Requests are described in the words of `describe_request`, which are Quart's and Flask's.
-    Cookies are kept and sent by the rules of browsers, unless `use_cookies` is False. Within
-    `async with client:` the context of the last request stays open, so that `request`, `g` and
-    `session` can be looked at; the next request, or the end of the block, tears it down.
+    The arguments that describe requests are those of `describe_request`; both Quart's and Flask's
+    work. Cookies are stored and sent by the rules of browsers, unless `use_cookies` is False.
+    Within `async with client:` the context of the last request stays open, so that tests can read
+    `request`, `g` and `session`; the next request, or the end of the block, tears it down.
     """
 
     http_connection_class: type[TestHTTPConnectionProtocol] = TestHTTPConnection
@@ -126,16 +126,16 @@ class QuartClient(AsyncOnly):
         self.app = app
         self.cookie_jar = CookieJar() if use_cookies else None
         self.allow_subdomain_redirects = allow_subdomain_redirects
-        #: Words that hold for every request, in those of WSGI: see `describe_request`.
+        #: Arguments for every request, under their WSGI names: see `describe_request`.
         self.environ_base: dict[str, Any] = {}
         self.preserve_context = False
         self.push_promises: list[tuple[str, Headers]] = []
-        #: The values of the start-up, for `scope["state"]`.
+        #: The values that startup code sets, for `scope["state"]`.
         self.state: dict[str, Any] | None = None
 
     @property
     def application(self) -> Quart:
-        """The application, under the name it has in Flask."""
+        """The application, under its name in Flask."""
         return self.app
 
     # Requests
@@ -144,12 +144,13 @@ class QuartClient(AsyncOnly):
     async def open(
         self, *args: object, follow_redirects: bool = False, buffered: bool = True, **kwargs: object
     ) -> TestResponse:
-        """Make a request and give the response, read to its end whatever `buffered` says.
+        """Make a request and return the response, which is always read to its end.
 
-        The other arguments are those of `describe_request`. With `follow_redirects` the response is
-        the last one, and its `history` has those before. Raises what the application lets pass
-        (under `TESTING`, any unhandled error), HTTPDisconnectError where it ends without a whole
-        response, ClientRedirectError for too many redirects, RuntimeError for one to another host.
+        The other arguments are those of `describe_request`; `buffered` has no effect. With
+        `follow_redirects` the result is the last response, and its `history` has those before.
+        Raises errors that the application does not handle (with `TESTING`, any unhandled error),
+        HTTPDisconnectError if it ends without a complete response, ClientRedirectError for too many
+        redirects, and RuntimeError for a redirect to another host.
         """
         return await self._open(
             *args, follow_redirects=follow_redirects, buffered=buffered, **kwargs
@@ -236,14 +237,14 @@ class QuartClient(AsyncOnly):
         request = self._with_cookies(self._describe(args, kwargs))
         if request.body:
             raise TypeError(
-                "A request that is opened has no body yet: send it by 'await connection.send(...)'."
+                "An opened request has no body yet: send it with 'await connection.send(...)'."
             )
         return self._listen(self._connect(request), request)
 
     def websocket(
         self, *args: object, subprotocols: list[str] | None = None, **kwargs: object
     ) -> TestWebsocketConnectionProtocol:
-        """Open a websocket, which offers these sub-protocols: see `TestWebsocketConnection`.
+        """Open a websocket that offers these subprotocols: see `TestWebsocketConnection`.
 
         The other arguments are those of `describe_request`; those for a body raise TypeError.
         """
@@ -256,7 +257,7 @@ class QuartClient(AsyncOnly):
         request = self._with_cookies(words)
         if request.body:
             raise TypeError(
-                "A websocket is opened without a body: send it by 'await websocket.send(...)'."
+                "A websocket opens without a body: send data with 'await websocket.send(...)'."
             )
         scope = self._scope(request, "websocket")
         scope.setdefault("subprotocols", list(subprotocols or ()))
@@ -264,7 +265,7 @@ class QuartClient(AsyncOnly):
 
     def _describe(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> RequestWords:
         for name in kwargs.keys() - _WORDS:
-            hint = "; the query is 'query_string'" if name in {"params", "query"} else ""
+            hint = "; for the query use 'query_string'" if name in {"params", "query"} else ""
             raise TypeError(f"A test client takes no argument {name!r}{hint}.")
         environ_base = {**self.environ_base, **(kwargs.pop("environ_base", None) or {})}
         return describe_request(self.app, *args, environ_base=environ_base, **kwargs)
@@ -278,13 +279,13 @@ class QuartClient(AsyncOnly):
         scope = request.scope(type_, preserve_context=preserve_context)
         ctx = _cv_quart.get(None)
         if ctx is not None and ctx.has_request and ctx.app is self.app:
-            # A test in a request context of its own looks at what was left in `g`. The context
-            # that is kept of the last request lends nothing: each request has its own `g`.
+            # A test inside a request context reads what the request left in `g`. The context kept
+            # from the last request does not share its `g`: each request has its own.
             g = ctx.request.scope.get("_quart._g") if ctx.preserved else ctx.g
             if g is not None:
                 scope["_quart._g"] = g
         state = self.state
-        if state is None:  # the application may have been started otherwise
+        if state is None:  # the application may have been started in another way
             state = getattr(self.app, "lifespan_state", None)
         if state is not None:
             scope.setdefault("state", dict(state))
@@ -295,7 +296,7 @@ class QuartClient(AsyncOnly):
         return self.http_connection_class(self.app, scope, _preserve_context=self.preserve_context)
 
     def _listen(self, connection: C, request: RequestBuilder) -> C:
-        """Have a connection that a test holds open know its request, and tell of its cookies."""
+        """Tell a connection that a test holds open its request, and keep the cookies it gets."""
         if isinstance(connection, TestHTTPConnection | TestWebsocketConnection):
             connection.builder = request
             connection.on_headers = partial(self._keep_cookies, request)
@@ -318,7 +319,7 @@ class QuartClient(AsyncOnly):
         auth: Authorization | tuple[str, str] | None = None,
         subdomain: str | None = None,
     ) -> TestResponse:
-        """Make one request; extensions override this to change what a test has described."""
+        """Make one request. Extensions override this to change what a test has described."""
         request = self._with_cookies(
             RequestWords(
                 path,
@@ -342,7 +343,7 @@ class QuartClient(AsyncOnly):
                 await connection.send(request.body)
             await connection.send_complete()
         response = await connection.as_response()
-        if not isinstance(response, TestResponse):  # of a connection class of others
+        if not isinstance(response, TestResponse):  # from somebody else's connection class
             response = make_test_response(
                 self.app, await response.get_data(), response.status_code, response.headers
             )
@@ -371,19 +372,19 @@ class QuartClient(AsyncOnly):
     # Cookies
 
     def get_cookie(self, key: str, domain: str | None = None, path: str = "/") -> Cookie | None:
-        """The cookie that was set for exactly this domain, by default the own one, and path."""
+        """Return the cookie set for exactly this domain (by default the application's) and path."""
         return self._jar().find(key, domain or self._own_host(), path)
 
     def set_cookie(self, *args: object, **kwargs: object) -> None:
-        """Set a cookie to be sent with later requests, in Flask's words or Quart's::
+        """Set a cookie to be sent with later requests. Takes Flask's arguments or Quart's::
 
             client.set_cookie(key, value="", *, domain=None, origin_only=True, path="/", ...)
             client.set_cookie(server_name, key, value, max_age, expires, path, domain, secure,
                               httponly, samesite)
 
-        Two values in a row are `key` and `value`, unless the first is the application's host.
-        Without a `domain` the cookie is sent to the application's host, whatever `server_name`
-        says, and to that.
+        Two positional arguments are `key` and `value`, unless the first is the application's host.
+        Without a `domain`, the cookie is sent to the application's host and to `server_name`, if
+        that is another one.
         """
         names: tuple[str, ...] = ("key", "value")
         if _begins_with_server(args, kwargs, names) or (
@@ -403,12 +404,12 @@ class QuartClient(AsyncOnly):
             self._jar().keep(f"https://{host}/", dump_cookie(domain=domain, **options))
 
     def delete_cookie(self, *args: str, **kwargs: object) -> None:
-        """Delete a cookie, if it is there, in Flask's words or Quart's::
+        """Delete a cookie, if it exists. Takes Flask's arguments or Quart's::
 
             client.delete_cookie(key, *, domain=None, path="/")
             client.delete_cookie(server_name, key, path="/", domain=None)
 
-        Raises TypeError for a client without cookies.
+        Raises TypeError if the client has no cookies.
         """
         names: tuple[str, ...] = ("server_name", "key", "path", "domain")
         if not _begins_with_server(args, kwargs, ("key",)):
@@ -425,7 +426,7 @@ class QuartClient(AsyncOnly):
         return self.cookie_jar
 
     def _with_cookies(self, words: RequestWords) -> RequestBuilder:
-        """The request, with the cookies that go there after those it has by itself."""
+        """Return the request, with the cookies of the jar after its own."""
         request = RequestBuilder(self.app, words)
         cookies = (
             [] if self.cookie_jar is None else [self.cookie_jar.header_for(request.url_of_cookies)]
@@ -443,13 +444,13 @@ class QuartClient(AsyncOnly):
     # Sessions and contexts
 
     def session_transaction(self, *args: object, **kwargs: object) -> SessionTransaction:
-        """Open the session of this client, to be looked at and changed; save it after the block::
+        """Open this client's session to read and change it; save it after the block::
 
             async with client.session_transaction() as session:
                 session["user_id"] = 1
 
         It is the session that a request would have; the arguments are those of `describe_request`.
-        A `request` that there is around the block stays the same in it. Raises RuntimeError where
+        If there is a `request` around the block, it stays the same inside. Raises RuntimeError if
         the application opens no session or the client has no cookies.
         """
         return SessionTransaction(self._session_transaction(args, kwargs))
@@ -511,7 +512,7 @@ _QUARTS_COOKIE = (
 def _begins_with_server(
     args: tuple[object, ...], kwargs: Mapping[str, object], flasks: tuple[str, ...]
 ) -> bool:
-    """Whether arguments are Quart's and begin with `server_name`: Flask's names do not fit."""
+    """Whether arguments are Quart's and begin with `server_name`: Flask's names do not fit them."""
     return (
         "server_name" in kwargs
         or len(args) > len(flasks)
@@ -528,5 +529,5 @@ def _by_name(
 
 
 def _hostname(host: str) -> str:
-    """A host without its port."""
+    """Return a host without its port."""
     return urlsplit(f"//{host}").hostname or ""

@@ -49,13 +49,13 @@ Item = TypeVar("Item", bytes, str | bytes)
 #: How long an application that has closed a websocket may take to return, in seconds.
 _LAST_WORDS = 0.1
 
-# Where code is that no test is about, and how many other places are told.
+# The directories of code that no test is about, and how many other places are named.
 _LIBRARIES = (str(Path(__file__).parents[1]), str(Path(asyncio.__file__).parents[1]))
 _PLACES = 3
 
 
 class HTTPDisconnectError(Exception):
-    """The response ended early: the test has disconnected, or the application gave it up."""
+    """The response ended early: the test has disconnected, or the application gave up."""
 
 
 class WebsocketDisconnectError(Exception):
@@ -68,7 +68,7 @@ class WebsocketDisconnectError(Exception):
 
 
 class WebsocketResponseError(Exception):
-    """The application answered the handshake with `response` in place of accepting it."""
+    """The application answered the handshake with `response` instead of accepting it."""
 
     def __init__(self, response: Response) -> None:
         super().__init__(response)
@@ -76,11 +76,11 @@ class WebsocketResponseError(Exception):
 
 
 class TestResponse(Response):
-    """A response to a test, read to its end: of the application's `response_class` too."""
+    """A response to a test, read to its end. It is also of the application's `response_class`."""
 
     __test__ = False
     automatically_set_content_length = False
-    default_mimetype = None  # the headers are what was sent
+    default_mimetype = None  # the headers are those that were sent
 
     #: The redirects that led here, first to last.
     history: tuple[TestResponse, ...] = ()
@@ -89,7 +89,7 @@ class TestResponse(Response):
 
     @cached_property
     def request(self) -> Request:
-        """The request this answers."""
+        """The request that this response answers."""
         return self.builder.request()
 
     @property
@@ -102,9 +102,9 @@ class TestResponse(Response):
 def make_test_response(
     app: Quart, data: bytes, status_code: int | None, headers: Headers | None
 ) -> TestResponse:
-    """A response to a test, with a whole body and the headers that were sent."""
+    """Make a response to a test, with its whole body and the headers that were sent."""
     response = _test_response_class(app.response_class)(data, status_code, headers)
-    response.json_module = app.json  # type: ignore[assignment]  # has what is used of it
+    response.json_module = app.json  # type: ignore[assignment]  # it has the functions used here
     return response
 
 
@@ -118,24 +118,24 @@ def _test_response_class(response_class: type[Response]) -> type[TestResponse]:
 
 
 async def close_preserved_context(app: Quart) -> None:
-    """Tear down the context that was kept open for a test to look at, if there is one."""
+    """Tear down the context that was kept open for a test, if there is one."""
     ctx, app._preserved_context = app._preserved_context, None
     if ctx is not None:
-        error, ctx.failed = ctx.failed, None  # whose traceback holds it
+        error, ctx.failed = ctx.failed, None  # its traceback refers to the context
         await ctx.pop(error)
 
 
 class AsyncOnly:
-    """A context manager for `async with` that says so if it is used with `with`."""
+    """A context manager for `async with` that raises a helpful error if used with `with`."""
 
     def __enter__(self) -> NoReturn:
-        raise TypeError(f"{type(self).__name__} is entered with 'async with'.")
+        raise TypeError(f"Use 'async with' instead of 'with' for {type(self).__name__}.")
 
     def __exit__(self, *_: object) -> None: ...
 
 
 def _place(task: asyncio.Task[object]) -> str:
-    """Name the functions that a task waits in, without ours and Python's, and the place."""
+    """Name the functions in which a task waits, and the places, without Python's and ours."""
     places = []
     waits: Any = task.get_coro()
     while waits is not None:
@@ -147,11 +147,11 @@ def _place(task: asyncio.Task[object]) -> str:
                 f"in {waits.__qualname__}, {code.co_filename}, line {frame.f_lineno}: {line}"
             )
         waits = getattr(waits, "cr_await", None) or getattr(waits, "gi_yieldfrom", None)
-    return ", ".join(places[-_PLACES:]) or "where no code of the application is"
+    return ", ".join(places[-_PLACES:]) or "outside the application's code"
 
 
 class _TestConnection(AsyncOnly, Generic[Item]):
-    """The common part of requests and websockets: the task, and a queue in each direction."""
+    """What requests and websockets share: the task, and a queue in each direction."""
 
     __test__ = False
 
@@ -161,15 +161,15 @@ class _TestConnection(AsyncOnly, Generic[Item]):
         self.status_code: int | None = None
         self.headers: Headers | None = None
         self.response_data = bytearray()
-        #: The request that the test described, for the response to tell of.
+        #: The request that the test described, which the response refers to.
         self.builder: RequestBuilder | None = None
         #: Called with the headers as soon as the application has sent them.
         self.on_headers: Callable[[Headers], None] | None = None
         self._events: asyncio.Queue[ASGIReceiveEvent] = asyncio.Queue()
-        # None says that nothing follows.
+        # None means that nothing follows.
         self._sent: asyncio.Queue[Item | None] = asyncio.Queue()
         self._task: asyncio.Task[None] | None = None
-        #: The error that left the application and has not been raised in the test.
+        #: The error that the application raised, until it is raised in the test.
         self._error: BaseException | None = None
 
     async def __aenter__(self) -> Self:
@@ -209,7 +209,7 @@ class _TestConnection(AsyncOnly, Generic[Item]):
             self._raise_error()
 
     def _seconds_to_end(self) -> float | None:
-        """How long the application may take after the end of the block; None is any time."""
+        """How many seconds the application may take after the block; None: no limit."""
         raise NotImplementedError
 
     async def _run(self) -> None:
@@ -221,7 +221,7 @@ class _TestConnection(AsyncOnly, Generic[Item]):
             self._sent.put_nowait(None)
 
     async def _next(self) -> Item | None:
-        """The next piece, or None where there is no more; raises what left the application."""
+        """Return the next piece, or None at the end; raise the application's error, if any."""
         if self._task is None:
             raise RuntimeError("The connection is not open: enter it with 'async with' first.")
         item = await self._sent.get()
@@ -232,7 +232,7 @@ class _TestConnection(AsyncOnly, Generic[Item]):
 
     def _raise_error(self) -> None:
         error, self._error = self._error, None
-        # A cancellation that ends the application's task is none of the test's.
+        # A cancellation that ends the application's task does not concern the test.
         if error is not None and not isinstance(error, asyncio.CancelledError):
             raise error
 
@@ -241,7 +241,7 @@ class _TestConnection(AsyncOnly, Generic[Item]):
         raise NotImplementedError
 
     async def _send(self, message: ASGISendEvent) -> None:
-        """Take one message from the application."""
+        """Receive one message from the application."""
         raise NotImplementedError
 
     def _take_headers(self, message: ASGISendEvent) -> None:
@@ -266,14 +266,14 @@ class TestHTTPConnection(_TestConnection[bytes]):
             await connection.send_complete()
             assert b"answer" == await connection.receive()
 
-    The block ends when the application has: the body is completed, and what is left of the response
-    can be had from `as_response`. `disconnect` is for responses without an end.
+    The block ends when the application has ended: the request's body is completed, and the rest of
+    the response is available from `as_response`. For endless responses, use `disconnect`.
     """
 
     def __init__(self, app: Quart, scope: HTTPScope, _preserve_context: bool = False) -> None:
         super().__init__(app, scope)
         self.push_promises: list[tuple[str, Headers]] = []
-        #: The `Link` values of the 103 responses that came before.
+        #: The `Link` values of the 103 responses that came first.
         self.early_hints: list[str] = []
         self.trailers: Headers | None = None
         self._preserve_context = _preserve_context
@@ -299,7 +299,7 @@ class TestHTTPConnection(_TestConnection[bytes]):
         finally:
             ctx = self.app._preserved_context if self._preserve_context else None
             if ctx is not None:
-                ctx._tokens = [enter(ctx)]  # as if it was pushed here, so that pop ends it
+                ctx._tokens = [enter(ctx)]  # as if it were pushed here, so that `pop` ends it
 
     async def send(self, data: bytes) -> None:
         """Send a piece of the request's body."""
@@ -311,14 +311,14 @@ class TestHTTPConnection(_TestConnection[bytes]):
         self._events.put_nowait({"type": "http.request", "body": b"", "more_body": False})
 
     async def disconnect(self) -> None:
-        """Go away, before the response's end or after."""
+        """Disconnect, before or after the end of the response."""
         self._disconnected = True
         self._events.put_nowait({"type": "http.disconnect"})
 
     async def receive(self) -> bytes:
-        """Wait for the next piece of the response's body; b"" is its end.
+        """Wait for the next piece of the response's body; b"" at its end.
 
-        Raises HTTPDisconnectError where the response ended early, and what left the application.
+        Raises HTTPDisconnectError if the response ended early, and errors of the application.
         """
         data = await self._next()
         if data is None:
@@ -334,14 +334,14 @@ class TestHTTPConnection(_TestConnection[bytes]):
                 assert {"n": 1} == event.json
                 break
 
-        An iteration goes on where the one before was left. Raises as `receive` does.
+        An iteration continues where the one before stopped. Raises the same errors as `receive`.
         """
         return self._event_reader
 
     async def as_response(self) -> TestResponse:
-        """Wait for the response; its body is what `receive` has not returned before.
+        """Wait for the response. Its body is what `receive` has not returned before.
 
-        Raises HTTPDisconnectError where it ended early, unless the test has disconnected.
+        Raises HTTPDisconnectError if it ended early, unless the test has disconnected.
         """
         while (data := await self._next()) is not None:
             self.response_data += data
@@ -370,7 +370,7 @@ class TestHTTPConnection(_TestConnection[bytes]):
                 if data and self.scope["method"] != "HEAD":
                     self._sent.put_nowait(data)
                 if message.get("more_body", False):
-                    # A stream without an end gives way to the test that reads it.
+                    # An endless stream lets the test that reads it run.
                     await asyncio.sleep(0)
                 elif not self._has_trailers:
                     self._end()
@@ -391,19 +391,19 @@ class TestHTTPConnection(_TestConnection[bytes]):
 
 
 class TestWebsocketConnection(_TestConnection[str | bytes]):
-    """A websocket that a test speaks through::
+    """A websocket through which a test sends and receives messages::
 
         async with client.websocket("/ws") as websocket:
             await websocket.send("hello")
             assert "hello" == await websocket.receive()
 
-    The end of the block closes it, with code 1000 unless `close` or `disconnect` said otherwise.
+    The end of the block closes it, with code 1000 unless `close` or `disconnect` was called.
     """
 
     def __init__(self, app: Quart, scope: WebsocketScope) -> None:
         super().__init__(app, scope)
         self.accepted = False
-        #: The sub-protocol the application chose.
+        #: The subprotocol that the application chose.
         self.subprotocol: str | None = None
         self._end: WebsocketDisconnectError | WebsocketResponseError | None = None
         self._end_is_known = False
@@ -426,12 +426,12 @@ class TestWebsocketConnection(_TestConnection[str | bytes]):
     async def receive(self) -> str | bytes:
         """Wait for the next message.
 
-        Raises WebsocketDisconnectError where the websocket is closed, WebsocketResponseError where
-        the application refused it with a response, and what left the application.
+        Raises WebsocketDisconnectError if the websocket is closed, WebsocketResponseError if the
+        application rejected it with a response, and errors of the application.
         """
         data = await self._next()
         if data is None:
-            # An error that made the application close is more to the point.
+            # If an error made the application close, that error is more helpful.
             assert self._task is not None
             await asyncio.wait([self._task], timeout=_LAST_WORDS)
             self._raise_error()
@@ -440,11 +440,11 @@ class TestWebsocketConnection(_TestConnection[str | bytes]):
         return data
 
     async def receive_json(self) -> Any:
-        """Wait for the next message and parse it."""
+        """Wait for the next message and parse it as JSON."""
         return loads(await self.receive())
 
     async def send(self, data: str | bytes) -> None:
-        """Send a message. Where nobody reads it any more, `receive` tells."""
+        """Send a message. If nobody reads it any more, `receive` raises an error."""
         key = "text" if isinstance(data, str) else "bytes"
         self._events.put_nowait({"type": "websocket.receive", key: data})
 
@@ -457,7 +457,7 @@ class TestWebsocketConnection(_TestConnection[str | bytes]):
         self._disconnect(code, reason)
 
     async def disconnect(self) -> None:
-        """Go away without a close frame, as when the network fails: code 1006."""
+        """Disconnect without a close frame, as if the network failed: code 1006."""
         self._disconnect(1006, "")
 
     def _disconnect(self, code: int, reason: str) -> None:
@@ -484,7 +484,7 @@ class TestWebsocketConnection(_TestConnection[str | bytes]):
             case "websocket.send":
                 text = message.get("text")
                 self._sent.put_nowait(message["bytes"] if text is None else text)
-                await asyncio.sleep(0)  # a flood gives way to the test that reads it
+                await asyncio.sleep(0)  # a flood of messages lets the test that reads it run
             case "websocket.close":
                 self._disconnect(message.get("code", 1000), message.get("reason") or "")
             case "websocket.http.response.start":

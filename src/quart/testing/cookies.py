@@ -1,4 +1,4 @@
-"""The cookies of a test client: kept and sent by the rules of RFC 6265, as browsers do."""
+"""The cookies of a test client, stored and sent by the rules of RFC 6265, as in browsers."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from werkzeug.http import parse_cookie, parse_date
 
 @dataclass(frozen=True)
 class Cookie:
-    """A cookie as Flask's test client tells of it: key and value as sent, and decoded.
+    """A cookie as Flask's test client describes it: key and value as sent, and decoded.
 
-    `max_age` is in seconds. `origin_only` cookies go to exactly the `domain`.
+    `max_age` is in seconds. A cookie with `origin_only` is sent only to exactly its `domain`.
     """
 
     key: str
@@ -34,21 +34,21 @@ class Cookie:
 
 
 class CookieJar(http.cookiejar.CookieJar):
-    """The standard library's jar, with the rules of this century.
+    """The standard library's jar, with the rules that browsers follow today.
 
-    As there, a host without a dot in its name is filed under "name.local", and a cookie with a
-    `Domain` under ".domain".
+    As in the library, a host without a dot in its name is stored as "name.local", and a cookie with
+    a `Domain` under ".domain".
     """
 
     def keep(self, url: str, header: str) -> None:
-        """Take over what a `Set-Cookie` header from `url` says: a cookie, or the end of one."""
+        """Store or remove a cookie, as a `Set-Cookie` header from `url` says."""
         cookie = _parse(header, urlsplit(url))
         if cookie is not None:
             self.set_cookie(cookie)
             self.clear_expired_cookies()  # a test may look at what is left
 
     def header_for(self, url: str) -> str:
-        """The `Cookie` header for a request to `url`; empty where no cookie goes there."""
+        """Return the `Cookie` header for a request to `url`; empty if no cookie is sent there."""
         self.clear_expired_cookies()
         parts = urlsplit(url)
         cookies = [cookie for cookie in self if _goes_to(cookie, parts)]
@@ -56,7 +56,7 @@ class CookieJar(http.cookiejar.CookieJar):
         return "; ".join(f"{cookie.name}={cookie.value or ''}" for cookie in cookies)
 
     def find(self, key: str, domain: str, path: str) -> Cookie | None:
-        """The cookie of this decoded key that was set for exactly this domain and path."""
+        """Return the cookie with this decoded key that was set for exactly this domain and path."""
         cookie = self._find(key, domain, path)
         if cookie is None:
             return None
@@ -77,7 +77,7 @@ class CookieJar(http.cookiejar.CookieJar):
         )
 
     def remove(self, key: str, domain: str, path: str) -> None:
-        """Remove that cookie, if there is one."""
+        """Remove that cookie, if it exists."""
         cookie = self._find(key, domain, path)
         if cookie is not None:
             self.clear(cookie.domain, cookie.path, cookie.name)
@@ -95,7 +95,7 @@ class CookieJar(http.cookiejar.CookieJar):
 
 
 def _parse(header: str, url: SplitResult) -> http.cookiejar.Cookie | None:
-    """The cookie in a `Set-Cookie` header; None where it is none, or not this host's to set."""
+    """Parse a `Set-Cookie` header; None if it is not valid, or not for this host to set."""
     pair, *rest = header.split(";")
     name, equals, value = pair.partition("=")
     if not equals or not name.strip():
@@ -141,7 +141,7 @@ def _parse(header: str, url: SplitResult) -> http.cookiejar.Cookie | None:
 def _goes_to(cookie: http.cookiejar.Cookie, url: SplitResult) -> bool:
     """Whether a request to `url` carries this cookie (RFC 6265, section 5.4).
 
-    A `Secure` one goes through clear text, too: tests run with the settings of production.
+    `Secure` cookies are also sent without TLS, because tests run with the settings of production.
     """
     host, path = url.hostname or "localhost", url.path or "/"
     return (
@@ -156,12 +156,12 @@ def _goes_to(cookie: http.cookiejar.Cookie, url: SplitResult) -> bool:
 
 
 def is_within(host: str, domain: str) -> bool:
-    """Whether a host is a domain's, or of a name below it."""
+    """Whether a host is the domain itself or a name below it."""
     return host == domain or host.endswith(f".{domain}")
 
 
 def _filed(host: str) -> str:
-    """The name under which the library's jar files the cookies of a host."""
+    """Return the name under which the library's jar stores the cookies of a host."""
     return host if "." in host or ":" in host else f"{host}.local"
 
 

@@ -1,7 +1,7 @@
-"""The client of sync tests, as those of Flask applications are: what it gives is no awaitable.
+"""The client for sync tests, like those of Flask applications: it returns values, not awaitables.
 
-The sync functions of the application run in the thread of the test, as in Flask. In an async test
-the same client is that of async tests.
+The application's sync functions run in the test's thread, as in Flask. In an async test the same
+client works like the one for async tests.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ def _in_loop() -> bool:
 
 
 def _waited_for(method: Callable[..., object]) -> Callable[..., object]:
-    """Have a method give sync tests what async ones await."""
+    """Make a method return to sync tests what async tests await."""
 
     @wraps(method)
     def wrapper(*args: object, **kwargs: object) -> object:
@@ -81,24 +81,24 @@ class SyncTransaction(SessionTransaction):
 
 
 class SyncClient(QuartClient):
-    """Asks an application in a sync test, as `app.test_client()` of Flask does::
+    """Calls an application in a sync test, like Flask's `app.test_client()`::
 
         client = sync_client(app)
         response = client.get("/")
         assert b"hello" == response.data
 
-    Within `with client:` the context of the last request stays open, and what is awaited elsewhere
-    (`request.form`, `render_template`) gives its value. Arguments are those of `QuartClient`.
+    Within `with client:` the context of the last request stays open, and names that async code
+    awaits (`request.form`, `render_template`) give values. Arguments are those of `QuartClient`.
     """
 
     _thread: OneThread | None = None  # where the sync functions of the next request run
     _entered: Entered | None = None  # the context that is kept open
     _values: AbstractContextManager[None] | None = None
 
-    if not TYPE_CHECKING:  # to which these differ from those of the base class
+    if not TYPE_CHECKING:  # type checkers see that these differ from the base class
 
         def open(self, *args: object, **kwargs: object) -> TestResponse:
-            """Make a request and give the response: see `QuartClient.open`."""
+            """Make a request and return the response: see `QuartClient.open`."""
             if _in_loop():
                 return super().open(*args, **kwargs)
             self._close_kept()
@@ -141,7 +141,7 @@ class SyncClient(QuartClient):
                 self._values.__exit__(None, None, None)
 
     def session_transaction(self, *args: object, **kwargs: object) -> SyncTransaction:
-        """Open the session of this client, to be looked at and changed; save it after the block::
+        """Open this client's session to read and change it; save it after the block::
 
             with client.session_transaction() as session:
                 session["user_id"] = 1
@@ -166,11 +166,11 @@ class SyncClient(QuartClient):
 
 
 def sync_client(app: Quart, use_cookies: bool = True, **kwargs: bool) -> SyncClient:
-    """A client of any application for sync tests, such as those that were written for Flask.
+    """Make a client of any application for sync tests, such as those written for Flask.
 
-    From then on sync code outside of an event loop gets values in contexts of the application that
-    it enters, such as `with app.test_request_context():`. An application that `Quart.from_flask`
-    has made needs no call of this: its `app.test_client()` is such a client.
+    From then on, sync code outside an event loop gets values in contexts of the application that it
+    enters, such as `with app.test_request_context():`. Applications made by `Quart.from_flask` do
+    not need this: their `app.test_client()` is such a client already.
     """
     app.is_for_sync_code = True
     return SyncClient(app, use_cookies, **kwargs)

@@ -1,4 +1,4 @@
-"""Make headers, a body and a scope of a test's words, which are Quart's or Flask's."""
+"""Makes headers, a body and a scope from a test's arguments, which are Quart's or Flask's."""
 
 from __future__ import annotations
 
@@ -41,23 +41,23 @@ __all__ = (
     "sentinel",
 )
 
-#: Stands for a `json` that is not given, because None can be sent as JSON.
+#: The default of `json`, because None can be sent as JSON.
 sentinel = object()
 
 _BOUNDARY = "----QuartBoundary"
 _MULTIPART = "multipart/form-data"
 _URLENCODED = "application/x-www-form-urlencoded"
-# A path's own characters, and those of a URL that may be quoted already.
+# The characters of a path, and those of a URL that may be quoted already.
 _SAFE_IN_PATH = "/:@!$&'()*+,;=~"
 _SAFE_IN_URL = _SAFE_IN_PATH + "%?[]"
 _QUOTED = str.maketrans({'"': "%22", "\r": "%0D", "\n": "%0A"})
 
-# Name, filename where it is a file's, headers and content.
+# Name, filename (None unless it is a file), headers and content.
 _Part = tuple[str, str | None, Headers, bytes]
 
 
 class RequestWords(NamedTuple):
-    """A request in Quart's words, in the order in which `QuartClient._make_request` takes them."""
+    """A request in Quart's arguments, in the order of those of `QuartClient._make_request`."""
 
     path: str
     method: str
@@ -101,26 +101,26 @@ def describe_request(
     environ_base: Mapping[str, object] | None = None,
     environ_overrides: Mapping[str, object] | None = None,
 ) -> RequestWords:
-    """Describe a request in Quart's words, Flask's or both; these are what a client takes.
+    """Describe a request with Quart's arguments, Flask's or both. Test clients take all of these.
 
-    - `path`: with a query string or without; or a whole URL.
-    - `base_url`: scheme, host and root path in one. `path` is below this root path.
+    - `path`: with or without a query string; or a whole URL.
+    - `base_url`: scheme, host and root path together. `path` is below this root path.
     - `subdomain`: a name to put before `SERVER_NAME`.
     - `scheme` or `url_scheme`: by default the URL's, else `PREFERRED_URL_SCHEME`.
-    - `root_path`: the prefix the application is mounted at. `path` includes it.
-    - `query_string`: a mapping or pairs, a str, or bytes as they are.
+    - `root_path`: the prefix at which the application is mounted. `path` includes it.
+    - `query_string`: a mapping or pairs, a str, or bytes, which are sent unchanged.
     - `headers`: a mapping or pairs. `auth`: an `Authorization`, or a name and password.
     - `data`: a str, bytes, an open file, or a mapping of form fields and files, as in Flask.
-    - `form`: a mapping of form fields, where a list or tuple is several values of one field.
+    - `form`: a mapping of form fields; a list or tuple means several values of one field.
     - `files`: a mapping to a `FileStorage`, an open file, a tuple (file or path, filename, content
       type), or a list of these.
-    - `json`: anything that can be JSON. `input_stream`: a body to be read from an open file.
-    - `content_type`, `mimetype`, `content_length`: win over what the body tells by itself.
-    - `environ_base`, `environ_overrides`: what WSGI names `REMOTE_ADDR`, `HTTP_...` and
+    - `json`: any JSON value. `input_stream`: an open file from which the body is read.
+    - `content_type`, `mimetype`, `content_length`: these win over those of the body.
+    - `environ_base`, `environ_overrides`: values that WSGI calls `REMOTE_ADDR`, `HTTP_...` and
       `wsgi.url_scheme`, as defaults and as overrides; other entries are put in the scope.
     - `scope_base`: entries of the ASGI scope.
 
-    Raises ValueError where these contradict one another.
+    Raises ValueError if these contradict one another.
     """
     if base_url is not None and (subdomain or url_scheme):
         raise ValueError("Cannot pass 'subdomain' or 'url_scheme' with 'base_url'.")
@@ -172,8 +172,8 @@ def describe_request(
 class RequestBuilder:
     """One request, from its description to a scope and a body.
 
-    Raises ValueError for a body or a query string that is described twice, TypeError for one that
-    cannot be sent.
+    Raises ValueError if a body or a query string is given twice, TypeError if the body cannot be
+    sent.
     """
 
     def __init__(self, app: Quart, words: RequestWords) -> None:
@@ -221,10 +221,10 @@ class RequestBuilder:
         return f"{self.scheme}://{self.headers['Host']}"
 
     def redirected(self, location: str, status_code: int) -> RequestWords:
-        """The request that follows a redirect (RFC 9110, section 15.4).
+        """Return the request that follows a redirect (RFC 9110, section 15.4).
 
-        It keeps method and body after 307 and 308, and a QUERY after 301 and 302 (RFC 10008);
-        else it is a GET, or a HEAD, without a body.
+        It keeps method and body after 307 and 308, and a QUERY after 301 and 302 (RFC 10008).
+        Otherwise it is a GET, or a HEAD, without a body.
         """
         url = urlsplit(urljoin(self.url, location))
         method, body, headers = self.method, self.body, self.headers.copy()
@@ -254,7 +254,7 @@ class RequestBuilder:
     def scope(
         self, type_: Literal["http", "websocket"] = "http", *, preserve_context: bool = False
     ) -> dict[str, Any]:
-        """The ASGI scope of the request, or of the handshake of a websocket."""
+        """Return the ASGI scope of the request, or of a websocket's handshake."""
         return make_test_scope(
             type_,
             self.path,
@@ -275,7 +275,7 @@ class RequestBuilder:
     def request(
         self, send_push_promise: Callable[[str, Headers], Awaitable[None]] | None = None
     ) -> Request:
-        """The request as the application sees it, of its `request_class`, body and all."""
+        """Return the request as the application sees it, of its `request_class`, with the body."""
         path = self.path
         if path == self.root_path or path.startswith(f"{self.root_path}/"):
             path = path.removeprefix(self.root_path)
@@ -303,9 +303,9 @@ def make_test_headers_path_and_query_string(
     subdomain: str | None = None,
     base_url: str | None = None,
 ) -> tuple[Headers, str, bytes]:
-    """The headers with `Host` and `User-Agent`, the path unquoted, and the query string.
+    """Return the headers with `Host` and `User-Agent`, the unquoted path, and the query string.
 
-    Raises ValueError for two query strings.
+    Raises ValueError if there are two query strings.
     """
     _, host, raw_path, query = _split(path)
     if query is not None and query_string is not None:
@@ -339,7 +339,7 @@ def make_test_body_with_headers(
     app: Quart | None = None,
     content_type: str | None = None,
 ) -> tuple[bytes, Headers]:
-    """The body, and a `Content-Type` where there is one to tell: `content_type` or the body's own.
+    """Return the body, and a `Content-Type` if there is one: `content_type` or the body's own.
 
     Raises ValueError for more than one of `json`, `form` and `data`, or for `files` with `json` or
     plain `data`; TypeError for `data` that cannot be sent.
@@ -399,7 +399,7 @@ def make_test_scope(
     *,
     _preserve_context: bool = False,
 ) -> dict[str, Any]:
-    """The ASGI scope of an "http" or "websocket" connection, as a server would make it.
+    """Return the ASGI scope of an "http" or "websocket" connection, as a server would make it.
 
     `path` is unquoted and includes `root_path`; the entries of `scope_base` win.
     """
@@ -423,7 +423,7 @@ def make_test_scope(
 
 
 async def no_op_push(path: str, headers: Headers) -> None:
-    """A `send_push_promise` for requests that no client has made."""
+    """Do nothing. The `send_push_promise` of requests that no client has made."""
 
 
 def _extensions(type_: str, http_version: str) -> dict[str, dict[str, object]]:
@@ -437,7 +437,7 @@ def _extensions(type_: str, http_version: str) -> dict[str, dict[str, object]]:
 
 
 def _split(path: str) -> tuple[str, str, str, str | None]:
-    """Scheme and host, if any, path, and query, None without "?"; a fragment is never sent."""
+    """Split a path or URL into scheme, host, path and query, which is None without "?"."""
     path, question_mark, query = path.partition("#")[0].partition("?")
     scheme, colon, rest = path.partition("://")
     if colon and scheme.isalpha():
@@ -448,7 +448,7 @@ def _split(path: str) -> tuple[str, str, str, str | None]:
 
 
 def _from_environ(environ: Mapping[str, Any]) -> tuple[Headers, str | None, dict[str, Any]]:
-    """The headers in a WSGI environment, the scheme, and entries for the scope."""
+    """Split a WSGI environment into headers, the scheme, and entries for the scope."""
     headers, rest = Headers(), dict(environ)
     for key in environ:
         if key.startswith("HTTP_") or key in {"CONTENT_TYPE", "CONTENT_LENGTH"}:
@@ -459,7 +459,7 @@ def _from_environ(environ: Mapping[str, Any]) -> tuple[Headers, str | None, dict
 
 
 def _pairs(values: Any, several: Any) -> list[tuple[str, Any]]:
-    """The pairs of a mapping; values of the types `several` are many values, None is no value."""
+    """Return the pairs of a mapping. A value of type `several` holds many values, None none."""
     if isinstance(values, MultiDict):
         pairs = list(values.items(multi=True))
     elif isinstance(values, Mapping):
@@ -493,10 +493,10 @@ def _as_bytes(data: Any) -> bytes:
 
 
 def _file_part(name: str, value: object, as_flask: bool = False) -> _Part:
-    """A file to upload, as a part of a multipart body.
+    """Make a part of a multipart body from a file to upload.
 
-    As in Flask, or where it is no `FileStorage`, its content type is guessed; in Flask a file
-    without a name is an ordinary field.
+    Its content type is guessed, unless it is a `FileStorage` that is not passed as in Flask. In
+    Flask, a file without a name is an ordinary field.
     """
     if isinstance(value, WerkzeugFileStorage):
         file = value
@@ -526,7 +526,7 @@ def _open(
 
 
 def _encode_multipart(parts: list[_Part], boundary: str) -> bytes:
-    """A body of parts as browsers write it (RFC 7578, and the HTML standard for the quoting)."""
+    """Encode parts as browsers do (RFC 7578, and the HTML standard for the quoting)."""
     body = bytearray()
     for name, filename, headers, data in parts:
         disposition = f'form-data; name="{name.translate(_QUOTED)}"'
