@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 from asgi import http_scope, websocket_scope
 
-from quart import Quart, abort, redirect, request, send_file, session, websocket
+from quart import Quart, Request, Websocket, abort, redirect, request, send_file, session, websocket
+from quart.sessions import SecureCookieSessionInterface
 
 FORM = {"content-type": "application/x-www-form-urlencoded"}
 MULTIPART = {"content-type": "multipart/form-data; boundary=b"}
@@ -117,6 +118,12 @@ def make_app() -> Quart:
     return app
 
 
+@pytest.fixture(autouse=True)
+def no_kept_errors(monkeypatch: pytest.MonkeyPatch) -> None:
+    """pytest keeps what is logged, with its errors: then they are no garbage."""
+    monkeypatch.setattr(make_app().logger, "disabled", True)
+
+
 async def ask(app: Quart, scope: Any, events: list[Any]) -> None:
     events.reverse()
 
@@ -205,5 +212,23 @@ async def test_a_websocket_leaves_nothing(target: str) -> None:
         events += [{"type": "websocket.receive", "text": "hello"}]
         events += [{"type": "websocket.disconnect", "code": 1000}]
         await ask(app, websocket_scope(target), events)
+
+    assert 0 == await left_by(once)
+
+
+class BrokenInterface(SecureCookieSessionInterface):
+    def needs_refresh(self, app: Quart, connection: Request | Websocket) -> bool:
+        raise ValueError("asked for")
+
+
+@pytest.mark.parametrize("propagate", [False, True])
+async def test_an_error_of_the_last_stage_leaves_nothing(propagate: bool) -> None:
+    app = make_app()
+    app.session_interface = BrokenInterface()
+    app.config["PROPAGATE_EXCEPTIONS"] = propagate
+
+    async def once() -> None:
+        event = {"type": "http.request", "body": b"", "more_body": False}
+        await ask(app, http_scope("GET", "/"), [event])
 
     assert 0 == await left_by(once)

@@ -1228,7 +1228,10 @@ def _of_all(hooks: Hooks, names: Iterable[str | None]) -> list[UserFunction]:
 
 
 async def _raising(error: BaseException) -> Any:
-    raise error
+    try:
+        raise error
+    finally:
+        del error  # whose traceback holds this frame
 
 
 async def _give_up(response: object) -> None:
