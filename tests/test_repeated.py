@@ -47,16 +47,19 @@ def attributes(ctx: AppContext) -> dict[str, Any]:
 
 @pytest.mark.parametrize("kind", ["request", "websocket"])
 def test_the_contexts_of_connections(kind: str) -> None:
-    """Their constructors set what `AppContext` sets for the same arguments."""
+    """They have what `AppContext` sets for the same arguments, however they are made."""
     app = Quart(__name__)
     connection: Any = request_of([]) if kind == "request" else websocket_of()
     cls: Any = RequestContext if kind == "request" else WebsocketContext
-    own, plain = cls(app, connection), AppContext(app, **{kind: connection})
+    make: Any = app.request_context if kind == "request" else app.websocket_context
+    plain = AppContext(app, **{kind: connection})
 
-    assert attributes(plain) == attributes(own)
-    assert connection is getattr(own, kind) is getattr(plain, kind)
-    assert connection is own.request_websocket is plain.request_websocket
-    assert type(plain.stages) is type(own.stages)
+    for own in (cls(app, connection), make(connection)):
+        assert type(own) is cls
+        assert attributes(plain) == attributes(own)
+        assert connection is getattr(own, kind) is getattr(plain, kind)
+        assert connection is own.request_websocket is plain.request_websocket
+        assert type(plain.stages) is type(own.stages)
 
 
 LENGTHS = st.sampled_from(

@@ -1,6 +1,5 @@
 """The compiled functions do what those in Python do, whatever they are given, and leak nothing."""
 
-import json
 import os
 import subprocess
 import sys
@@ -139,116 +138,6 @@ def test_headers_that_are_sent(compiled: ModuleType, items: list[Any]) -> None:
     )
 
 
-class Pair(tuple[Any, ...]):
-    pass
-
-
-class Other:
-    """What only `default` knows."""
-
-    def __init__(self, value: object) -> None:
-        self.value = value
-
-
-def default(value: object) -> object:
-    if isinstance(value, Other):
-        return value.value
-    raise TypeError(f"{type(value).__name__} is no JSON")
-
-
-LEAVES = st.one_of(
-    st.none(),
-    st.booleans(),
-    st.integers(),
-    st.sampled_from([2**63 - 1, 2**63, -(2**63), 1e16, -0.0, 1e-7, complex(1), b"x"]),
-    st.floats(),
-    st.text(),
-    TEXT,
-    TEXT.map(Subclass),
-)
-KEYS = st.one_of(st.text(max_size=3), TEXT, st.integers(), st.none(), TEXT.map(Subclass))
-VALUES = st.recursive(
-    LEAVES,
-    lambda inner: st.one_of(
-        st.lists(inner, max_size=4),
-        st.lists(inner, max_size=3).map(Pair),
-        st.tuples(inner, inner),
-        st.dictionaries(st.text(max_size=3), inner, max_size=4),
-        st.dictionaries(KEYS, inner, max_size=3),
-        inner.map(Other),
-    ),
-    max_leaves=12,
-)
-
-
-def text_or_error(function: Callable[[Any], str], value: object) -> object:
-    try:
-        return function(value)
-    except (TypeError, ValueError, RecursionError) as error:
-        return type(error), str(error)
-
-
-@given(VALUES, st.booleans(), st.booleans(), st.sampled_from([",", ", ", "\u20ac"]))
-@example({"b": 1, "a": [True, {}], "\u00e9": "\ud800"}, True, True, ",")
-@example([0, 10, -1, 1.5, 1e300, "\x7f", '"\\', ()], True, False, ",")
-@example({"a": 1, 2: 3}, True, True, ",")
-def test_json(
-    compiled: ModuleType, value: object, ensure_ascii: bool, sort_keys: bool, separator: str
-) -> None:
-    """The text and the errors of the standard library."""
-    options = (default, ensure_ascii, sort_keys, separator, ": ")
-    expected = text_or_error(
-        lambda value: json.dumps(
-            value,
-            default=default,
-            ensure_ascii=ensure_ascii,
-            sort_keys=sort_keys,
-            separators=(separator, ": "),
-        ),
-        value,
-    )
-
-    assert expected == text_or_error(pure.json_encoder(*options), value)
-    assert expected == text_or_error(compiled.json_encoder(*options), value)
-
-
-@pytest.mark.parametrize("name", ["pure", "compiled"])
-def test_json_that_goes_deep(name: str, request: pytest.FixtureRequest) -> None:
-    """As deep as the library goes; what holds itself is an error that says so."""
-    module = pure if name == "pure" else request.getfixturevalue("compiled")
-    encode = module.json_encoder(default, True, True, ",", ":")
-    deep: Any = {"a": 1}
-    for _ in range(300):
-        deep = [deep]
-    assert json.dumps(deep, separators=(",", ":")) == encode(deep)
-
-    circle: list[object] = []
-    circle.append({"circle": circle})
-    endless = Other(None)
-    endless.value = endless
-    for value in (circle, endless):
-        with pytest.raises(ValueError, match="Circular reference"):
-            encode(value)
-    with pytest.raises(ValueError, match="digits"):
-        encode([10**5000])
-
-
-@pytest.mark.parametrize("name", ["pure", "compiled"])
-def test_json_that_changes_meanwhile(name: str, request: pytest.FixtureRequest) -> None:
-    """A `default` may empty what is being encoded: it is encoded as it was, or as it is then."""
-    module = pure if name == "pure" else request.getfixturevalue("compiled")
-    array: list[object] = [object(), 2, 3]
-    item = {"a": object(), "b": [1]}
-
-    def empty(value: object) -> object:
-        emptied.clear()
-        return 0
-
-    for emptied in (array, item):
-        text = module.json_encoder(empty, True, True, ",", ":")(emptied)
-        assert text in ("[0]", '{"a":0,"b":[1]}', "{}")
-
-
 @pytest.mark.parametrize("name", ["pure", "compiled"])
 def test_an_attribute_is_worked_out_once(name: str, request: pytest.FixtureRequest) -> None:
     """It has the documentation of its function, and may be set, deleted and overridden."""
@@ -314,8 +203,6 @@ def test_nothing_leaks(compiled: ModuleType) -> None:
     headers = [(b"host", b"localhost"), (name, value), (name, b"other")]
     kept = (name, value, single, headers, headers[1], single["C"])
     sent = {"A": b"a", "C": b"c"}
-    encode = compiled.json_encoder(default, True, True, ",", ":")
-    document = {"text": single["C"], "list": [1, 2.5, None, Other(("a" * 2000,))]}
 
     class Lazy:
         number = compiled.lazily(lambda self: [self])
@@ -338,8 +225,6 @@ def test_nothing_leaks(compiled: ModuleType) -> None:
                 outcome(function, wrong, {})
         outcome(compiled.put_all, put, {"X": "y"}, {}, None)
         Lazy().number.clear()
-        for tree in (document, [document, object()], {name: 1}, {"a": {1: 2}}, 10**5000):
-            outcome(encode, tree)
 
     for _ in range(100):
         call_all()

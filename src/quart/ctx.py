@@ -435,14 +435,7 @@ class RequestContext(AppContext):
         request = request_websocket = None
 
     def __init__(self, app: Quart, request: Request, session: SessionMixin | None = None) -> None:
-        # PERF: this repeats `AppContext.__init__`, and is safe while both set the same attributes.
-        self.app = self.stages = app
-        self.kind = REQUEST
-        self.request = self.request_websocket = request
-        self._session = session
-        self._after_functions = None
-        self.held = self.closed = False
-        self.blueprint_names = (None,)
+        super().__init__(app, request=request, session=session)
 
 
 class WebsocketContext(AppContext):

@@ -4,7 +4,6 @@ from .pure import encoded as encoded
 from .pure import find_cookie as find_cookie
 from .pure import first_value as first_value
 from .pure import is_in_one_line as is_in_one_line
-from .pure import json_encoder as json_encoder
 from .pure import lazily as lazily
 from .pure import put_all as put_all
 from .pure import split_cookies as split_cookies

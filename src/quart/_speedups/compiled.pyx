@@ -2,16 +2,11 @@
 """The functions of pure.py, compiled. They are described there, and tests hold the two equal."""
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
-from cpython.dict cimport PyDict_GetItemWithError, PyDict_Keys, PyDict_SetItem
-from cpython.list cimport PyList_Append, PyList_Sort
-from cpython.long cimport PyLong_AsLongLongAndOverflow
-from cpython.mem cimport PyMem_Free, PyMem_Malloc, PyMem_Realloc
+from cpython.dict cimport PyDict_GetItemWithError, PyDict_SetItem
+from cpython.list cimport PyList_Append
 from cpython.object cimport PyObject, PyObject_SetAttr
 from cpython.unicode cimport PyUnicode_DecodeASCII, PyUnicode_Substring
-from libc.math cimport isfinite
-from libc.string cimport memchr, memcpy, strlen
-
-from json.encoder import encode_basestring_ascii
+from libc.string cimport memchr
 
 from . import pure
 
@@ -22,8 +17,6 @@ cdef extern from "Python.h":
     enum: PyUnicode_1BYTE_KIND
     Py_UCS1* PyUnicode_1BYTE_DATA(object)
     Py_ssize_t PyUnicode_GET_LENGTH(object)
-    char* PyOS_double_to_string(double, char, int, int, int*) except NULL
-    enum: Py_DTSF_ADD_DOT_0
 
 
 cdef inline bint equal(object one, object other) except -1:
@@ -239,177 +232,3 @@ cdef class lazily:
         value = self.read(instance)
         PyObject_SetAttr(instance, self.name, value)
         return value
-
-
-# JSON
-
-# Arrays and objects that lie deeper are left to the library, which knows how deep they may lie.
-cdef enum: DEEPEST = 100
-
-
-cdef class Text:
-    """ASCII that grows."""
-    cdef char* data
-    cdef Py_ssize_t size
-    cdef Py_ssize_t room
-
-    def __cinit__(self):
-        self.room = 1024
-        self.data = <char*>PyMem_Malloc(self.room)
-        if self.data is NULL:
-            raise MemoryError
-
-    def __dealloc__(self):
-        PyMem_Free(self.data)
-
-    cdef char* more(self, Py_ssize_t size) except NULL:
-        """Room for so many bytes, which are then part of the text."""
-        cdef Py_ssize_t end = self.size + size
-        cdef char* moved
-        if end > self.room:
-            moved = <char*>PyMem_Realloc(self.data, 2 * end)
-            if moved is NULL:
-                raise MemoryError
-            self.data = moved
-            self.room = 2 * end
-        moved = self.data + self.size
-        self.size = end
-        return moved
-
-    cdef int add(self, const char* data, Py_ssize_t size) except -1:
-        memcpy(self.more(size), data, size)
-        return 0
-
-    cdef int add_text(self, str text) except -1:
-        if not PyUnicode_IS_COMPACT_ASCII(text):
-            raise ValueError
-        return self.add(<const char*>PyUnicode_1BYTE_DATA(text), PyUnicode_GET_LENGTH(text))
-
-    cdef int add_string(self, str string) except -1:
-        cdef const Py_UCS1* letters
-        cdef Py_ssize_t i, size
-        cdef char* place
-        if PyUnicode_IS_COMPACT_ASCII(string):
-            letters = PyUnicode_1BYTE_DATA(string)
-            size = PyUnicode_GET_LENGTH(string)
-            for i in range(size):
-                if letters[i] < 0x20 or letters[i] > 0x7E or letters[i] == c'"' or letters[i] == c"\\":
-                    break
-            else:
-                place = self.more(size + 2)
-                place[0] = place[size + 1] = c'"'
-                memcpy(place + 1, letters, size)
-                return 0
-        return self.add_text(encode_basestring_ascii(string))
-
-    cdef int add_int(self, value) except -1:
-        cdef int overflow
-        cdef long long number = PyLong_AsLongLongAndOverflow(value, &overflow)
-        cdef char digits[20]
-        cdef int start = 20
-        if overflow or number < 0:
-            return self.add_text(int.__repr__(value))
-        while start == 20 or number:
-            start -= 1
-            digits[start] = c"0" + number % 10
-            number //= 10
-        return self.add(digits + start, 20 - start)
-
-    cdef int add_float(self, double value) except -1:
-        cdef char* digits
-        if not isfinite(value):
-            return self.add_text("NaN" if value != value else "Infinity" if value > 0 else "-Infinity")
-        digits = PyOS_double_to_string(value, c"r", 0, Py_DTSF_ADD_DOT_0, NULL)
-        try:
-            return self.add(digits, strlen(digits))
-        finally:
-            PyMem_Free(digits)
-
-
-cdef class Encoder:
-    """What `json_encoder` gives: JSON in ASCII."""
-    cdef object default
-    cdef bint sort_keys
-    cdef str item_separator
-    cdef str key_separator
-    # Takes what is not usual, and what goes wrong.
-    cdef object library
-
-    def __call__(self, value):
-        cdef Text text = Text()
-        try:
-            self.add(text, value, 0)
-        except Exception:
-            text = None
-        if text is None:
-            return self.library(value)  # so that the error is the library's
-        return PyUnicode_DecodeASCII(text.data, text.size, NULL)
-
-    cdef int add(self, Text text, value, int depth) except -1:
-        kind = type(value)
-        if kind is str:
-            return text.add_string(<str>value)
-        if kind is int:
-            return text.add_int(value)
-        if kind is float:
-            return text.add_float(<double>value)
-        if value is None:
-            return text.add("null", 4)
-        if value is True:
-            return text.add("true", 4)
-        if value is False:
-            return text.add("false", 5)
-        if depth < DEEPEST:
-            if kind is dict:
-                return self.add_dict(text, <dict>value, depth)
-            if kind is list or kind is tuple:
-                return self.add_list(text, value, depth)
-            if not isinstance(value, (str, int, float, list, tuple, dict)):
-                return self.add(text, self.default(value), depth + 1)
-        return text.add_text(self.library(value))
-
-    cdef int add_list(self, Text text, values, int depth) except -1:
-        cdef bint first = True
-        text.add("[", 1)
-        for value in values:
-            if not first:
-                text.add_text(self.item_separator)
-            first = False
-            self.add(text, value, depth + 1)
-        return text.add("]", 1)
-
-    cdef int add_dict(self, Text text, dict values, int depth) except -1:
-        cdef list names = PyDict_Keys(values)
-        cdef PyObject* value
-        cdef bint first = True
-        for name in names:
-            if type(name) is not str:
-                return text.add_text(self.library(values))
-        if self.sort_keys:
-            PyList_Sort(names)
-        text.add("{", 1)
-        for name in names:
-            value = PyDict_GetItemWithError(values, name)
-            if value is NULL:
-                raise KeyError(name)  # which `default` has taken out meanwhile
-            if not first:
-                text.add_text(self.item_separator)
-            first = False
-            text.add_string(<str>name)
-            text.add_text(self.key_separator)
-            self.add(text, <object>value, depth + 1)
-        return text.add("}", 1)
-
-
-def json_encoder(default, ensure_ascii, sort_keys, str item_separator, str key_separator):
-    cdef Encoder encoder
-    library = pure.json_encoder(default, ensure_ascii, sort_keys, item_separator, key_separator)
-    if not (ensure_ascii and item_separator.isascii() and key_separator.isascii()):
-        return library
-    encoder = Encoder()
-    encoder.default = default
-    encoder.sort_keys = sort_keys
-    encoder.item_separator = item_separator
-    encoder.key_separator = key_separator
-    encoder.library = library
-    return encoder

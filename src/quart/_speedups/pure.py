@@ -7,7 +7,6 @@ What a function cannot handle at once it leaves to its caller, as its result sho
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping
-from json import JSONEncoder, encoder
 from types import EllipsisType
 from typing import TYPE_CHECKING, Any
 
@@ -142,41 +141,6 @@ def encoded(
                 data = encode(sent, name, value)
         items.append((sent, data))
     return items
-
-
-# The standard library's own accelerator, which only CPython has.
-_make_encoder: Any = getattr(encoder, "c_make_encoder", None)
-
-
-def json_encoder(
-    default: Callable[[Any], object],
-    ensure_ascii: bool,
-    sort_keys: bool,
-    item_separator: str,
-    key_separator: str,
-) -> Callable[[object], str]:
-    """Make a function that does what `json.dumps` does with these options."""
-    dumps = JSONEncoder(
-        default=default,
-        ensure_ascii=ensure_ascii,
-        sort_keys=sort_keys,
-        separators=(item_separator, key_separator),
-    ).encode
-    if _make_encoder is None:
-        return dumps
-    # PERF: JSONEncoder makes this again for each object, and records the containers in it.
-    escape = encoder.encode_basestring_ascii if ensure_ascii else encoder.encode_basestring
-    encode = _make_encoder(
-        None, default, escape, None, key_separator, item_separator, sort_keys, False, True
-    )
-
-    def encoded(value: object) -> str:
-        try:
-            return "".join(encode(value, 0))
-        except RecursionError:
-            return dumps(value)  # it raises ValueError for a circular reference
-
-    return encoded
 
 
 if TYPE_CHECKING:

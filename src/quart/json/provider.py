@@ -3,22 +3,39 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from json import JSONDecoder
+from json import JSONDecoder, encoder
 from types import NoneType
 from typing import Any
 
 from flask.json.provider import DefaultJSONProvider as FlaskDefaultJSONProvider
 from flask.json.provider import JSONProvider
 
-from .._speedups import json_encoder
 from .values import default as _default
 
 __all__ = ("DefaultJSONProvider", "JSONProvider")
+
+# The standard library's accelerator, which only CPython has.
+_make_encoder: Any = getattr(encoder, "c_make_encoder", None)
 
 # Returns the value at an index of a text, and the index after it.
 _scan = JSONDecoder().scan_once  # type: ignore[attr-defined]  # not in typeshed
 _BRACKETS = (b"{", b"[")
 _MOST_ENCODERS = 16
+
+
+def _encoder(
+    markers: dict[int, object] | None,
+    default: Callable[[Any], object],
+    ensure_ascii: bool,
+    sort_keys: bool,
+    item_separator: str,
+    key_separator: str,
+) -> Any:
+    """Make what `json.JSONEncoder` encodes with: a function of an object and a level, to chunks."""
+    escape = encoder.encode_basestring_ascii if ensure_ascii else encoder.encode_basestring
+    return _make_encoder(
+        markers, default, escape, None, key_separator, item_separator, sort_keys, False, True
+    )
 
 
 class DefaultJSONProvider(FlaskDefaultJSONProvider):
@@ -44,7 +61,7 @@ class DefaultJSONProvider(FlaskDefaultJSONProvider):
         Raises TypeError for a value that cannot be serialized, ValueError for a circular reference.
         """
         separators = kwargs.pop("separators", None)
-        if kwargs or not isinstance(separators, (tuple, NoneType)):
+        if kwargs or _make_encoder is None or not isinstance(separators, (tuple, NoneType)):
             return super().dumps(obj, separators=separators, **kwargs)
         return self._encode(obj, separators or (", ", ": "))
 
@@ -56,10 +73,14 @@ class DefaultJSONProvider(FlaskDefaultJSONProvider):
             self._encoders, self._encoder_options = {}, options
         encode = self._encoders.get(separators)
         if encode is None:
-            encode = json_encoder(*options, *separators)
+            encode = _encoder(None, *options, *separators)
             if len(self._encoders) < _MOST_ENCODERS:
                 self._encoders[separators] = encode
-        return encode(obj)
+        try:
+            return "".join(encode(obj, 0))
+        except RecursionError:
+            # Encode it again with the containers in mind: a circular reference is a ValueError.
+            return "".join(_encoder({}, *options, *separators)(obj, 0))
 
     def loads(self, s: str | bytes, **kwargs: object) -> Any:
         """Deserialize JSON from text or bytes; keyword arguments are those of ``json.loads``.
@@ -95,6 +116,7 @@ class DefaultJSONProvider(FlaskDefaultJSONProvider):
             or not (compact or (compact is None and not app.config["DEBUG"]))
             or (cls is not DefaultJSONProvider and cls.dumps is not DefaultJSONProvider.dumps)
             or not self._as_written
+            or _make_encoder is None
         ):
             return super().response(*args, **kwargs)
         # PERF: one value in compact form is the most common case.
@@ -102,7 +124,7 @@ class DefaultJSONProvider(FlaskDefaultJSONProvider):
         return app.response_class(data + "\n", mimetype=self.mimetype)
 
     #: By their separators, the encoders for the options below.
-    _encoders: dict[tuple[str, str], Callable[[object], str]]
+    _encoders: dict[tuple[str, str], Any]
     _encoder_options: tuple[object, ...] | None = None
     #: False if `dumps` was replaced on this instance.
     _as_written = True
