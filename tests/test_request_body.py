@@ -182,6 +182,16 @@ async def test_data_that_is_not_cached_is_gone() -> None:
     assert ["data", ""] == (await post(make_app(view), body=b"data")).json
 
 
+async def test_data_that_was_cached_stays() -> None:
+    """`cache=False` does not forget what an earlier read has kept, as in Flask."""
+
+    async def view() -> Any:
+        caches = (True, False, False)
+        return [(await current.get_data(cache=cache, as_text=True)) for cache in caches]
+
+    assert ["data"] * 3 == (await post(make_app(view), body=b"data")).json
+
+
 async def test_text_that_is_no_utf_8_has_replacement_characters() -> None:
     """`as_text` never raises, as in Flask."""
 
@@ -908,6 +918,29 @@ async def test_the_data_of_a_form(sync: bool) -> None:
     assert {"data": "" if sync else "a=b", "form": {"a": "b"}} == await answers["urlencoded"]
     assert {"data": "", "form": {"a": "b"}} == await answers["multipart"]
     assert {"data": "text", "form": {}} == await answers["text"]
+
+
+@pytest.mark.parametrize("form", [{"form": {"a": "b"}}, {"form": {"a": "b"}, "files": {"c": b"d"}}])
+async def test_the_data_of_a_form_that_was_read_before(form: dict[str, Any]) -> None:
+    """What `get_data` has read, such as for a signature, `data` is after the form, as in Flask."""
+    app = Quart(__name__)
+
+    @app.before_request
+    def check() -> None:
+        app.raw = current.get_data()  # type: ignore[attr-defined]
+
+    @app.post("/")
+    def view() -> Any:
+        assert app.raw  # type: ignore[attr-defined]
+        before = current.data == app.raw  # type: ignore[attr-defined]
+        fields: Any = current.form
+        return {"form": fields, "same": [before, current.data == app.raw]}  # type: ignore[attr-defined]
+
+    if "files" in form:
+        form = {**form, "files": {"c": FileStorage(io.BytesIO(b"d"))}}
+    answer = await app.test_client().post("/", **form)
+
+    assert {"form": {"a": "b"}, "same": [True, True]} == await answer.json
 
 
 async def test_an_error_of_the_source_reaches_the_reader() -> None:

@@ -111,6 +111,7 @@ class Request(BaseRequestWebsocket):
     _max_form_memory_size: float | None = None
     _max_form_parts: float | None = None
     _data_awaited = False
+    _data_became_form = False
     _form: MultiDict[str, str] | None = None
     _files: MultiDict[str, FileStorage] | None
     _form_error: Exception | None = None
@@ -247,14 +248,18 @@ class Request(BaseRequestWebsocket):
         """The bytes of the body. A form is parsed first; this is what it leaves.
 
         A multipart form leaves nothing. In sync code, as in Flask, a urlencoded form leaves nothing
-        either.
+        either. If `get_data` has read the body before, both leave it.
         """
         return self._data(in_worker_thread())
 
     @awaited_or_blocking
     async def _data(self, as_in_flask: bool) -> bytes:
         data = await self.get_data(parse_form_data=True)
-        of_form = as_in_flask and self.mimetype == "application/x-www-form-urlencoded"
+        of_form = (
+            as_in_flask
+            and self._data_became_form
+            and self.mimetype == "application/x-www-form-urlencoded"
+        )
         return b"" if of_form else data
 
     @overload
@@ -283,9 +288,9 @@ class Request(BaseRequestWebsocket):
     ) -> str | bytes:
         """Read the whole body, as bytes or as text (UTF-8; invalid bytes become U+FFFD).
 
-        `cache` keeps it for later reads. `parse_form_data` parses a form first; after a multipart
-        form there is no data left. Raises RequestEntityTooLarge, RequestTimeout and
-        ClientDisconnectedError.
+        `cache` keeps it for later reads; without it, what an earlier read has kept stays.
+        `parse_form_data` parses a form first; after a multipart form there is no data left. Raises
+        RequestEntityTooLarge, RequestTimeout and ClientDisconnectedError.
         """
         if parse_form_data:
             await self._load_form_data()
@@ -295,7 +300,7 @@ class Request(BaseRequestWebsocket):
         data = await (body.read_whole() if type(body) is Body else body)
         if cache:
             self._data_awaited = True
-        else:
+        elif not self._data_awaited:
             body.clear()
         return data.decode(errors="replace") if as_text else data
 
@@ -384,6 +389,7 @@ class Request(BaseRequestWebsocket):
             async for _ in self._parts:
                 pass  # or raise the error once more
         body = self.body
+        self._data_became_form = not self._data_awaited
         if self._data_awaited:
             # Somebody has read the data and may read it again, so give the parser a copy.
             body = self.body_class(None, None)
