@@ -12,6 +12,7 @@ from typing import Any, ClassVar
 import flask
 import pytest
 from asgi import connect, get, lifespan, post
+from blinker import Signal
 from crawl import FILE, Page, Step, crawl
 from werkzeug.exceptions import Forbidden, HTTPException
 from werkzeug.middleware.dispatcher import DispatcherMiddleware
@@ -428,6 +429,67 @@ async def test_hosts(flask_app: flask.Flask) -> None:
 
     assert "a" == (await get(app, "/", headers={"Host": "a.example"})).text
     assert "b.example" == (await get(app, "/", headers={"Host": "b.example"})).text
+
+
+@pytest.mark.parametrize("adopted_first", [False, True])
+def test_receivers_of_flasks_signals(adopted_first: bool) -> None:
+    """They are called as on Flask, in its order, and find the request; async ones, too."""
+    names = [name for name in dir(flask.signals) if isinstance(getattr(flask, name, None), Signal)]
+    heard: dict[str, list[str]] = {}
+    receivers = []  # signals know them by weak references
+
+    def connect(app: flask.Flask) -> None:
+        for name in names:
+
+            def receiver(sender: flask.Flask, name: str = name, **values: object) -> None:
+                path = "" if name.startswith("appcontext") else flask.request.path
+                words = sorted(values.keys() - {"_async_wrapper"})
+                heard[app.name].append(f"{sender.name == app.name} {name} {path} {words}")
+
+            getattr(flask, name).connect(receiver, app)
+            receivers.append(receiver)
+
+    def make(name: str) -> flask.Flask:
+        app = flask.Flask(name)
+        app.secret_key = "secret"
+        heard[name] = []
+
+        @app.get("/")
+        def index() -> str:
+            flask.flash("message")
+            return flask.render_template_string("page")
+
+        @app.get("/fails")
+        def fails() -> None:
+            raise ValueError
+
+        return app
+
+    theirs, ours, other = make("theirs"), make("ours"), make("other")
+    connect(theirs)
+    if adopted_first:
+        Quart.from_flask(ours)
+        Quart.from_flask(other)
+        connect(ours)
+    else:
+        connect(ours)
+        Quart.from_flask(ours)
+        Quart.from_flask(other)
+
+    async def later(sender: flask.Flask, **values: object) -> None:
+        heard["ours"].append(f"async {quart.request.path}")
+
+    for app in (theirs, ours, other):
+        for path in ("/", "/fails"):
+            app.test_client().get(path)
+
+    assert heard["theirs"] == heard["ours"]
+    assert len(names) == len({line.split()[1] for line in heard["ours"]})
+    assert [] == heard["other"]
+    heard["ours"].clear()
+    flask.request_started.connect(later, ours)
+    ours.test_client().get("/")
+    assert "async /" in heard["ours"]
 
 
 async def test_contexts_of_flask_that_are_open(flask_app: flask.Flask) -> None:

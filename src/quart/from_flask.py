@@ -18,13 +18,16 @@ import flask.ctx
 import flask.globals
 import flask.json.provider
 import flask.sessions
+import flask.signals
 import flask.templating
+from blinker import Signal
 from flask.blueprints import Blueprint as FlaskBlueprint
 from werkzeug.middleware.dispatcher import DispatcherMiddleware
 from werkzeug.middleware.proxy_fix import ProxyFix as WSGIProxyFix
 from werkzeug.routing import Map, Rule
 from werkzeug.routing.matcher import State
 
+from . import signals
 from .generations import STAGES
 from .middleware import ProxyFix
 from .registration import QuartScaffold
@@ -48,6 +51,18 @@ _CLASSES = {
     "url_map_class": "werkzeug.routing:Map",
     "url_rule_class": "werkzeug.routing:Rule",
 }
+
+# Flask's signals about requests and contexts. Flask's own functions, which the application's code
+# keeps calling, send those about templates and messages.
+_SIGNALS = (
+    "appcontext_popped",
+    "appcontext_pushed",
+    "appcontext_tearing_down",
+    "got_request_exception",
+    "request_finished",
+    "request_started",
+    "request_tearing_down",
+)
 
 # Besides the stages, the methods that extensions replace with functions of their own.
 _REPLACED = STAGES | {"create_url_adapter", "ensure_sync", "make_response"}
@@ -86,6 +101,7 @@ def adopt(app: flask.Flask, quart_class: type[Q]) -> Q:
         raise
     _bring_along(adopted, theirs, quart_class)
     _close_as_flask(flask.globals._cv_app.get(None), adopted)
+    vars(adopted)["_relays"] = [_Relay(adopted, name) for name in _SIGNALS]
     for wrap in reversed(middleware):
         wrap(adopted)
     return adopted
@@ -239,6 +255,29 @@ def _bring_along(app: Quart, theirs: dict[str, Any], quart_class: type[Quart]) -
         app.view_functions[endpoint] = view
     if "jinja_env" in theirs:
         _take_environment(theirs["jinja_env"], app, quart_class)
+
+
+class _Relay:
+    """What sends a signal of Flask's when the application sends ours, once that has a receiver.
+
+    Both know it by a weak reference only, so it lasts as long as the application, which holds it.
+    """
+
+    def __init__(self, app: Quart, name: str) -> None:
+        self._app = app
+        self._ours: Signal = getattr(signals, name)
+        self._flasks: Signal = getattr(flask.signals, name)
+        if self._flasks.receivers:
+            self._start()
+        else:
+            self._flasks.receiver_connected.connect(self._start)
+
+    def _start(self, *_: object, **__: object) -> None:
+        self._ours.connect(self._send, self._app)
+        self._flasks.receiver_connected.disconnect(self._start)
+
+    def _send(self, sender: Quart, **values: object) -> None:
+        self._flasks.send(sender, _async_wrapper=sender.ensure_sync, **values)
 
 
 def _close_as_flask(ctx: object, app: Quart) -> None:
