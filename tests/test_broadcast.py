@@ -131,7 +131,7 @@ async def test_what_is_no_message_limit_or_policy() -> None:
             Rooms(**options)
         with pytest.raises(ValueError, match=r"'limit' must be|'drop', 'close' or"):
             Rooms().join("lobby", **options)
-    with pytest.raises(TypeError, match="a str or bytes, not a dict"):
+    with pytest.raises(TypeError, match="must be str or bytes, not dict"):
         await Rooms().send("lobby", {"a": 1})  # type: ignore[arg-type]
 
 

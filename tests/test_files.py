@@ -163,7 +163,7 @@ async def test_what_is_no_file(root: Path) -> None:
     async with make_app(root).app_context():
         with pytest.raises(ValueError, match="binary"):
             await send_file(io.StringIO("text"), mimetype="text/plain")  # type: ignore[arg-type]
-        with pytest.raises(ValueError, match="mime type"):
+        with pytest.raises(ValueError, match="mimetype"):
             await send_file(io.BytesIO(b""))
         with pytest.raises(ValueError):
             await send_file()
