@@ -414,6 +414,20 @@ async def test_a_decorator_of_a_stage(app: Quart) -> None:
     assert "handled" == answers[2].text
 
 
+async def test_a_form_is_read_before_the_view_is_known(app: Quart) -> None:
+    """A `url_value_preprocessor` may make a form of an extension for Flask, such as Flask-WTF."""
+
+    @app.url_value_preprocessor
+    def read(endpoint: str | None, values: dict[str, Any] | None) -> None:
+        flask.g.sent = flask.request.form.get("name") or len(flask.request.files)
+
+    @app.post("/")
+    async def view() -> str:
+        return str(quart.g.sent)
+
+    assert "ada" == (await post(app, form={"name": "ada"})).text
+
+
 async def test_an_extension_around_the_whole_line(app: Quart) -> None:
     """It puts sync functions in the place of the outer stages, and gets responses of those."""
     dispatch, finalize = app.full_dispatch_request, app.finalize_request

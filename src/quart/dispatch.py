@@ -307,7 +307,7 @@ class Dispatch(App):
         connection = ctx.request_websocket
         for name in names:
             for func in self.url_value_preprocessors.get(name, ()):
-                if self.is_for_sync_code:
+                if self._has_flask_code or self.is_for_sync_code:
                     await self.ensure_async(func)(connection.endpoint, connection.view_args)
                 else:
                     func(connection.endpoint, connection.view_args)
