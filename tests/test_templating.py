@@ -116,6 +116,31 @@ async def test_stream_template(app: Quart) -> None:
         assert "0,1,2," == "".join([part async for part in from_source])
 
 
+async def test_stream_template_in_sync_code(app: Quart) -> None:
+    """It gives an iterator of text, as Flask's; what yields async items is still streamed so."""
+
+    async def numbers() -> AsyncIterator[int]:
+        yield 1
+        yield 2
+
+    source = "{% for item in items %}{{ item }},{% endfor %}"
+    kinds = []
+
+    @app.get("/joined")
+    def joined() -> str:
+        parts: Any = stream_template("app.html", value="<")
+        kinds.append(type(next(parts)))
+        return "".join(parts) + "".join(stream_template_string(source, items=[1, 2]))  # type: ignore[arg-type]
+
+    @app.get("/async")
+    def of_async_items() -> Any:
+        return stream_template_string(source, items=numbers())
+
+    assert "&lt;1,2," == (await get(app, "/joined")).text
+    assert [str] == kinds
+    assert "1,2," == (await get(app, "/async")).text
+
+
 @pytest.mark.parametrize("kind", ["async", "sync"])
 async def test_a_streamed_template_keeps_the_context(app: Quart, kind: str) -> None:
     """``g``, the request and the session are there to the last part; teardown is after that."""

@@ -11,6 +11,7 @@ import os
 import sys
 from collections import ChainMap
 from collections.abc import (
+    AsyncIterable,
     AsyncIterator,
     Callable,
     Coroutine,
@@ -37,7 +38,6 @@ from .helpers import get_template_attribute, stream_with_context
 from .signals import before_render_template, template_rendered
 from .sync_templates import SyncForms, items_of, value_of
 from .workers import (
-    awaited_or_blocking,
     may_block,
     needs_no_thread,
     wait_in_thread,
@@ -283,11 +283,15 @@ async def _render(app: Quart, template: Template, context: dict[str, object]) ->
     return rendered
 
 
-def _render_here(app: Quart, template: Template, context: dict[str, object]) -> str:
-    """`_render` for sync code, in its thread."""
+def _prepare_here(app: Quart, template: Template, context: dict[str, object]) -> None:
     value_of(app.update_template_context(_cv_quart.get(None), context))
     if before_render_template.receivers:
         value_of(app._send_signal(before_render_template, template=template, context=context))
+
+
+def _render_here(app: Quart, template: Template, context: dict[str, object]) -> str:
+    """`_render` for sync code, in its thread."""
+    _prepare_here(app, template, context)
     rendered = template.render(context)
     if template_rendered.receivers:
         value_of(app._send_signal(template_rendered, template=template, context=context))
@@ -305,6 +309,40 @@ def _render_template_here(
 def _render_template_string_here(source: str, **context: object) -> str:
     app = _cv_quart.current().app
     return _render_here(app, _templates_here(app).from_string(source), context)
+
+
+def _stream_here(app: Quart, template: Template, context: dict[str, object]) -> Any:
+    """`_stream` for sync code, in its thread; an iterator if the template has a sync form."""
+    if template.environment.is_async:
+        return value_of(_stream(app, template, context))
+    _prepare_here(app, template, context)
+
+    def generate() -> Iterator[str]:
+        yield from template.generate(context)
+        if template_rendered.receivers:
+            value_of(app._send_signal(template_rendered, template=template, context=context))
+
+    return stream_with_context(generate())
+
+
+def _stream_template_here(
+    template_name_or_list: str | Template | list[str | Template], **context: object
+) -> Any:
+    app = _cv_quart.current().app
+    templates = _templates_of_streams_here(app, context)
+    return _stream_here(app, templates.get_or_select_template(template_name_or_list), context)
+
+
+def _stream_template_string_here(source: str, **context: object) -> Any:
+    app = _cv_quart.current().app
+    return _stream_here(app, _templates_of_streams_here(app, context).from_string(source), context)
+
+
+def _templates_of_streams_here(app: Quart, context: dict[str, object]) -> SyncForms | Environment:
+    """Return `_templates_here`, but if the template is given async iterables, whose items have to
+    be sent as they come, return the async environment."""
+    has_async_items = any(isinstance(value, AsyncIterable) for value in context.values())
+    return app.jinja_env if has_async_items else _templates_here(app)
 
 
 def _templates_here(app: Quart) -> SyncForms | Environment:
@@ -344,7 +382,7 @@ async def render_template_string(source: str, **context: object) -> str:
     return await _render(app, app.jinja_env.from_string(source), context)
 
 
-@awaited_or_blocking
+@with_blocking_form(_stream_template_here)
 async def stream_template(
     template_name_or_list: str | Template | list[str | Template], **context: object
 ) -> AsyncIterator[str]:
@@ -357,7 +395,7 @@ async def stream_template(
     return await _stream(app, template, context)
 
 
-@awaited_or_blocking
+@with_blocking_form(_stream_template_string_here)
 async def stream_template_string(source: str, **context: object) -> AsyncIterator[str]:
     """Render a template from its source, in parts, like ``stream_template``."""
     app = _cv_quart.current().app

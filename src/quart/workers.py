@@ -269,7 +269,7 @@ def _as_async(wrapper: Callable[P, object]) -> Callable[P, Coro[T]]:
 
 
 def with_blocking_form(
-    blocking: Callable[..., T],
+    blocking: Callable[..., object],
 ) -> Callable[[Callable[P, Coro[T]]], Callable[P, Coro[T]]]:
     """Decorate an async function like `awaited_or_blocking`, except that sync code in a thread gets
     the result of `blocking`, which runs in that thread.
@@ -279,7 +279,7 @@ def with_blocking_form(
         awaited = awaited_or_blocking(func)
 
         @wraps(func)
-        def wrapper(*args: P.args, **kwargs: P.kwargs) -> T | Coro[T]:
+        def wrapper(*args: P.args, **kwargs: P.kwargs) -> object:
             return blocking(*args, **kwargs) if may_block() else awaited(*args, **kwargs)
 
         return _as_async(wrapper)
