@@ -152,6 +152,10 @@ SHOWN_BY = {
     "an unhandled error closed the websocket with 1000": [
         "test_websockets.py::test_an_unhandled_error_closes_with_1011",
     ],
+    "`receive_json` logged a message that was not JSON, and closed with 1000": [
+        "test_websockets.py::test_bad_json_closes_with_1007",
+        "test_websockets.py::test_bad_json_is_caught_as_before",
+    ],
     "a `url_value_preprocessor` broke every websocket": [
         "test_line.py::test_hook_order",
     ],

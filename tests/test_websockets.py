@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import json
 from collections.abc import AsyncIterator
+from json import JSONDecodeError
 from typing import Any
 
 import pytest
@@ -71,6 +72,39 @@ async def test_bad_json_closes_with_1007(message: str | bytes) -> None:
         ws.send(message)
 
         assert 1007 == (await ws.closed())[0]
+
+
+@pytest.mark.parametrize("message", ["{", '{"a": x}', b"\xff", "[" * 100_000])
+@pytest.mark.parametrize("kind", [ValueError, JSONDecodeError, BadRequest])
+async def test_bad_json_is_caught_as_before(message: str | bytes, kind: type[Exception]) -> None:
+    """Code for 0.22 catches the error of the parser, and reads where it is."""
+
+    async def view() -> None:
+        try:
+            await websocket.receive_json()
+        except kind as error:
+            assert isinstance(error, JSONDecodeError)
+            await websocket.send_json(error.pos)
+
+    async with connect(make_app(view)) as ws:
+        ws.send(message)
+
+        assert {"{": 1, '{"a": x}': 6}.get(str(message), 0) == await ws.receive_json()
+        assert (1000, "") == await ws.closed()
+
+
+async def test_a_handler_for_bad_json() -> None:
+    app = make_app(lambda: websocket.receive_json())
+
+    @app.errorhandler(JSONDecodeError)
+    async def handle(error: JSONDecodeError) -> str:
+        await websocket.send(error.msg)
+        return ""
+
+    async with connect(app) as ws:
+        ws.send("[")
+
+        assert "Expecting value" == await ws.receive()
 
 
 @pytest.mark.parametrize("testing", [False, True])

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from functools import cached_property
+from json import JSONDecodeError
 from typing import TYPE_CHECKING, Any
 
 from werkzeug.exceptions import BadRequest
@@ -46,6 +47,17 @@ class Buffer:
     def disconnect(self) -> None:
         """Note that the client has disconnected."""
         self._queue.put_nowait(None)
+
+
+class BadMessage(BadRequest, JSONDecodeError):
+    """Raised for a message that is not JSON. Code for 0.22 catches the error of the parser."""
+
+    response = None
+
+    def __init__(self, error: Exception) -> None:
+        at = error if isinstance(error, JSONDecodeError) else JSONDecodeError(str(error), "", 0)
+        JSONDecodeError.__init__(self, at.msg, at.doc, at.pos)  # BadRequest's would call it bare
+        self.description = f"The message is not JSON: {error}"
 
 
 class Websocket(BaseRequestWebsocket):
@@ -154,7 +166,8 @@ class Websocket(BaseRequestWebsocket):
     async def receive_json(self) -> Any:
         """Receive the next message and decode it as JSON.
 
-        Raises BadRequest if it is not JSON; if that is not handled, the websocket closes with 1007.
+        Raises an error that is a BadRequest and a JSONDecodeError if it is not JSON; if that is not
+        handled, the websocket closes with 1007.
         Raises RequestEntityTooLarge if it has more than 1,048,576 arrays and objects.
         """
         data = await self.receive()
@@ -175,8 +188,8 @@ class Websocket(BaseRequestWebsocket):
         await self.send(self.json_module.dumps(value))
 
     def on_json_loading_failed(self, error: Exception) -> object:
-        """Raise BadRequest with the reason. Called for a message that is not JSON."""
-        raise BadRequest(f"The message is not JSON: {error}") from error
+        """Raise BadMessage with the reason. Called for a message that is not JSON."""
+        raise BadMessage(error) from error
 
     async def close(self, code: int = 1000, reason: str = "") -> None:
         """Close the connection, or reject the handshake if it was not accepted yet.
