@@ -33,6 +33,7 @@ class ProxyFix:
     counted from the right, are trusted, because a client cannot forge them. If there are fewer
     values, or the number is 0, the header is ignored. Arguments and defaults are those of
     Werkzeug's `ProxyFix`::
+
         app.asgi_app = ProxyFix(app.asgi_app, x_for=1, x_proto=1, x_host=1)
     """
 
