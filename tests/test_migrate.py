@@ -19,6 +19,7 @@ pytest.importorskip("libcst", reason="LibCST, which the command needs, is not in
 
 from quart.cli import cli
 from quart.migration import sources, spec
+from quart.migration.advice import COUNTERPARTS
 from quart.migration.run import Migration, Options, migrate
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -854,7 +855,7 @@ def test_proxy_fix_becomes_that_of_asgi(tmp_path: Path) -> None:
 
 
 def test_make_response_of_an_application_in_a_view(tmp_path: Path) -> None:
-    """The function gives a response in a thread; the method a coroutine."""
+    """The method gives a response in a thread, as the function does."""
     before = """
         from flask import Flask, current_app
 
@@ -866,21 +867,34 @@ def test_make_response_of_an_application_in_a_view(tmp_path: Path) -> None:
             return current_app.make_response(app.make_response("a"))
         """
 
-    assert (
-        dedent(
-            """
-        from quart import make_response, Quart, current_app
+    after = migrated(tmp_path, {"app.py": before})["app.py"]
 
-        app = Quart(__name__)
+    assert dedent(before).replace("Flask", "Quart").replace("flask", "quart") == after
 
 
-        @app.route("/")
-        def index():
-            return make_response(make_response("a"))
-        """
-        )
-        == migrated(tmp_path, {"app.py": before})["app.py"]
-    )
+def test_the_pages_name_the_counterparts() -> None:
+    """The one on migrating has each pair, the one on extensions the release that was tried."""
+    docs = Path(__file__).parent.parent / "docs"
+    rows = (docs / "how-to" / "migrate-from-flask.md").read_text().splitlines()
+    tried = (docs / "reference" / "ecosystem.md").read_text()
+
+    for theirs, ours in COUNTERPARTS.values():
+        assert any(row.startswith("| Flask-") and theirs in row and ours in row for row in rows)
+        assert f"| {theirs} |" in tried and f"| {ours} |" in tried
+
+
+def test_counterparts_of_extensions_are_named_once(tmp_path: Path) -> None:
+    """The extensions stay, because they work as they are."""
+    files = {
+        "app.py": "import flask\nfrom flask_cors import CORS, cross_origin\n",
+        "forms.py": "import flask_cors\nfrom flask_wtf import FlaskForm as Form\n",
+    }
+    migration = migrate(laid_out(tmp_path, files))
+
+    assert {("app.py", 2, "counterpart"), ("forms.py", 2, "counterpart")} == rules(migration)
+    assert [("app.py", "import quart\nfrom flask_cors import CORS, cross_origin\n")] == [
+        (change.name, change.after) for change in migration.report.changes
+    ]
 
 
 def test_what_cannot_be_decided_is_reported(tmp_path: Path) -> None:

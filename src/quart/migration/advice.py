@@ -20,13 +20,29 @@ _IDLE = {
     "flask_socketio": "Flask-SocketIO serves by WSGI; use python-socketio's ASGIApp, or websockets",
     "flask_sockets": "Flask-Sockets serves by WSGI; use @app.websocket",
 }
+#: By package, an extension that works as it is, and one for `async` views with names of its own.
+COUNTERPARTS = {
+    "flask_babel": ("Flask-Babel", "quart-babel"),
+    "flask_cors": ("Flask-CORS", "Quart-CORS"),
+    "flask_limiter": ("Flask-Limiter", "Quart-Rate-Limiter"),
+    "flask_login": ("Flask-Login", "Quart-Auth"),
+    "flask_pydantic": ("Flask-Pydantic", "Quart-Schema"),
+    "flask_smorest": ("Flask-Smorest", "Quart-Schema"),
+    "flask_uploads": ("Flask-Reuploaded", "quart-uploads"),
+    "flask_wtf": ("Flask-WTF", "quart-wtforms"),
+}
 
 
 def advise(project: Project) -> None:
     """Note where a project uses WSGI, threads and extensions, and what to use instead."""
+    counterparts = dict(COUNTERPARTS)
     for module in project.modules.values():
         for name, full in sorted(module.imports.items()):
             package = full.partition(".")[0]
+            if package in counterparts:
+                theirs, ours = counterparts.pop(package)
+                text = f"{theirs} works as it is; {ours} is there for async views"
+                project.note(module, _import_of(module, name), "counterpart", text)
             for rule, table in (("tests", _FOR_FLASKS_TESTS), ("extension", _IDLE)):
                 if package in table:
                     project.note(module, _import_of(module, name), rule, table[package])

@@ -105,12 +105,6 @@ class _Rewriter(cst.CSTTransformer):
             self.count("connections to SQLite freed from their thread")
             updated_node = _with_argument(updated_node, "check_same_thread", "False")
         site = self.sites.get(original_node)
-        if site is None and self._gives_a_coroutine(original_node):
-            # Flask's import, if there is one, becomes Quart's together with its other names.
-            package = "flask" if self.module.imports_flask else "quart"
-            self.imports.add((package, "make_response"))
-            self.count("calls of app.make_response changed")
-            return updated_node.with_changes(func=cst.Name("make_response"))
         if site is None:
             return updated_node
         if site.rule == "thread()":
@@ -122,20 +116,6 @@ class _Rewriter(cst.CSTTransformer):
             name = cst.Name(async_name(site.callee))
             updated_node = updated_node.with_changes(func=updated_node.func.with_changes(attr=name))
         return self._await(updated_node)
-
-    def _gives_a_coroutine(self, node: cst.Call) -> bool:
-        """Whether this is `app.make_response(value)` in a function that runs in a thread. There the
-        function `quart.make_response(value)` returns a response, but the method a coroutine."""
-        function = self.functions[-1] if self.functions else None
-        if function is None or function.is_async or function.module.is_test:
-            return False
-        if self.module.resolve("make_response") not in {"make_response", "flask.make_response"}:
-            return False
-        if "make_response" in self.module.functions:
-            return False
-        return len(node.args) == 1 and any(
-            site.node is node and site.rule == "app.make_response()" for site in function.sites
-        )
 
     def leave_Attribute(
         self, original_node: cst.Attribute, updated_node: cst.Attribute
