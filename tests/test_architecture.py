@@ -24,7 +24,7 @@ ROOT = Path(__file__).resolve().parent.parent
 FLOORS = [
     {"_speedups", "globals", "one_thread", "process", "signals"},
     {"environ", "forgotten", "headers", "reloader", "threads"},
-    {"config", "datastructures", "hosts"},
+    {"config", "datastructures", "hosts", "matching"},
     {"flask_names", "typing"},
     {"workers"},
     {"command_context", "outside_loop", "under_patch"},

@@ -203,6 +203,72 @@ async def test_a_request_leaves_nothing(name: str, propagate: bool) -> None:
     assert 0 == await left_by(once)
 
 
+RULES: list[tuple[str, dict[str, Any]]] = [
+    ("/path/<path:value>", {}),
+    ("/path/<path:value>/edit/", {}),
+    ("/float/<float:value>", {}),
+    ("/any/<any(a, b):value>/page", {}),
+    ("/item/<uuid:value>/<int(max=9):number>", {}),
+    ("/mixed/<first>-<int:second>", {}),
+    ("/loose", {"strict_slashes": False}),
+    ("/moved/<value>", {"redirect_to": "/path/<value>"}),
+    ("/pages/", {"defaults": {"page": 1}, "endpoint": "pages"}),
+    ("/pages/<int:page>", {"endpoint": "pages"}),
+    ("/alias/<int:page>", {"endpoint": "pages", "alias": True}),
+]
+
+
+@pytest.mark.parametrize("hosts", [False, True])
+@pytest.mark.parametrize(
+    ("target", "status"),
+    [
+        ("/path/a/b", 200),
+        ("/path/a/edit", 308),
+        ("/path//a", 308),
+        ("/path/", 404),
+        ("/float/1.5", 200),
+        ("/float/x", 404),
+        ("/any/a/page", 200),
+        ("/any/c/page", 404),
+        ("/item/a8098c1a-f86e-11da-bd1a-00112444be1e/9", 200),
+        ("/item/a8098c1a-f86e-11da-bd1a-00112444be1e/10", 404),
+        ("/mixed/a-b-1", 200),
+        ("/mixed/a-b", 404),
+        ("/loose/", 200),
+        ("//loose", 200),
+        ("/moved/a", 308),
+        ("/pages/1", 308),
+        ("/alias/2", 308),
+        ("/pages", 308),
+    ],
+)
+@pytest.mark.skipif("config.getoption('--long-way')", reason="Werkzeug's matcher leaves garbage")
+async def test_matching_leaves_nothing(target: str, status: int, hosts: bool) -> None:
+    """Of any rule, whether there is one for the path and the method or not."""
+    host = {"host": "<name>"} if hosts else {}
+    app = Quart("tests", host_matching=hosts, static_folder=None)
+    statuses = set()
+
+    async def view(**values: Any) -> str:
+        return "text"
+
+    for rule, options in RULES:
+        app.add_url_rule(rule, view_func=view, **{"endpoint": rule, **options, **host})
+
+    async def once() -> None:
+        async def receive() -> Any:
+            return {"type": "http.request", "body": b"", "more_body": False}
+
+        async def send(message: Any) -> None:
+            statuses.add(message.get("status"))
+
+        for method in ("GET", "HEAD", "OPTIONS", "POST"):
+            await app(http_scope(method, target), receive, send)
+
+    assert 0 == await left_by(once)
+    assert status in statuses
+
+
 @pytest.mark.parametrize("target", ["/ws", "/ws/error", "/nowhere"])
 async def test_a_websocket_leaves_nothing(target: str) -> None:
     app = make_app()

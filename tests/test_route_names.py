@@ -50,9 +50,9 @@ async def test_a_matched_route_is_named() -> None:
 
 async def test_both_ways_of_matching(monkeypatch: Any) -> None:
     """Werkzeug's matcher names the same."""
+    monkeypatch.setattr(Quart.url_map_class, "short_way", False)
     app = Quart(__name__)
     observer = observed(app)
-    monkeypatch.setattr(type(app.url_map), "short_way", False)
     app.get("/user/<int:id>", max_content_length=5)(lambda id: str(id))
     app.post("/user/<path:name>", endpoint="other")(lambda name: name)
 

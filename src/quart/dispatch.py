@@ -50,7 +50,7 @@ from .globals import _cv_app, _cv_quart
 from .hosts import subdomain_of
 from .json.values import is_model
 from .kinds import REQUEST
-from .routing import QuartMap, allowed_methods, blueprint_names
+from .routing import QuartMap, blueprint_names
 from .sessions import SecureCookieSessionInterface, SessionInterface
 from .templating import searched_places
 from .threads import certainly
@@ -1057,7 +1057,7 @@ class Dispatch(App):
         adapter = ctx.url_adapter
         assert adapter is not None  # every request has one
         response = self.response_class("")
-        response.headers["Allow"] = ", ".join(sorted(allowed_methods(adapter)))
+        response.headers["Allow"] = ", ".join(sorted(adapter.allowed_methods()))
         return response
 
     # Contexts and URLs

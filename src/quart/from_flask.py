@@ -319,7 +319,7 @@ def _take_rules(url_map: Map) -> None:
     rules += [rule for rule in url_map.iter_rules() if rule.build_only]
     url_map.__class__ = graft(type(url_map), QuartMap, Map)
     assert isinstance(url_map, QuartMap)
-    url_map.find = url_map._build_and_find
+    url_map.take_matcher()
     for rule in rules:
         rule.__class__ = graft(type(rule), QuartRule, Rule)
         assert isinstance(rule, QuartRule)
@@ -327,6 +327,8 @@ def _take_rules(url_map: Map) -> None:
         rule.path = rule.path_format = rule.rule
         vars(rule)["map"] = None
         rule.bind(url_map)
+        if not rule.build_only:
+            url_map._matcher.add(rule)
 
 
 def _in_order(state: State) -> Iterator[Rule]:

@@ -5,13 +5,14 @@ Where there is a second opinion (Werkzeug, Flask, the standard library) it has t
 
 import asyncio
 import json
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
 import flask
 from werkzeug.datastructures import ImmutableMultiDict
 from werkzeug.exceptions import HTTPException, RequestedRangeNotSatisfiable
-from werkzeug.routing import RequestRedirect
+from werkzeug.routing import Map, RequestRedirect, Rule
 from werkzeug.sansio.http import parse_cookie
 from werkzeug.wrappers import Request as WSGIRequest
 
@@ -142,32 +143,45 @@ RULES = """
     / /a /a/ /a/b /a/<x> /a/<int:n> /a/<int:n>/b /<x>/b /p/<path:p> /p/<path:p>/e /f/<float:f>
     /u/<uuid:u> /<any(k,l):k>/z /b/<x>/ /c/<string(length=2):s> /d/<x>-<y> /a//b
 """.split()  # noqa: SIM905
-URL_MAP = QuartMap(
-    [
-        QuartRule(rule, endpoint=str(number), methods=["GET"] if number % 3 else ["GET", "POST"])
+RULES += [
+    f"{rule}{end}" for rule in ("/g/<path:p>", "/h/<float:f>-<x>") for end in ("/", "/e", ".x")
+]
+
+
+def _rules(rule_class: type[Rule]) -> list[Rule]:
+    return [
+        rule_class(rule, endpoint=str(number), methods=["GET"] if number % 3 else ["GET", "POST"])
         for number, rule in enumerate(RULES)
     ]
-)
+
+
+URL_MAP = QuartMap(_rules(QuartRule))
+THEIR_MAP = Map(_rules(Rule))
+
+
+def _matched(match: Callable[[], Any]) -> Any:
+    try:
+        return match()
+    except RequestRedirect as error:
+        return error.new_url
+    except HTTPException as error:
+        return error.code, sorted(getattr(error, "valid_methods", None) or [])
+    except ValueError:
+        return 404, []
 
 
 def routing(data: bytes) -> None:
-    """What the short way finds, or lacks, Werkzeug's matcher finds, or lacks."""
+    """What is found, redirected or refused, Werkzeug's matcher finds, redirects or refuses."""
     text = data.decode("utf-8", "replace")
     method = "POST" if text[:1] == "p" else "GET"
     path = "/" + text.lstrip("/")
-    try:
-        wanted: Any = URL_MAP.bind("localhost").match(path, method)
-    except RequestRedirect as error:
-        wanted = error.new_url
-    except HTTPException as error:
-        wanted = error.code
-    except ValueError:
-        wanted = 404
-    found = URL_MAP.find(path, method, False)
-    if found is not None:
+    wanted = _matched(lambda: THEIR_MAP.bind("localhost").match(path, method))
+    assert wanted == _matched(lambda: URL_MAP.bind("localhost").match(path, method))
+    found = URL_MAP.find(path, method, False) or URL_MAP.match(path, method, False)
+    if isinstance(found, HTTPException):
+        assert wanted == (found.code, sorted(getattr(found, "valid_methods", None) or []))
+    elif found is not None:
         assert wanted == (found[0].endpoint, found[1])
-    elif URL_MAP.finder.methods(path) == set():
-        assert wanted == 404
 
 
 _decoder = InterruptibleDecoder()
