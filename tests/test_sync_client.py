@@ -9,6 +9,7 @@ import sqlite3
 import threading
 import unittest
 from collections.abc import Iterator
+from ipaddress import ip_address
 from typing import Any
 
 import flask
@@ -107,6 +108,24 @@ def test_json(client: FlaskClient) -> None:
 
     assert {"a": [1]} == response.json["got"]  # type: ignore[index]
     assert {"a": [1]} == response.get_json()["got"]
+
+
+def test_the_address_of_the_client(app: flask.Flask) -> None:
+    """One that can be parsed, as under Flask."""
+
+    @app.get("/address")
+    def address() -> str:
+        return str(ip_address(flask.request.remote_addr or ""))
+
+    assert "127.0.0.1" == app.test_client().get("/address").text
+    changed = app.test_client().get("/address", environ_base={"REMOTE_ADDR": "1.2.3.4"})
+    assert "1.2.3.4" == changed.text
+
+
+def test_json_that_is_none_is_left_out(client: FlaskClient) -> None:
+    """So that a helper of a project may pass on its own default."""
+    assert "hello Ada" == client.post("/", data={"name": "Ada"}, json=None).text
+    assert 415 == client.put("/json", json=None).status_code
 
 
 def test_everything_is_in_the_thread_of_the_test(app: flask.Flask, client: FlaskClient) -> None:

@@ -188,11 +188,12 @@ class RequestBuilder:
         )
         #: The path as it is written in a request.
         self.raw_path = quote(_split(words.path)[2], safe=_SAFE_IN_URL)
+        is_json_left_out = words.json is None and app.is_for_sync_code  # as Flask reads None
         self.body, body_headers = make_test_body_with_headers(
             data=words.data,
             form=words.form,
             files=words.files,
-            json=words.json,
+            json=sentinel if is_json_left_out else words.json,
             app=app,
             content_type=self.headers.get("Content-Type"),
         )
@@ -266,7 +267,8 @@ class RequestBuilder:
             self.http_version,
             {
                 "raw_path": self.raw_path.encode(),
-                "client": ("<local>", 0),  # what tests have always seen as `remote_addr`
+                # What tests of each kind have always seen as `remote_addr`.
+                "client": ("127.0.0.1" if self.app.is_for_sync_code else "<local>", 0),
                 **self.scope_base,
             },
             _preserve_context=preserve_context,
