@@ -29,7 +29,7 @@ from werkzeug.sansio.http import parse_cookie
 from werkzeug.wrappers import Request as WSGIRequest
 
 import quart
-from quart import Quart, Request, request, send_file, session
+from quart import Quart, Request, abort, request, send_file, session
 from quart.headers import ScopeHeaders
 from quart.middleware import ProxyFix
 from quart.routing import QuartMap
@@ -725,3 +725,30 @@ async def test_a_list_may_come_in_several_lines(connection: Connection, name: st
     headers = [(name, line) for line in lines]
 
     assert repr(theirs) == (await connection.get("/", headers=headers)).text
+
+
+@pytest.mark.parametrize("own_class", [False, True])
+async def test_the_method_is_in_upper_case(own_class: bool) -> None:
+    """As in Flask and 0.22. Uvicorn and Daphne pass it on as the client wrote it, so a check of it
+    in a hook must not be gone round by a rule that is found for it all the same.
+    """
+    app = Quart(__name__)
+    if own_class:
+
+        class OwnRequest(Request):
+            def __init__(self, *args: Any, **kwargs: Any) -> None:
+                super().__init__(*args, **kwargs)
+
+        app.request_class = OwnRequest
+
+    @app.before_request
+    async def check() -> None:
+        if request.method == "DELETE":
+            abort(403)
+
+    @app.delete("/")
+    async def delete() -> str:
+        return "deleted"
+
+    for method in ("DELETE", "delete", "Delete"):
+        assert 403 == (await ask(app, method)).status

@@ -127,7 +127,9 @@ class ASGIHTTPConnection(ASGIConnection[Request]):
             # PERF: the other attributes are read from the scope when they are first used.
             request = _new(cls)
             request.scope = scope
-            request.method = scope["method"]
+            method = scope["method"]
+            # PERF: a method is almost always in upper case, and to ask is faster than to convert.
+            request.method = method if method.isupper() else method.upper()
             request.path = path
             request.routing_exception = None
             request._files = None

@@ -167,7 +167,7 @@ class BaseRequestWebsocket(SansIORequest):
         body_timeout: float | None = None,
         send_push_promise: Callable[[str, Headers], Awaitable[None]] | None = None,
     ) -> None:
-        self.method = method
+        self.method = method.upper()
         self.scheme = scheme
         self.root_path = root_path
         self.path = clean_path(path)
