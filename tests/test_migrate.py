@@ -532,6 +532,47 @@ def test_views_and_hooks_stay_def(tmp_path: Path) -> None:
     assert 1 == after.count("await")
 
 
+def test_a_test_that_mocks_is_no_view(tmp_path: Path) -> None:
+    """`patch` is a decorator of mocks, and one for a route."""
+    before = """
+        from unittest import mock
+        from unittest.mock import patch
+
+        import flask
+        import pytest
+
+        app = flask.Flask(__name__)
+
+
+        @app.patch("/")
+        def change():
+            return flask.request.get_json()
+
+
+        @pytest.fixture
+        def client():
+            return app.test_client()
+
+
+        class TestChange:
+            def change(self, client):
+                return client.patch("/")
+
+            @patch("os.getcwd")
+            def test_one(self, getcwd, client):
+                assert self.change(client).status_code == 200
+
+            @mock.patch("os.getcwd")
+            @patch.object(app, "name", "other")
+            def test_two(self, getcwd, client):
+                assert self.change(client).status_code == 200
+        """
+    after = one(tmp_path, before)
+
+    assert 2 == after.count("assert (await self.change(client)).status_code")
+    assert '@app.patch("/")\ndef change():' in after
+
+
 def test_sqlite_in_g_is_freed_from_its_thread(tmp_path: Path) -> None:
     before = """
         import sqlite3

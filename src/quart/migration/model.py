@@ -20,6 +20,7 @@ from .spec import flasks
 if TYPE_CHECKING:
     from .values import Site, Value
 
+_MOCKS = ("mock.", "unittest.mock.")
 ROUTES = frozenset({"add_url_rule", "delete", "get", "patch", "post", "put", "route"})
 HOOKS = frozenset(
     {
@@ -457,7 +458,7 @@ class Project:
                 return "fixture"
             if last == "command" or last == "group":
                 return "command"
-            if "." in name:
+            if "." in name and not name.startswith(_MOCKS):  # `patch` is a method of HTTP, too
                 if last in ON_LOOP:
                     return "loop"
                 if last in HOOKS:
