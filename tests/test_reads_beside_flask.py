@@ -46,6 +46,7 @@ READS = {
     "get_json(force=True)": lambda request: request.get_json(force=True),
     "get_json(cache=False)": lambda request: request.get_json(force=True, cache=False),
     "is_json": lambda request: request.is_json,
+    "stream.read()": lambda request: request.stream.read(),
 }
 
 
@@ -64,6 +65,7 @@ def read(request: Any, names: list[str]) -> list[str]:
 @given(st.sampled_from(BODIES), st.lists(st.sampled_from([*READS]), max_size=4))
 @example(BODIES[0], ["get_data()", "form", "data"])
 @example(BODIES[2], ["get_data()", "files", "data"])
+@example(BODIES[0], ["get_data()", "stream.read()", "data"])
 @example(BODIES[3], ["json", "get_data(cache=False)", "get_data()"])
 async def test_reads(sent: tuple[str, bytes], names: list[str]) -> None:
     content_type, body = sent

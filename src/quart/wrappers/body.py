@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Generator
+from copy import copy
 from io import RawIOBase
 from types import EllipsisType
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, Self
 
 from werkzeug.exceptions import (
     RequestEntityTooLarge,
@@ -105,6 +106,12 @@ class Body:
         """Add the last bytes, or all of them at once, and mark the body as complete."""
         self.append(data)
         self.set_complete()
+
+    def copy(self) -> Self:
+        """Return a body of its own with what has arrived and was not iterated over."""
+        copied = copy(self)
+        copied._chunks = self._chunks.copy()
+        return copied
 
     def clear(self) -> None:
         """Forget the chunks that have arrived and were not iterated over."""

@@ -230,7 +230,11 @@ class Request(BaseRequestWebsocket):
 
     @lazily
     def _file(self) -> BufferedReader:
-        return BufferedReader(BodyFile(self.body), 2**16)
+        return BufferedReader(BodyFile(self._body_to_consume()), 2**16)
+
+    def _body_to_consume(self) -> Body:
+        """The body; a copy of it if somebody has read the data, and may read it again."""
+        return self.body.copy() if self._data_awaited else self.body
 
     @lazily
     def environ(self) -> WSGIEnvironment:
@@ -388,14 +392,9 @@ class Request(BaseRequestWebsocket):
         if self._parts is not None:
             async for _ in self._parts:
                 pass  # or raise the error once more
-        body = self.body
         self._data_became_form = not self._data_awaited
-        if self._data_awaited:
-            # Somebody has read the data and may read it again, so give the parser a copy.
-            body = self.body_class(None, None)
-            body.set_result(await self.body)
         form, files = await parser.parse(
-            body, self.mimetype, self.content_length, self.mimetype_params
+            self._body_to_consume(), self.mimetype, self.content_length, self.mimetype_params
         )
         if self.mimetype != "multipart/form-data":
             ctx = _cv_quart.get(None)
