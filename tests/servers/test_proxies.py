@@ -8,7 +8,6 @@ import shutil
 import ssl
 import subprocess
 import sys
-import textwrap
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -111,9 +110,10 @@ def unverified() -> ssl.SSLContext:
     return context
 
 
-def from_the_page(start: str, end: str, here: dict[str, str]) -> str:
-    """A configuration of the page, whose paths and ports are those *here*."""
-    found = re.search(f"^{start}\n(.*?)^{end}", PAGE.read_text(), re.MULTILINE | re.DOTALL)
+def from_the_page(title: str, here: dict[str, str]) -> str:
+    """The configuration below this title, whose paths and ports are those *here*."""
+    pattern = f"^## {title}\n.*?^```\\w+\n(.*?)^```"
+    found = re.search(pattern, PAGE.read_text(), re.MULTILINE | re.DOTALL)
     assert found is not None
     text = found[1]
     for old, new in here.items():
@@ -134,7 +134,7 @@ def nginx(directory: Path, port: int, cert: Path) -> list[str]:
     version = subprocess.run(["nginx", "-v"], capture_output=True, text=True, check=True).stderr
     if [int(part) for part in re.findall(r"\d+", version)[:3]] < [1, 25, 1]:
         here |= {f"127.0.0.1:{port} ssl": f"127.0.0.1:{port} ssl http2", "http2 on;": ""}
-    server = from_the_page("```nginx", "```", here)
+    server = from_the_page("nginx", here)
     places = "".join(
         f"{name}_temp_path {directory}/{name};\n"
         for name in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
@@ -150,13 +150,13 @@ def nginx(directory: Path, port: int, cert: Path) -> list[str]:
 
 def caddy(directory: Path, port: int, cert: Path) -> list[str]:
     """Write the configuration of Caddy, and return its command."""
-    own_certificate = f"https://{HOST}:{port} {{\n        tls {cert} {cert.with_suffix('.key')}"
+    own_certificate = f"https://{HOST}:{port} {{\n    tls {cert} {cert.with_suffix('.key')}"
     here = {
         f"{HOST} {{": own_certificate,
         "unix//run/shop/shop.sock": f"unix/{directory}/shop.sock",
         "/srv/shop/": f"{directory}/",
     }
-    site = textwrap.dedent(from_the_page("Caddy gets .*?without settings:", "## ", here))
+    site = from_the_page("Caddy", here)
     path = directory / "Caddyfile"
     path.write_text(f"{{\n    admin off\n    auto_https disable_redirects\n}}\n{site}")
     return ["caddy", "run", "--adapter", "caddyfile", "--config", str(path)]
