@@ -156,6 +156,8 @@ async def test_a_file_without_a_name(root: Path) -> None:
     assert (200, "attachment") == (response.status, response.headers["Content-Disposition"])
     assert "no-cache" == response.headers["Cache-Control"]
     assert "public, max-age=60" == (await get(app, "/kept")).headers["Cache-Control"]
+    app.config["SEND_FILE_MAX_AGE_DEFAULT"] = 30
+    assert "public, max-age=30" == (await get(app, "/made")).headers["Cache-Control"]
 
 
 async def test_what_is_no_file(root: Path) -> None:

@@ -328,15 +328,14 @@ class QuartScaffold(Scaffold):
     def get_send_file_max_age(self, filename: str | None) -> int | None:
         """How long a client may keep a file, in seconds; None makes it ask each time.
 
-        It is `SEND_FILE_MAX_AGE_DEFAULT`, and None for a file without a name, which may have been
-        made for one user. In debug mode, where files change, it is also None, unless that setting
-        was changed. Override it to treat files differently.
+        It is `SEND_FILE_MAX_AGE_DEFAULT`. Unless that setting was changed, it is None for a file
+        without a name, which may have been made for one user, and in debug mode, where files
+        change. Override it to treat files differently.
         """
-        if filename is None:
-            return None
         config = getattr(self, "config", None) or _cv_quart.current().app.config
         value = config["SEND_FILE_MAX_AGE_DEFAULT"]
-        if config["DEBUG"] and value is DEFAULT_CONFIG["SEND_FILE_MAX_AGE_DEFAULT"]:
+        is_default = value is DEFAULT_CONFIG["SEND_FILE_MAX_AGE_DEFAULT"]
+        if is_default and (filename is None or config["DEBUG"]):
             return None
         if isinstance(value, timedelta):
             return int(value.total_seconds())
