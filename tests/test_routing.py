@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Iterator
 from contextlib import suppress
 from typing import Any
@@ -547,6 +548,21 @@ def test_rules_that_begin_with_two_slashes(path: str) -> None:
 
     assert (308 if path.strip("/") == "" else 404) == wanted[0]
     assert wanted == answer(with_rules(ShortWay, rules), path)
+
+
+@pytest.mark.skipif("config.getoption('--long-way')", reason="Werkzeug's matcher has no limit")
+@pytest.mark.parametrize("repeated", [900, 8000])
+async def test_a_path_that_takes_long_to_match(repeated: int) -> None:
+    """With two `<path:...>` in a rule the time grows with the square of the length: a 414."""
+    app = Quart("tests")
+    app.add_url_rule("/q/<path:a>/x/<path:b>/y", "q", lambda a, b: "found")
+    path = "/q/" + "a/x/" * repeated
+
+    begin = time.process_time()
+    statuses = [(await request(app, "GET", path + end)).status for end in ("/", "y")]
+
+    assert 1 > time.process_time() - begin
+    assert ([404, 200] if repeated < 1000 else [414, 414]) == statuses
 
 
 async def test_the_rules_are_read_when_the_application_starts() -> None:

@@ -301,8 +301,10 @@ class _Finder:
                 for kind, variable in zip(kinds, node.variables)  # noqa: B905
             }
             self.branches[path] = plans.get(_NUMBER), plans.get(_TEXT)
-        elif len(kinds) == 1 and node.variables[0].final and not node.variables[0].suffixed:
-            self.finals[path] = node.variables[0], self._plans(node.variables[0].node)
+        elif len(kinds) == 1:
+            (variable,) = node.variables
+            if variable.final and not variable.suffixed and not variable.takes_square:
+                self.finals[path] = variable, self._plans(variable.node)
         for segment, following in node.static.items():
             self._index(f"{path}/{segment}", following)
 
