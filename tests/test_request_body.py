@@ -1,6 +1,7 @@
 """Request bodies: pulled by their reader, counted as they come, timed while they do not."""
 
 import asyncio
+import gc
 import io
 import json
 import threading
@@ -694,6 +695,37 @@ async def test_a_long_json_document_is_parsed_in_steps(
         == (await send(app, b"[%s]" % b",".join([b"1"] * 200_000), "application/json")).text
     )
     assert [400_001] == parsed
+
+
+@pytest.mark.parametrize("enabled", [True, False])
+@pytest.mark.parametrize("broken", [False, True])
+async def test_no_garbage_is_collected_while_a_long_document_is_parsed(
+    enabled: bool, broken: bool
+) -> None:
+    """Afterwards the collector is as it was, whether that was JSON or not."""
+    while_parsing: list[bool] = []
+
+    class Provider(DefaultJSONProvider):
+        def loads(self, s: str | bytes, **kwargs: object) -> Any:
+            while_parsing.append(gc.isenabled())
+            return super().loads(s, **kwargs)
+
+    async def view() -> Any:
+        return {"length": len(await current.get_json())}
+
+    app = make_app(view)
+    app.json = Provider(app)
+    body = b"[" + b"[]," * 100_000 + (b"" if broken else b"[]]")
+    if not enabled:
+        gc.disable()
+    try:
+        response = await send(app, body, "application/json")
+        after = gc.isenabled()
+    finally:
+        gc.enable()
+
+    assert (400 if broken else 200) == response.status
+    assert ([False], enabled) == (while_parsing, after)
 
 
 @pytest.mark.slow

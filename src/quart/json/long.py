@@ -4,28 +4,31 @@ The standard library's parser is written in C, and no other thread can interrupt
 everybody for a second or two. Here it gets pieces; where that is not possible, the library's parser
 in Python is used.
 
-A document of millions of arrays and objects blocks even so: the garbage collector goes through all
-of them at once, again and again while they exist, and so does whoever frees them. That is why the
-number in a document is limited.
+The garbage collector is off meanwhile: while a document grows, it would go through all of it again
+and again. Once it is complete, the collector goes through it, and whoever frees it does too. Each
+blocks everybody, so the number of arrays and objects in a document is limited.
 """
 
 from __future__ import annotations
 
+import gc
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextvars import copy_context
 from functools import partial
 from json.decoder import WHITESPACE, JSONArray, JSONObject  # type: ignore[attr-defined]
 from json.scanner import py_make_scanner  # type: ignore[attr-defined]  # not in typeshed
 from time import sleep
-from typing import Any
+from typing import Any, TypeVar
 
 from flask.json.provider import DefaultJSONProvider as FlaskDefaultJSONProvider
 from werkzeug.exceptions import RequestEntityTooLarge
 
 from ..threads import parse_off_loop
 from .provider import DefaultJSONProvider, JSONProvider
+
+T = TypeVar("T")
 
 #: JSON of at least this many bytes is parsed off the loop.
 LONG_JSON = 256 * 1024
@@ -62,7 +65,23 @@ async def loads_off_loop(provider: JSONProvider, data: bytes, max_size: int | No
     options: dict[str, Any] = {}
     if type(provider).loads in (DefaultJSONProvider.loads, FlaskDefaultJSONProvider.loads):
         options["cls"] = InterruptibleDecoder
-    return await parse_off_loop(copy_context().run, partial(provider.loads, data, **options))
+    loads = partial(provider.loads, data, **options)
+    return await parse_off_loop(copy_context().run, _without_collections, loads)
+
+
+def _without_collections(loads: Callable[[], T]) -> T:
+    """Parse a document with the garbage collector off.
+
+    What a document consists of has no cycles, but full collections, each of which goes through all
+    of it and blocks everybody, would take most of the time.
+    """
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        return loads()
+    finally:
+        if was_enabled:
+            gc.enable()
 
 
 def _holds_more_than(limit: int, data: bytes) -> bool:
