@@ -259,10 +259,22 @@ async def test_the_system_gives_no_thread(monkeypatch: pytest.MonkeyPatch) -> No
     assert [-1] == called
 
 
-async def test_the_system_gives_one_thread(monkeypatch: pytest.MonkeyPatch) -> None:
-    """It does all the work; only what would need a second one for its own end raises."""
+@pytest.mark.parametrize("pause", [0, 0.1])
+async def test_the_system_gives_one_thread(pause: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It does all the work; only what would need a second one for its own end raises.
+
+    The event loop may run a coroutine before the thread goes on that handed it over.
+    """
     monkeypatch.setattr(workers, "_workers", Pool("quart-worker", 40))
     _give_threads(monkeypatch, 1)
+    hand_over = asyncio.run_coroutine_threadsafe
+
+    def hand_over_and_pause(*args: Any) -> Any:
+        future = hand_over(*args)
+        time.sleep(pause)
+        return future
+
+    monkeypatch.setattr(asyncio, "run_coroutine_threadsafe", hand_over_and_pause)
 
     async def work(kind: str) -> Any:
         if kind == "plain":

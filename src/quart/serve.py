@@ -9,6 +9,7 @@ from __future__ import annotations
 import importlib.metadata
 import importlib.util
 import json
+import multiprocessing
 import os
 import signal
 import socket
@@ -34,6 +35,8 @@ if TYPE_CHECKING:
     from .asgi import Message, Receive, Scope, Send
     from .typing import ASGIApp
 
+# The seconds that a worker has to write its traceback before the parent says why none starts.
+_LAST_WORDS = 5.0
 # A file beside the failure report; it exists once a worker has started.
 _STARTED = "started"
 # The environment variable in which the parent passes settings to the workers, as JSON.
@@ -319,6 +322,8 @@ def serve_command(ctx: click.Context, /, **options: Any) -> None:
         }
         os.environ[_ENVIRONMENT] = json.dumps(told)
         status = _run(server, settings, report)
+        for worker in multiprocessing.active_children():
+            worker.join(_LAST_WORDS)
         if report.exists():
             raise click.ClickException(f"The application did not start: {report.read_text()}")
     if status:

@@ -13,7 +13,7 @@ import threading
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Iterator
 from concurrent.futures import CancelledError, Future
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext, suppress
 from contextvars import Context, copy_context
 from functools import partial, wraps
 from time import monotonic
@@ -93,35 +93,36 @@ class _SyncJob(Job[T], _SyncCode):
 
     def wait_for(self, coroutine: Coro[R], outlasting: bool) -> R:
         """Return the result of a coroutine that the event loop runs."""
-        return self._wait(asyncio.run_coroutine_threadsafe(coroutine, self._loop))
+        with self._not_counted():
+            return self._wait(asyncio.run_coroutine_threadsafe(coroutine, self._loop))
+
+    def _not_counted(self) -> AbstractContextManager[None]:
+        """Free this thread's place in the pool. A coroutine may need it as soon as it runs."""
+        return _workers.not_counted() if self.thread is None else nullcontext()
 
     def _wait(self, future: Future[R]) -> R:
-        """Wait for the event loop. Meanwhile another worker thread may take this one's place, or
-        this thread runs the context's other functions if all of them run in one thread."""
-        if self.thread is not None:
-            return self.thread.run_until(future)
-        with _workers.not_counted():
-            return future.result()
+        """Wait for the event loop; a thread of one context runs its other functions meanwhile."""
+        return future.result() if self.thread is None else self.thread.run_until(future)
 
 
 class _Call(_SyncJob[T], Call[T]):
     """One call of a function in a worker thread."""
 
-    # What the thread waits for on the event loop.
-    _awaited: Future[Any] | None = None
+    _awaited: Future[Any] | None = None  # what the thread waits for on the event loop
 
     def wait_for(self, coroutine: Coro[R], outlasting: bool) -> R:
         """Do the same. The coroutine is cancelled with the caller, who may be cancelled already."""
         if outlasting:
             return super().wait_for(coroutine, outlasting)
-        future = self._awaited = asyncio.run_coroutine_threadsafe(coroutine, self._loop)
-        if self._ended is not None:
-            future.cancel()
-        try:
-            result: R = self._wait(future)
-        except CancelledError:
-            raise asyncio.CancelledError from None
-        return result
+        with self._not_counted():
+            future = asyncio.run_coroutine_threadsafe(coroutine, self._loop)
+            self._awaited = future
+            if self._ended is not None:
+                future.cancel()
+            try:
+                return self._wait(future)
+            except CancelledError:
+                raise asyncio.CancelledError from None
 
     def _cancelled(self) -> None:
         if self._awaited is not None:
