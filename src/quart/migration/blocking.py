@@ -1,4 +1,4 @@
-"""`--async`: which views and hooks become async. Those do that call nothing which may block, by the
+"""`--async`: which views and hooks become async. Those do that call nothing that may block, by the
 tables here. For each that stays `def`, a note names the reason and its place."""
 
 from __future__ import annotations
@@ -391,7 +391,7 @@ def _is_constant(tree: cst.Module, name: str) -> bool:
 
 
 def choose(project: Project) -> None:
-    """Make the views and hooks async that call nothing which may block; note the others."""
+    """Make views and hooks async if they call nothing that may block, and note the others."""
     functions = list(project.functions())
     chooser = _Chooser(project)
     called_by = callers(functions)
