@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import re
+import sys
 from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -245,9 +247,21 @@ def test_templates_do_what_jinja_does(source: str, streamed: bool) -> None:
         expected = await outcome(JinjaEnvironment, source, streamed)
         return expected, await outcome(Environment, source, streamed)
 
-    expected, actual = asyncio.run(both())
+    with recursion_in_finalizers():
+        expected, actual = asyncio.run(both())
 
     assert expected == actual
+
+
+@contextmanager
+def recursion_in_finalizers() -> Iterator[None]:
+    """A macro that calls itself may leave a finalizer no stack to end, or to report that."""
+    report = sys.unraisablehook
+    sys.unraisablehook = lambda args: None if args.exc_type is RecursionError else report(args)
+    try:
+        yield
+    finally:
+        sys.unraisablehook = report
 
 
 async def rendered(environment: JinjaEnvironment, source: str, **values: Any) -> str:
