@@ -33,9 +33,11 @@ from typing import NamedTuple
 from unittest.mock import patch
 
 import pytest
+from blinker import NamedSignal
 from test_api import SAMPLES
 
 import quart
+from quart import signals
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = [
@@ -89,8 +91,13 @@ def test_examples_run(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setitem(sys.modules, module.__name__, module)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(quart.Quart, "run", lambda app, *args, **kwargs: None)
-    with patch.dict(os.environ):  # what a page sets there is taken back
-        run_blocks(page, tmp_path, module)
+    try:
+        with patch.dict(os.environ):  # what a page sets there is taken back
+            run_blocks(page, tmp_path, module)
+    finally:  # receivers of `connect_via` would stay
+        for signal in vars(signals).values():
+            if isinstance(signal, NamedSignal):
+                signal._clear_state()
 
 
 def run_blocks(page: Path, tmp_path: Path, module: ModuleType) -> None:

@@ -482,6 +482,8 @@ def _run_outside_loop(func: Callable[..., Awaitable[T]], *args: object) -> T:
         return await func(*args)
 
     work = main()
+    # In a copy of the variables, because a `non_blocking` function runs it right here, and
+    # `__enter__` and `__exit__` enter and leave the context themselves.
     result = copy_context().run(wait_in_thread, work, outlasting=True)
     return asyncio.run(work) if result is work else cast(T, result)
 
