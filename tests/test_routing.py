@@ -304,6 +304,8 @@ def test_the_short_way_agrees_with_werkzeug(data: st.DataObject) -> None:
         rule["of_werkzeug"] = data.draw(st.integers(0, 20)) == 7
     path = data.draw(paths([rule["string"] for rule in drawn]), "path")
     assume(MERGES_ALL or "///" not in path)
+    # A longer one is refused if a rule has several: see the test of paths that take long.
+    assume(len(path) <= 4096 or not any(rule["string"].count("<path:") > 1 for rule in drawn))
     websocket = data.draw(st.integers(0, 5), "websocket") == 3
     methods = st.sampled_from(["GET", "GET", "HEAD", "POST", "OPTIONS"])
     method = "GET" if websocket else data.draw(methods, "method")
