@@ -181,12 +181,13 @@ class Dispatch(App):
             ctx = self.request_context(request)
         token = _enter(ctx)
         lent = lend_request(ctx) if self._has_flask_code else None
+        opens_itself = ctx.opens_itself
         raised: BaseException | None = None
         response: Response = None  # type: ignore[assignment]  # a websocket may end without one
         try:
             # PERF: this does what `opens_on_touch` does, without the call.
             opens = getattr(self.session_interface.open_session, "__func__", None)
-            if ctx.opens_itself:
+            if opens_itself:
                 await ctx.push()
             else:
                 if _pushed_signal.receivers or opens is not OPEN_FROM_COOKIE:
@@ -210,7 +211,7 @@ class Dispatch(App):
                 closing: Awaitable[None]
                 if ctx.held or "_quart._preserve_context" in request.scope:
                     closing = self._defer_teardown(ctx, raised, response)
-                elif ctx.opens_itself and ctx._tokens:
+                elif opens_itself and ctx._tokens:
                     closing = ctx.pop(raised)
                 else:
                     closing = self.close_context(ctx, raised)
