@@ -141,9 +141,8 @@ class Dispatch(App):
     _preserved_context: AppContext | None = None
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
-        # PERF: the registered views and hooks that are known to need no thread, by id, because some
-        # cannot be hashed.
-        self._async_functions: dict[int, UserFunction] = {}
+        # PERF: the registered views and hooks that are known to need no thread.
+        self._async_functions: set[UserFunction] = set()
         self._matches_plainly = type(self)._matches_plainly
         #: True if Flask's own names (`flask.request` ...) have to be set up on the event loop.
         self._has_flask_code = False
@@ -338,7 +337,11 @@ class Dispatch(App):
             return self.make_default_options_response(ctx)
         assert rule is not None
         view: Callable[..., Any] = self.view_functions[rule.endpoint]
-        if id(view) not in self._async_functions and not self._is_async(view):
+        try:
+            is_async = view in self._async_functions or self._is_async(view)
+        except TypeError:  # it cannot be hashed
+            is_async = is_coroutine_callable(view)
+        if not is_async:
             view = self.ensure_async(view)
         arguments = connection.view_args
         value: Awaitable[ResponseReturnValue] = view(**arguments) if arguments else view()
@@ -864,7 +867,7 @@ class Dispatch(App):
     def _is_async(self, func: UserFunction) -> bool:
         """Whether a view or hook needs no thread. The answer is remembered."""
         if is_coroutine_callable(func):
-            self._async_functions[id(func)] = func
+            self._async_functions.add(func)
             return True
         return False
 
@@ -885,9 +888,13 @@ class Dispatch(App):
 
     async def _first_value(self, hooks: Iterable[Callable[..., Any]]) -> Any:
         """Call hooks in order until one returns a value. Neighbouring sync hooks share a thread."""
-        remaining = iter(hooks)
+        remaining, known = iter(hooks), self._async_functions
         for hook in remaining:
-            if id(hook) not in self._async_functions and not self._is_async(hook):
+            try:
+                is_async = hook in known or self._is_async(hook)
+            except TypeError:  # it cannot be hashed
+                is_async = is_coroutine_callable(hook)
+            if not is_async:
                 if on_loop_form(hook) is None:
                     result, hook = await self.ensure_async(_values_of_sync)(hook, remaining)
                     if inspect.isawaitable(result):
@@ -915,11 +922,15 @@ class Dispatch(App):
 
         Raises TypeError, naming the hook, if a hook loses the response to a request.
         """
-        remaining = iter(hooks)
-        is_async = self._is_async if registered else is_coroutine_callable
+        remaining, known = iter(hooks), self._async_functions
+        ask = self._is_async if registered else is_coroutine_callable
         required = ctx.kind is REQUEST
         for hook in remaining:
-            if id(hook) not in self._async_functions and not is_async(hook):
+            try:
+                is_async = hook in known or ask(hook)
+            except TypeError:  # it cannot be hashed
+                is_async = is_coroutine_callable(hook)
+            if not is_async:
                 if on_loop_form(hook) is None:
                     in_thread = self.ensure_async(_through_sync)
                     last, hook, value = await in_thread(hook, remaining, value, required)
