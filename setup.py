@@ -1,7 +1,9 @@
 """Builds the accelerator, `quart._speedups.compiled`; pyproject.toml says the rest.
 
 It is left out where it cannot be compiled, on Pythons that it is not made for, and with
-QUART_PURE_PYTHON=1, which makes a wheel for every Python.
+QUART_PURE_PYTHON=1, which makes a wheel for every Python. QUART_SANITIZE=1 makes one that ends the
+process where memory is misused, behaviour is undefined or an assertion of CPython's headers fails;
+tests/fuzz/run.py loads the sanitizers before it.
 """
 
 import os
@@ -10,6 +12,8 @@ import sysconfig
 import tempfile
 
 from setuptools import Extension, setup
+
+SANITIZED = ["-fsanitize=address,undefined", "-fno-sanitize-recover=all", "-UNDEBUG", "-O1", "-g"]
 
 
 def extensions(directory: str) -> list[Extension]:
@@ -24,7 +28,10 @@ def extensions(directory: str) -> list[Extension]:
 
     source = Extension("quart._speedups.compiled", ["src/quart/_speedups/compiled.pyx"])
     (extension,) = cythonize([source], build_dir=directory)
-    extension.optional = True  # which Cython would forget
+    if os.environ.get("QUART_SANITIZE", "0") in ("", "0"):
+        extension.optional = True  # which Cython would forget
+    else:
+        extension.extra_compile_args = SANITIZED
     return [extension]
 
 

@@ -1,6 +1,7 @@
 """What is fuzzed: each function takes bytes and raises where something is wrong.
 
-Where there is a second opinion (Werkzeug, Flask, the standard library) it has to be the same.
+Where there is a second opinion (Werkzeug, Flask, the standard library) it has to be the same. What
+is compiled has to do what its twin in Python does.
 """
 
 import asyncio
@@ -16,7 +17,8 @@ from werkzeug.routing import Map, RequestRedirect, Rule
 from werkzeug.sansio.http import parse_cookie
 from werkzeug.wrappers import Request as WSGIRequest
 
-from quart import Request
+from quart import Request, _speedups
+from quart._speedups import pure
 from quart.formparser import FormDataParser
 from quart.headers import ScopeHeaders
 from quart.json.long import InterruptibleDecoder
@@ -34,8 +36,26 @@ def make_request(headers: list[tuple[bytes, bytes]], query: bytes = b"") -> Requ
     return Request("GET", "http", "/", query, ScopeHeaders.of(scope), "", "1.1", scope)
 
 
+def compare_twins(name: str, make_arguments: Callable[[], tuple[Any, ...]]) -> None:
+    """What is compiled gives, and makes of its arguments, what its twin in Python does."""
+    outcomes = []
+    for module in (pure, _speedups):
+        arguments = make_arguments()
+        given = _result(getattr(module, name), *arguments)
+        outcomes.append(repr((given, arguments)))
+    assert outcomes[0] == outcomes[1]
+
+
+def _result(function: Callable[..., Any], *arguments: Any) -> Any:
+    try:
+        return function(*arguments)
+    except Exception as error:
+        return type(error)
+
+
 def queries(data: bytes) -> None:
     """`args`, `full_path` and `url`, beside Werkzeug's."""
+    compare_twins("split_query", lambda: (data, {}))
     theirs = WSGIRequest(
         {"wsgi.url_scheme": "http", "HTTP_HOST": "localhost", "PATH_INFO": "/", "SCRIPT_NAME": ""}
     )
@@ -49,6 +69,10 @@ def queries(data: bytes) -> None:
 
 def cookies(data: bytes) -> None:
     """`cookies`, beside Werkzeug's."""
+    for line in (data.decode("latin-1"), data.decode("utf-8", "replace")):
+        compare_twins("split_cookies", lambda line=line: (line, {}))
+        for name in {word.partition("=")[0].strip() for word in line.split(";")[:5]} - {""}:
+            compare_twins("find_cookie", lambda line=line, name=name: (line, name))
     ours = make_request([(b"cookie", data)]).cookies
     theirs = parse_cookie(data.decode("latin-1"), ImmutableMultiDict)
     assert [*theirs.items(multi=True)] == [*ours.items(multi=True)]
@@ -89,10 +113,36 @@ READ = [
 ]
 
 
+def _learn(name: str) -> bytes | None:
+    return name.lower().encode() if name.isascii() and name.isidentifier() else None
+
+
+def _encode(sent: bytes, name: str, value: str) -> bytes:
+    return b"%s|%s|%s" % (sent, name.encode(), value.encode("latin-1"))
+
+
+def headers_as_lines(data: bytes) -> None:
+    """Headers, whose names and values are the lines of the data, are read and sent by twins."""
+    lines = data.split(b"\n")
+    pairs = [*zip(lines[::2], lines[1::2], strict=False)]
+    compare_twins("decoded", lambda: (pairs, {b"host": "Host"}))
+    for name in lines[:4]:
+        for kind in (bytes, bytearray):
+            compare_twins("first_value", lambda kind=kind, name=name: (pairs, kind(name)))
+            compare_twins("all_values", lambda kind=kind, name=name: (pairs, kind(name)))
+    for encoding in ("latin-1", "utf-8"):
+        texts = [(a.decode(encoding, "replace"), b.decode(encoding, "replace")) for a, b in pairs]
+        given = {name: value.replace("|", "\r") for name, value in texts}
+        compare_twins("put_all", lambda given=given: ({}, given, {"Host": b"host"}, _learn))
+        unsent = [(sent, text) for (sent, _), text in zip(pairs, texts, strict=True)]
+        compare_twins("encoded", lambda unsent=unsent: (unsent + pairs, {b"location"}, _encode))
+
+
 def headers(data: bytes) -> None:
     """Nothing that is read of a header raises, but what is an answer."""
     if not data:
         return
+    headers_as_lines(data[1:])
     name, attribute = READ[data[0] % len(READ)]
     scope = {"headers": [(name.encode(), data[1:])]}
     asked = Request("GET", "http", "/", b"", ScopeHeaders.of(scope), "", "1.1", scope)
@@ -214,7 +264,13 @@ TARGETS = {
     "queries": (queries, [b"a=1&b=%20+%C3%A4", b"%ff=%41&&=", b"\xe4;\xff%"]),
     "cookies": (cookies, [b"a=b; c=d", b'a="b\\"c"; =d', b"a; b=; c==d"]),
     "ranges": (ranges, [b"0-1,2-3", b"-5", b"999-, 5-2"]),
-    "headers": (headers, [bytes([number]) + b'a/b;q=0.5, "c"' for number in range(len(READ))]),
+    "headers": (
+        headers,
+        [
+            *(bytes([number]) + b'a/b;q=0.5, "c"' for number in range(len(READ))),
+            b"\0host\nlocalhost\nHost\n x y \nlocation\n/\nAllow\n\xe4",
+        ],
+    ),
     "forms": (
         forms,
         [
