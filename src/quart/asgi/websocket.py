@@ -6,6 +6,7 @@ It follows ASGI WebSocket, spec_version 2.0 to 2.5.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable
 from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING
@@ -39,7 +40,7 @@ if TYPE_CHECKING:
     from ..app import Quart
     from ..typing import HeadersValue
 
-# After sending this many messages, let other tasks run.
+# After sending this many messages more, let other tasks run.
 _TURNS = 32
 
 # Seconds for which unread messages are discarded before the websocket is closed because of them.
@@ -167,15 +168,13 @@ class ASGIWebsocketConnection(ASGIConnection[Websocket]):
                     client.state = QUIET
                 else:
                     client.end_reading()
-            if message["type"] in DISCONNECTS:
-                await client.go(message)
         else:
             message = await client.next_message()
-        data: str | bytes | None = message.get("text")
+        data = message.get("text")
         if data is None:
-            data = message.get("bytes")
-            if data is None:
-                data = b""
+            if message["type"] in DISCONNECTS:  # `next_message` would have raised
+                await client.go(message)
+            data = message.get("bytes") or b""
         if signals.websocket_received.receivers:
             await signals.websocket_received.send_async(data, _sync_wrapper=self.app.ensure_async)
         return data
@@ -235,23 +234,25 @@ class ASGIWebsocketConnection(ASGIConnection[Websocket]):
 
     # Sending
 
-    async def send_data(self, send: Send, data: str | bytes) -> None:
-        """Send one message, and send the signal `websocket_sent`."""
-        if self.client.error is not None:
-            await self._raise_gone()
+    def send_data(self, send: Send, data: str | bytes) -> Awaitable[None]:
+        """Send one message, and send the signal `websocket_sent`. The result is to be awaited."""
         message: Message
         if isinstance(data, str):
             message = {"type": "websocket.send", "text": data}
         else:
             message = {"type": "websocket.send", "bytes": data}
-        try:  # PERF: this does what `send_to` does, without its frame
-            await send(message)
-        except ClientDisconnectedError:
-            raise
-        except OSError as error:
-            raise ClientDisconnectedError() from error
+        turns = self._turns
+        if turns % _TURNS and self.client.error is None and not signals.websocket_sent.receivers:
+            self._turns = turns + 1
+            return send(message)  # PERF: without a frame of ours
+        return self._send_and_tell(send, message, data)
+
+    async def _send_and_tell(self, send: Send, message: Message, data: str | bytes) -> None:
+        if self.client.error is not None:
+            await self._raise_gone()
+        await send_to(send, message)
         self._turns += 1
-        if not self._turns % _TURNS:
+        if self._turns > 1 and self._turns % _TURNS == 1:
             await self.client.give_turn()
         if signals.websocket_sent.receivers:
             await signals.websocket_sent.send_async(data, _sync_wrapper=self.app.ensure_async)

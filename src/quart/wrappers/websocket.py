@@ -161,7 +161,12 @@ class Websocket(BaseRequestWebsocket):
             await self.accept()
         if self._closed_here:
             self._raise_if_closed("send")
-        await self._send(data)
+        try:  # the connection may return the awaitable of the server, which knows only OSError
+            await self._send(data)
+        except ClientDisconnectedError:
+            raise
+        except OSError as error:
+            raise ClientDisconnectedError() from error
 
     async def receive_json(self) -> Any:
         """Receive the next message and decode it as JSON.
