@@ -265,6 +265,25 @@ asyncio.run(main())
     assert f"{imports != 'import json'}\n" == ran.stdout, ran.stderr
 
 
+def test_a_name_that_a_function_imports_from_flask_is_explained(tmp_path: Path) -> None:
+    """The log says where to import it from, because the request is there."""
+    program = """
+import asyncio
+from quart import Quart
+app = Quart(__name__)
+
+@app.get("/")
+async def view():
+    from flask import request
+    return request.path
+
+asyncio.run(app.test_client().get("/"))
+"""
+    command = [sys.executable, "-c", program]
+    ran = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+    assert "A request is there, but this name is Flask's" in ran.stderr
+
+
 async def test_websockets_have_no_request(app: Quart) -> None:
     """In a websocket Flask finds the application, and no request."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 from typing import Any
 
@@ -213,6 +214,46 @@ async def test_a_coroutine_taken_for_its_result_is_named(
 
     assert 500 == (await get(app, "/")).status
     assert "Perhaps an 'await' is missing" in caplog.text
+
+
+def run_until_complete(value: Any) -> Any:
+    with contextlib.closing(asyncio.new_event_loop()) as loop:
+        return loop.run_until_complete(value)
+
+
+async def forget_to_return() -> None: ...
+
+
+async def return_a_coroutine() -> Any:
+    return quart.render_template_string("x")
+
+
+@pytest.mark.parametrize("view", [forget_to_return, return_a_coroutine, lambda: {1, 2}, lambda: ()])
+async def test_the_log_says_where_the_view_of_a_wrong_value_is(
+    view: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    app = Quart(__name__)
+    app.add_url_rule("/", view_func=view)
+    assert 500 == (await get(app, "/")).status
+    code = view.__code__
+    assert f'File "{__file__}", line {code.co_firstlineno}, in {code.co_name}' in caplog.text
+
+
+@pytest.mark.parametrize(
+    "wait",
+    [asyncio.run, run_until_complete],
+)
+async def test_a_value_that_a_sync_view_wants_to_wait_for_is_explained(
+    wait: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    app = Quart(__name__)
+
+    @app.get("/")
+    def view() -> Any:
+        return wait(quart.request.args)
+
+    assert 500 == (await get(app, "/")).status
+    assert "In sync views and hooks, request.form" in caplog.text
 
 
 async def test_other_mistakes_have_no_such_note(

@@ -105,6 +105,14 @@ async def test_path_and_query_may_have_any_character(client: QuartClient) -> Non
     assert "name=%C3%A4%20b" == data["query"]
 
 
+@pytest.mark.parametrize(("value", "read"), [("é", "é"), ("Ā", "Ā".encode().decode("latin-1"))])
+async def test_a_header_may_have_any_character(client: QuartClient, value: str, read: str) -> None:
+    """As from clients that send UTF-8 where Latin-1 does not suffice."""
+    client.app.add_url_rule("/header", view_func=lambda: {"X": request.headers["X"]})
+    response = await client.get("/header", headers={"X": value})
+    assert {"X": read} == await response.get_json()
+
+
 async def test_environ_base_of_the_client_is_in_every_request(client: QuartClient) -> None:
     client.environ_base["HTTP_AUTHORIZATION"] = "Bearer abc"
     client.environ_base["REMOTE_ADDR"] = "10.0.0.1"

@@ -44,7 +44,7 @@ from werkzeug.sansio.response import Response as SansIOResponse
 from . import signals
 from .config import settings_of_wrong_types
 from .ctx import OPEN_FROM_COOKIE, AppContext, RequestContext, WebsocketContext, opens_on_touch
-from .flask_names import are_patched, lend_request, take_back
+from .flask_names import are_patched, is_about_flasks_request, lend_request, take_back
 from .generations import STAGES, context_first, in_order
 from .globals import _cv_app, _cv_quart
 from .hosts import subdomain_of
@@ -753,8 +753,9 @@ class Dispatch(App):
         return self.app_context().entered()
 
     def _add_notes(self, error: BaseException) -> None:
-        """Add notes that name a likely cause: a missing `await`, a setting of a wrong type, the
-        places where a template was looked for, or SQLite used from another thread.
+        """Add notes that name a likely cause: a missing `await`, one too many in a sync view, a
+        setting of a wrong type, the places where a template was looked for, SQLite used from
+        another thread, or Flask's name for the request.
         """
         if isinstance(error, TemplateNotFound):
             error.add_note(searched_places(self))
@@ -763,6 +764,18 @@ class Dispatch(App):
                 "A connection to SQLite belongs to a thread. Set ONE_THREAD_PER_REQUEST, so that"
                 " the sync functions of a request run in one thread, or open it with"
                 " check_same_thread=False."
+            )
+        if type(error) in (TypeError, ValueError) and _is_asyncio_refusing_a_value(str(error)):
+            error.add_note(
+                "In sync views and hooks, request.form, request.get_json(), render_template() and"
+                " others return values: use them without asyncio.run or run_until_complete."
+            )
+            return
+        ctx = _cv_quart.get(None)
+        if ctx is not None and ctx.has_request and is_about_flasks_request(error):
+            error.add_note(
+                "A request is there, but this name is Flask's, and a function imported it: import"
+                " it from quart, or at the top of a module."
             )
         if not isinstance(error, (AttributeError, TypeError)):
             return
@@ -1018,7 +1031,7 @@ class Dispatch(App):
         if is_model(result):
             return self.json.response(result)  # type: ignore[return-value]
         if result is None:
-            raise TypeError(
+            raise _with_place_of_view(
                 f"{_current_view()} did not return a valid response: it returned None or ended"
                 " without a return statement."
             )
@@ -1026,8 +1039,8 @@ class Dispatch(App):
             value = wait_in_thread(result)  # sync code called it, as decorators for Flask do
             if value is not result:
                 return self.make_response(value)
-            raise _unawaited(_current_view(), result)
-        raise TypeError(
+            raise _with_place_of_view(str(_unawaited(_current_view(), result)))
+        raise _with_place_of_view(
             f"{_current_view()} did not return a valid response: it returned a"
             f" {type(result).__name__}. A view returns a str, bytes, dict, list, dataclass or other"
             " model, Response, iterator or a tuple of one of these with a status, headers or both."
@@ -1303,17 +1316,36 @@ def _current_view() -> str:
     return f"The view function for {endpoint!r}" if endpoint else "The view function"
 
 
+def _is_asyncio_refusing_a_value(text: str) -> bool:
+    return "a coroutine was expected" in text or "coroutine or an awaitable is required" in text
+
+
+def _with_place_of_view(text: str) -> TypeError:
+    """Return an error with a note that says where the current view is: no traceback does."""
+    error = TypeError(text)
+    ctx = _cv_quart.get(None)
+    if ctx is not None and ctx.kind:
+        view = ctx.app.view_functions.get(ctx.request_websocket.endpoint or "")
+        code = getattr(inspect.unwrap(view), "__code__", None) if view is not None else None
+        if code is not None and not hasattr(view, "view_class"):
+            error.add_note(
+                f'The view: File "{code.co_filename}", line {code.co_firstlineno}, in'
+                f" {code.co_name}"
+            )
+    return error
+
+
 def _parts_of(result: tuple[object, ...]) -> tuple[object, Any, Any]:
     """Return the body, status and headers that a view returned; None for each that is missing."""
     if len(result) == 3:
         if type(result[1]) is not int and _are_headers(result[1]):
-            raise TypeError(
+            raise _with_place_of_view(
                 f"{_current_view()} returned its headers before its status:"
                 " the order is (body, status, headers)."
             )
         return result
     if len(result) != 2:
-        raise TypeError(
+        raise _with_place_of_view(
             f"{_current_view()} returned a tuple of {len(result)}; it may be"
             " (body, status, headers), (body, status) or (body, headers)."
         )

@@ -37,6 +37,9 @@ if TYPE_CHECKING:
 #: Flask's variable for the request. It is None from Flask 3.2 on, which has one variable for all.
 flask_request: ContextVar[object] | None = vars(flask.globals).get("_cv_request")
 
+#: What Flask's names for the request say if they find none.
+NO_REQUEST_OF_FLASK = getattr(flask.globals, "_no_req_msg", None)
+
 #: What `enter` returns, for `leave`.
 Entered = tuple[Token["AppContext"], "Token[object] | None"]
 
@@ -108,6 +111,11 @@ def are_imported() -> bool:
         if name.partition(".")[0] not in _NO_FLASK_CODE
     )
     return _imported
+
+
+def is_about_flasks_request(error: BaseException) -> bool:
+    """Whether one of Flask's names for the request was used where it finds none."""
+    return type(error) is RuntimeError and str(error) == NO_REQUEST_OF_FLASK
 
 
 def are_patched() -> bool:

@@ -89,7 +89,7 @@ __all__ = (
 
 # Values
 
-FilePath = bytes | str | os.PathLike  # type: ignore[type-arg]  # of str or of bytes
+FilePath = bytes | str | os.PathLike[str] | os.PathLike[bytes]
 
 HeaderName = str
 HeaderValue = str | list[str] | tuple[str, ...]

@@ -1,4 +1,5 @@
 """What the documentation shows, as users write it, for mypy and pyright: nothing here runs."""
+# pyright: reportUnknownVariableType=true
 
 from __future__ import annotations
 

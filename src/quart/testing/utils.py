@@ -415,13 +415,21 @@ def make_test_scope(
         "raw_path": quote(path, safe=_SAFE_IN_PATH).encode(),
         "query_string": query_string,
         "root_path": root_path,
-        "headers": encode_headers(headers),
+        "headers": [(name.lower().encode(), _encode_value(value)) for name, value in headers],
         "extensions": _extensions(type_, http_version),
     }
     if _preserve_context:
         scope["_quart._preserve_context"] = True
     scope.update(scope_base or {})
     return scope
+
+
+def _encode_value(value: str) -> bytes:
+    """Encode a header's value in Latin-1, or else in UTF-8, as clients do with other characters."""
+    try:
+        return value.encode("latin-1")
+    except UnicodeEncodeError:
+        return value.encode()
 
 
 async def no_op_push(path: str, headers: Headers) -> None:
