@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Callable, Coroutine, Iterable, Mapping
 from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar, cast
 
 from flask.sansio.scaffold import Scaffold, setupmethod
 
@@ -40,6 +40,15 @@ T_websocket = TypeVar("T_websocket", bound="WebsocketCallable")
 T_before_websocket = TypeVar("T_before_websocket", bound="BeforeWebsocketCallable")
 T_after_websocket = TypeVar("T_after_websocket", bound="AfterWebsocketCallable")
 T_teardown = TypeVar("T_teardown", bound="TeardownCallable")
+
+
+class _RouteDecorator(Protocol):
+    def __call__(self, view: T_route, /) -> T_route: ...
+
+
+def _typed_as(function: F) -> Callable[[object], F]:
+    """Give the decorated function the signature of another one, for type checkers."""
+    return lambda decorated: function
 
 
 class QuartScaffold(Scaffold):
@@ -99,7 +108,7 @@ class QuartScaffold(Scaffold):
             """
             ...
 
-        def get(  # type: ignore[override]
+        def _route_of_one_method(
             self,
             rule: str,
             *,
@@ -116,93 +125,27 @@ class QuartScaffold(Scaffold):
             max_form_memory_size: int | None = ...,
             max_form_parts: int | None = ...,
             **options: object,
-        ) -> Callable[[T_route], T_route]:
+        ) -> _RouteDecorator: ...
+
+        @_typed_as(_route_of_one_method)
+        def get(self) -> None:  # type: ignore[override]
             """Decorate a view to be called for GET requests that match a rule: see `route`."""
-            ...
 
-        def post(  # type: ignore[override]
-            self,
-            rule: str,
-            *,
-            endpoint: str | None = ...,
-            defaults: Mapping[str, object] | None = ...,
-            subdomain: str | None = ...,
-            host: str | None = ...,
-            strict_slashes: bool | None = ...,
-            merge_slashes: bool | None = ...,
-            provide_automatic_options: bool | None = ...,
-            body_timeout: float | None = ...,
-            cancel_on_disconnect: bool = ...,
-            max_content_length: int | None = ...,
-            max_form_memory_size: int | None = ...,
-            max_form_parts: int | None = ...,
-            **options: object,
-        ) -> Callable[[T_route], T_route]:
+        @_typed_as(_route_of_one_method)
+        def post(self) -> None:  # type: ignore[override]
             """Decorate a view to be called for POST requests that match a rule: see `route`."""
-            ...
 
-        def put(  # type: ignore[override]
-            self,
-            rule: str,
-            *,
-            endpoint: str | None = ...,
-            defaults: Mapping[str, object] | None = ...,
-            subdomain: str | None = ...,
-            host: str | None = ...,
-            strict_slashes: bool | None = ...,
-            merge_slashes: bool | None = ...,
-            provide_automatic_options: bool | None = ...,
-            body_timeout: float | None = ...,
-            cancel_on_disconnect: bool = ...,
-            max_content_length: int | None = ...,
-            max_form_memory_size: int | None = ...,
-            max_form_parts: int | None = ...,
-            **options: object,
-        ) -> Callable[[T_route], T_route]:
+        @_typed_as(_route_of_one_method)
+        def put(self) -> None:  # type: ignore[override]
             """Decorate a view to be called for PUT requests that match a rule: see `route`."""
-            ...
 
-        def delete(  # type: ignore[override]
-            self,
-            rule: str,
-            *,
-            endpoint: str | None = ...,
-            defaults: Mapping[str, object] | None = ...,
-            subdomain: str | None = ...,
-            host: str | None = ...,
-            strict_slashes: bool | None = ...,
-            merge_slashes: bool | None = ...,
-            provide_automatic_options: bool | None = ...,
-            body_timeout: float | None = ...,
-            cancel_on_disconnect: bool = ...,
-            max_content_length: int | None = ...,
-            max_form_memory_size: int | None = ...,
-            max_form_parts: int | None = ...,
-            **options: object,
-        ) -> Callable[[T_route], T_route]:
+        @_typed_as(_route_of_one_method)
+        def delete(self) -> None:  # type: ignore[override]
             """Decorate a view to be called for DELETE requests that match a rule: see `route`."""
-            ...
 
-        def patch(  # type: ignore[override]
-            self,
-            rule: str,
-            *,
-            endpoint: str | None = ...,
-            defaults: Mapping[str, object] | None = ...,
-            subdomain: str | None = ...,
-            host: str | None = ...,
-            strict_slashes: bool | None = ...,
-            merge_slashes: bool | None = ...,
-            provide_automatic_options: bool | None = ...,
-            body_timeout: float | None = ...,
-            cancel_on_disconnect: bool = ...,
-            max_content_length: int | None = ...,
-            max_form_memory_size: int | None = ...,
-            max_form_parts: int | None = ...,
-            **options: object,
-        ) -> Callable[[T_route], T_route]:
+        @_typed_as(_route_of_one_method)
+        def patch(self) -> None:  # type: ignore[override]
             """Decorate a view to be called for PATCH requests that match a rule: see `route`."""
-            ...
 
         def add_url_rule(  # type: ignore[override]
             self,
