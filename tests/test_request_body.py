@@ -6,6 +6,7 @@ import io
 import json
 import threading
 import tracemalloc
+import weakref
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
@@ -726,6 +727,69 @@ async def test_no_garbage_is_collected_while_a_long_document_is_parsed(
 
     assert (400 if broken else 200) == response.status
     assert ([False], enabled) == (while_parsing, after)
+
+
+async def test_no_collection_goes_through_a_long_document_at_once() -> None:
+    """None of what is young: everybody else would wait."""
+    looked_at: list[int] = []
+
+    def note(phase: str, info: dict[str, int]) -> None:
+        if phase == "start" and info["generation"] < 2:
+            generations = range(info["generation"] + 1)
+            looked_at.append(sum(len(gc.get_objects(each)) for each in generations))
+
+    async def view() -> Any:
+        length = len(await current.get_json())
+        gc.collect(1)
+        return {"length": length}
+
+    app = make_app(view)
+    gc.callbacks.append(note)
+    try:
+        await send(app, b"[" + b"[]," * 100_000 + b"[]]", "application/json")
+    finally:
+        gc.callbacks.remove(note)
+
+    assert 0 < max(looked_at) < 100_000
+
+
+async def test_what_the_application_froze_stays_frozen() -> None:
+    async def view() -> Any:
+        return {"length": len(await current.get_json())}
+
+    app = make_app(view)
+    gc.freeze()
+    try:
+        frozen = gc.get_freeze_count()
+        await send(app, b"[" + b"[]," * 100_000 + b"[]]", "application/json")
+        after = gc.get_freeze_count()
+    finally:
+        gc.unfreeze()
+
+    assert frozen // 2 < after <= frozen
+
+
+async def test_garbage_beside_long_documents_is_collected(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many follow each other."""
+    monkeypatch.setattr("quart.json.long._COLLECT_AFTER", 4)
+    made: list[weakref.ref[Any]] = []
+
+    class Provider(DefaultJSONProvider):
+        def loads(self, s: str | bytes, **kwargs: object) -> Any:
+            cycle = Provider(app)
+            cycle.itself = cycle  # type: ignore[attr-defined]
+            made.append(weakref.ref(cycle))
+            return super().loads(s, **kwargs)
+
+    async def view() -> Any:
+        return {"length": len(await current.get_json())}
+
+    app = make_app(view)
+    app.json = Provider(app)
+    for _ in range(9):
+        await send(app, b"[" + b"0," * 200_000 + b"0]", "application/json")
+
+    assert 4 <= sum(each() is None for each in made) < 9
 
 
 @pytest.mark.slow

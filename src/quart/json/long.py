@@ -5,13 +5,14 @@ everybody for a second or two. Here it gets pieces; where that is not possible, 
 in Python is used.
 
 The garbage collector is off meanwhile: while a document grows, it would go through all of it again
-and again. Once it is complete, the collector goes through it, and whoever frees it does too. Each
+and again. Once it is complete, full collections go through it, and whoever frees it does too. Each
 blocks everybody, so the number of arrays and objects in a document is limited.
 """
 
 from __future__ import annotations
 
 import gc
+import itertools
 import json
 import re
 from collections.abc import Callable, Iterator
@@ -29,6 +30,13 @@ from ..threads import parse_off_loop
 from .provider import DefaultJSONProvider, JSONProvider
 
 T = TypeVar("T")
+
+# After so many documents all garbage is collected, because what became garbage meanwhile is in the
+# oldest generation, too, and the interpreter does not count it. In the pause before, in seconds,
+# most applications let go of the last document.
+_COLLECT_AFTER = 64
+_PAUSE = 0.1
+_documents = itertools.count(1)
 
 #: JSON of at least this many bytes is parsed off the loop.
 LONG_JSON = 256 * 1024
@@ -70,18 +78,30 @@ async def loads_off_loop(provider: JSONProvider, data: bytes, max_size: int | No
 
 
 def _without_collections(loads: Callable[[], T]) -> T:
-    """Parse a document with the garbage collector off.
+    """Parse a document with the garbage collector off, and spare it the collections after that.
 
-    What a document consists of has no cycles, but full collections, each of which goes through all
-    of it and blocks everybody, would take most of the time.
+    What a document consists of has no cycles, but collections, each of which goes through all of it
+    and blocks everybody, would take most of the time.
     """
-    was_enabled = gc.isenabled()
+    if not gc.isenabled():
+        return loads()
+    if next(_documents) % _COLLECT_AFTER == 0:
+        sleep(_PAUSE)
+        gc.collect()
     gc.disable()
     try:
         return loads()
     finally:
-        if was_enabled:
-            gc.enable()
+        _grow_old()
+        gc.enable()
+
+
+def _grow_old() -> None:
+    """Move all objects into the oldest generation, which is seldom collected, at no cost."""
+    # If the application has frozen objects, to share them with other processes, they stay frozen.
+    if hasattr(gc, "freeze") and not gc.get_freeze_count():
+        gc.freeze()
+        gc.unfreeze()
 
 
 def _holds_more_than(limit: int, data: bytes) -> bool:
