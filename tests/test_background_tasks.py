@@ -218,6 +218,16 @@ async def test_an_error_in_a_background_task(
     assert "bad task" == str(task.exception())
 
 
+async def test_a_coroutine_in_the_place_of_a_function_is_explained(
+    app: Quart, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def work() -> None: ...
+
+    with contextlib.closing(work()) as coroutine:
+        await asyncio.wait([app.add_background_task(coroutine)])  # type: ignore[arg-type]
+    assert "pass the function itself, and its arguments" in caplog.text
+
+
 async def test_an_error_in_handling_it_is_not_lost(app: Quart) -> None:
     """The task has it, and asyncio complains if nobody asks."""
 

@@ -445,6 +445,26 @@ async def test_error_handlers(connection: Connection, error: Exception, expected
     assert expected == (await connection.get("/")).text
 
 
+async def test_an_error_in_the_handler_of_500(caplog: pytest.LogCaptureFixture) -> None:
+    """Both errors are logged, and the client gets the plain 500."""
+    app = Quart(__name__)
+
+    @app.get("/")
+    async def view() -> str:
+        raise ValueError("in the view")
+
+    @app.errorhandler(500)
+    async def server_error(error: Any) -> Any:
+        raise LookupError("in the handler")
+
+    response = await get(app, "/")
+
+    assert (500, True) == (response.status, "Internal Server Error" in response.text)
+    assert ["in the view", "in the handler"] == [
+        str(record.exc_info[1]) for record in caplog.records if record.exc_info
+    ]
+
+
 class Odd(BaseException):
     """Neither an Exception nor anything the event loop ends for."""
 

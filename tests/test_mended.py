@@ -181,6 +181,9 @@ SHOWN_BY = {
     "if a teardown function raised an error, the others did not run, and the": [
         "test_line.py::test_every_teardown_function_runs",
     ],
+    "an error in the handler of 500 was raised in the server": [
+        "test_line.py::test_an_error_in_the_handler_of_500",
+    ],
     "teardown functions got None for an error that was answered with a 500": [
         "test_line.py::test_teardown_gets_the_unhandled_error",
         "test_line.py::test_teardown_does_not_get_an_ignored_error",

@@ -754,8 +754,8 @@ class Dispatch(App):
 
     def _add_notes(self, error: BaseException) -> None:
         """Add notes that name a likely cause: a missing `await`, one too many in a sync view, a
-        setting of a wrong type, the places where a template was looked for, SQLite used from
-        another thread, or Flask's name for the request.
+        setting of a wrong type, a result in the place of a function, the places where a template
+        was looked for, SQLite used from another thread, or Flask's name for the request.
         """
         if isinstance(error, TemplateNotFound):
             error.add_note(searched_places(self))
@@ -771,6 +771,11 @@ class Dispatch(App):
                 " others return values: use them without asyncio.run or run_until_complete."
             )
             return
+        if type(error) is TypeError and str(error) == "the first argument must be callable":
+            error.add_note(
+                "Perhaps add_background_task or run_sync got a function's result: pass the function"
+                " itself, and its arguments."
+            )
         ctx = _cv_quart.get(None)
         if ctx is not None and ctx.has_request and is_about_flasks_request(error):
             error.add_note(

@@ -422,6 +422,7 @@ class Serving(Dispatch, Generic[StateT]):
                 result = await self.ensure_async(func)(*args, **kwargs)
                 return await result if inspect.isawaitable(result) else result
             except Exception as error:
+                self._add_notes(error)
                 error.add_note(f"Raised in the background task {task.get_name()!r}.")
                 await self.handle_background_exception(ctx, error)
                 # The error was reported, so asyncio need not complain if nobody asks the task for
