@@ -411,6 +411,18 @@ async def test_a_header_that_is_too_long_to_be_parsed(name: str, set_by: str) ->
     assert PARSED[name] == read
 
 
+@pytest.mark.parametrize("name", [name for name in PARSED if name.startswith("Accept")])
+async def test_a_list_that_is_too_long_to_be_searched(name: str) -> None:
+    """Finding the best match takes longer than parsing: lists have at most 8 KiB."""
+
+    async def view() -> Any:
+        return str(len(getattr(request, PARSED[name][0])))
+
+    app = make_app(view)
+    assert b"4096" == (await get(app, headers={name: "*," * 4095 + "*"})).body
+    assert 431 == (await get(app, headers={name: "*," * 4096 + "*"})).status
+
+
 @pytest.mark.parametrize("name", ["If-Match", "If-None-Match", "If-Modified-Since", "Range"])
 async def test_a_file_and_a_header_that_is_too_long(name: str, tmp_path: Path) -> None:
     """A file, too, is not sent by a condition that takes long to read."""

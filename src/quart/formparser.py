@@ -5,12 +5,13 @@ from __future__ import annotations
 import re
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
+from contextvars import copy_context
 from io import BytesIO
 from math import inf
 from os import PathLike
 from tempfile import TemporaryFile
 from types import EllipsisType
-from typing import IO, TYPE_CHECKING, Any, ClassVar, NoReturn
+from typing import IO, TYPE_CHECKING, Any, ClassVar, NoReturn, TypeVar
 from urllib.parse import parse_qsl
 
 from multipart import (  # type: ignore[import-untyped]
@@ -32,6 +33,8 @@ if TYPE_CHECKING:
 
     from .wrappers.body import Body
 
+T = TypeVar("T")
+
 Form = tuple[MultiDict[str, Any], MultiDict[str, Any]]
 ParserFunc = Callable[["FormDataParser", "Body", str, int | None, dict[str, str]], Awaitable[Form]]
 StreamFactory = Callable[[int | None, str | None, str | None, int | None], IO[bytes]]
@@ -40,6 +43,9 @@ StreamFactory = Callable[[int | None, str | None, str | None, int | None], IO[by
 SPOOL_SIZE = 1024 * 1024
 #: Text longer than this many bytes is parsed in a thread.
 LONG_TEXT = 32 * 1024
+#: A part's header longer than this many characters is parsed in a thread. Werkzeug takes a
+#: microsecond for each, and a form may have a thousand parts.
+LONG_PART_HEADER = 128
 #: Uploads are written to disk this many bytes at a time.
 WRITE_SIZE = 256 * 1024
 
@@ -204,19 +210,13 @@ class Part:
     """
 
     def __init__(self, segment: MultipartSegment, events: _Events) -> None:
+        # `Parts` replaces both names if the header is not as browsers write it.
         self.name: str = segment.name or ""
         self.filename: str | None = segment.filename
         self.content_type: str | None = segment.header("Content-Type")
         # PERF: the lines were checked already, so `add` need not do it again.
         self.headers = Headers.__new__(Headers)
         self.headers._list = segment.headerlist
-        disposition = segment.header("Content-Disposition") or ""
-        if not _PLAIN_DISPOSITION.fullmatch(disposition):
-            # Read it as Flask does, including names in the form of RFC 5987, which some clients
-            # send despite RFC 7578, section 4.2.
-            options = parse_options_header(disposition)[1]
-            self.name = options.get("name", "")
-            self.filename = options.get("filename")
         self._events = events
         self._ended = False
 
@@ -252,7 +252,9 @@ class Part:
 
     async def text(self, max_size: int | EllipsisType | None = ...) -> str:
         """Read the rest of the part like `read`, as text in its charset, or else UTF-8."""
-        return (await self.read(max_size)).decode(_charset(self.headers), "replace")
+        data = await self.read(max_size)
+        charset = await _read_header(self.content_type or "", _charset, self.headers)
+        return data.decode(charset, "replace")
 
     async def save(self, destination: str | PathLike[str]) -> int:
         """Write the rest of the part to a file at `destination`; return the number of bytes."""
@@ -299,8 +301,15 @@ class Parts:
         for _, value in segment.headerlist:
             if "\n" in value or "\r" in value:
                 self._events.refuse("Line break in segment header")
-        self._part = Part(segment, self._events)
-        return self._part
+        part = self._part = Part(segment, self._events)
+        disposition = segment.header("Content-Disposition") or ""
+        if not _PLAIN_DISPOSITION.fullmatch(disposition):
+            # Read it as Flask does, including names in the form of RFC 5987, which some clients
+            # send despite RFC 7578, section 4.2.
+            _, options = await _read_header(disposition, parse_options_header, disposition)
+            part.name = options.get("name", "")
+            part.filename = options.get("filename")
+        return part
 
 
 class MultiPartParser:
@@ -354,7 +363,13 @@ class MultiPartParser:
             async for part in self.parts(body, boundary):
                 if part.filename is None:
                     data = await part.read()
-                    charset = self.get_part_charset(part.headers)
+                    charset = (
+                        self.get_part_charset(part.headers)
+                        if part.content_type is None  # PERF: most fields have none
+                        else await _read_header(
+                            part.content_type, self.get_part_charset, part.headers
+                        )
+                    )
                     fields.append((part.name, data.decode(charset, "replace")))
                 else:
                     files.append((part.name, await self._receive_file(part, content_length)))
@@ -508,6 +523,13 @@ class FormDataParser:
         "application/x-www-form-urlencoded": _parse_urlencoded,
         "application/x-url-encoded": _parse_urlencoded,
     }
+
+
+async def _read_header(value: str, read: Callable[..., T], argument: object) -> T:
+    """Return `read(argument)`, which parses this header of a part; if it is long, in a thread."""
+    if len(value) <= LONG_PART_HEADER:
+        return read(argument)
+    return await parse_off_loop(copy_context().run, read, argument)
 
 
 def _percent_encode(data: bytes) -> str:

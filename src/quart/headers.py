@@ -214,9 +214,9 @@ def check_host_length(host: str | None) -> None:
 MAX_PARSED = 32 * 1024
 
 
-def check_parsed_length(value: str | None) -> str | None:
+def check_parsed_length(value: str | None, longest: int = MAX_PARSED) -> str | None:
     """Return a header's value; raise RequestHeaderFieldsTooLarge if it is too long to be parsed."""
-    if value is not None and len(value) > MAX_PARSED:
+    if value is not None and len(value) > longest:
         raise RequestHeaderFieldsTooLarge()
     return value
 
