@@ -88,20 +88,26 @@ class WorkerSettings(TypedDict):
     shutdown_timeout: int
 
 
-def _uvicorn(settings: Settings) -> list[str]:
-    options = [_TARGET, "--factory", "--lifespan", "on", "--no-proxy-headers"]
-    options += ["--workers", str(settings.workers), "--no-server-header"]
-    options += ["--timeout-graceful-shutdown", str(settings.graceful_timeout)]
+def _spelled_alike(settings: Settings) -> list[str]:
+    """Return the options that Uvicorn and Granian spell alike."""
+    options = ["--workers", str(settings.workers)]
     options += ["--access-log" if settings.access_log == "on" else "--no-access-log"]
     if settings.uds:
         options += ["--uds", settings.uds]
     else:
         host, port = _split(settings.bind[0])
         options += ["--host", host, "--port", str(port)]
-    if settings.certfile:
-        options += ["--ssl-certfile", settings.certfile]
     if settings.keyfile:
         options += ["--ssl-keyfile", settings.keyfile]
+    return options
+
+
+def _uvicorn(settings: Settings) -> list[str]:
+    options = [_TARGET, "--factory", "--lifespan", "on", "--no-proxy-headers"]
+    options += ["--no-server-header", *_spelled_alike(settings)]
+    options += ["--timeout-graceful-shutdown", str(settings.graceful_timeout)]
+    if settings.certfile:
+        options += ["--ssl-certfile", settings.certfile]
     if settings.max_requests is not None:
         options += ["--limit-max-requests", str(settings.max_requests)]
         options += ["--limit-max-requests-jitter", str(settings.max_requests // 10)]
@@ -109,20 +115,12 @@ def _uvicorn(settings: Settings) -> list[str]:
 
 
 def _granian(settings: Settings) -> list[str]:
-    options = ["--interface", "asgi", "--factory", "--workers", str(settings.workers)]
+    options = ["--interface", "asgi", "--factory", *_spelled_alike(settings)]
     options += ["--respawn-failed-workers", "--http", "auto" if settings.http2 else "1"]
     # A worker that does not end when asked is killed, after it has had time to end by itself.
     options += ["--workers-kill-timeout", str(settings.graceful_timeout + 30)]
-    options += ["--access-log" if settings.access_log == "on" else "--no-access-log"]
-    if settings.uds:
-        options += ["--uds", settings.uds]
-    else:
-        host, port = _split(settings.bind[0])
-        options += ["--host", host, "--port", str(port)]
     if settings.certfile:
         options += ["--ssl-certificate", settings.certfile]
-    if settings.keyfile:
-        options += ["--ssl-keyfile", settings.keyfile]
     return [*options, _TARGET]
 
 

@@ -38,6 +38,7 @@ from hypercorn.typing import (
 from hypercorn.utils import LifespanFailureError, LifespanTimeoutError
 
 from . import signals
+from .config import DEFAULT_CONFIG
 from .logging import create_access_logger
 from .process import CANCEL_TIMEOUT, end_tasks, on_stop_signal, until_empty
 from .utils import printable
@@ -45,8 +46,6 @@ from .utils import printable
 if TYPE_CHECKING:
     from .app import Quart
 
-#: Client, method, path, status, bytes and milliseconds.
-ACCESS_LOG_FORMAT = "%(client)s %(m)s %(target)s %(s)s %(b)s %(ms)sms"
 #: Seconds in which Hypercorn must close its connections once the application has ended.
 CLOSE_TIMEOUT = 1.0
 
@@ -163,7 +162,9 @@ def configure(
     config.passthrough_errors = bool(options.pop("passthrough_errors", False))
     config.bind = _bind(host, port)
     config.accesslog = _access_log(app)
-    config.access_log_format = app.config.get("ACCESS_LOG_FORMAT", ACCESS_LOG_FORMAT)
+    config.access_log_format = app.config.get(
+        "ACCESS_LOG_FORMAT", DEFAULT_CONFIG["ACCESS_LOG_FORMAT"]
+    )
     config.errorlog = app.logger
     unknown = [name for name in options if not hasattr(Config, name)]
     for name in options.keys() - unknown:
