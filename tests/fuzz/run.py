@@ -74,7 +74,7 @@ def fuzz(
             capture_output=True,
             text=True,
             errors="replace",
-            timeout=seconds + 120,
+            timeout=seconds + 600,  # instrumenting alone takes minutes on a busy machine
             check=False,
         )
         counts = re.findall(r"^#(\d+)", run.stderr, re.MULTILINE)
