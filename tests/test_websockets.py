@@ -364,6 +364,32 @@ async def test_reads_raise_where_a_disconnect_does_not_cancel() -> None:
     assert ["before", 1000] == log
 
 
+@pytest.mark.parametrize("sent_before", [0, 1, 31, 32])
+async def test_an_error_of_the_servers_send_is_a_disconnect(sent_before: int) -> None:
+    """As soon as the server raises one, which may be before it reports the disconnect."""
+    log: list[BaseException | None] = []
+    gone = asyncio.Event()
+
+    async def view() -> None:
+        await websocket.accept()
+        for _ in range(sent_before):
+            await websocket.send("before")
+        await gone.wait()
+        with pytest.raises(ClientDisconnectedError) as caught:
+            await websocket.send("after")
+        log.append(caught.value.__cause__)
+
+    app = make_app(view)
+    app.config.update(CANCEL_ON_DISCONNECT=False, DISCONNECT_CHECK_AFTER=10)
+    async with connect(app, asgi={"version": "3.0", "spec_version": "2.4"}) as ws:
+        for _ in range(sent_before):
+            await ws.receive()
+        ws.disconnect(1006)
+        gone.set()
+
+    assert ["ClientGone"] == [type(each).__name__ for each in log]
+
+
 async def test_a_sleeping_handler_reads_little_ahead() -> None:
     """20,000 messages offered: at most 256 are pulled."""
 
