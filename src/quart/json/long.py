@@ -43,7 +43,7 @@ LONG_JSON = 256 * 1024
 
 # In characters: the length of the first trial, and the longest run that C parses at once.
 _VALUE = 4096
-_RUN = 65_536
+_RUN = 32_768
 # Seconds after each run in which the event loop gets the interpreter's lock. Otherwise it waits for
 # 5 ms (`sys.getswitchinterval`) whenever it has read a socket.
 _REST = 1e-5
