@@ -28,7 +28,6 @@ from urllib.parse import quote
 
 from blinker import NamedSignal
 from flask.sansio.app import App
-from jinja2 import TemplateNotFound
 from werkzeug.datastructures import Headers
 from werkzeug.exceptions import (
     BadRequestKeyError,
@@ -42,9 +41,8 @@ from werkzeug.routing.exceptions import RoutingException
 from werkzeug.sansio.response import Response as SansIOResponse
 
 from . import signals
-from .config import settings_of_wrong_types
 from .ctx import OPEN_FROM_COOKIE, AppContext, RequestContext, WebsocketContext, opens_on_touch
-from .flask_names import are_patched, is_about_flasks_request, lend_request, take_back
+from .flask_names import are_patched, lend_request, take_back
 from .generations import STAGES, context_first, in_order
 from .globals import _cv_app, _cv_quart
 from .hosts import subdomain_of
@@ -52,7 +50,6 @@ from .json.values import is_model
 from .kinds import REQUEST
 from .routing import QuartMap, blueprint_names
 from .sessions import SecureCookieSessionInterface, SessionInterface
-from .templating import searched_places
 from .threads import certainly
 from .under_patch import give_values
 from .utils import printable
@@ -753,45 +750,9 @@ class Dispatch(App):
         return self.app_context().entered()
 
     def _add_notes(self, error: BaseException) -> None:
-        """Add notes that name a likely cause: a missing `await`, one too many in a sync view, a
-        setting of a wrong type, a result in the place of a function, the places where a template
-        was looked for, SQLite used from another thread, or Flask's name for the request.
-        """
-        if isinstance(error, TemplateNotFound):
-            error.add_note(searched_places(self))
-        if type(error).__name__ == "ProgrammingError" and "created in a thread" in str(error):
-            error.add_note(
-                "A connection to SQLite belongs to a thread. Set ONE_THREAD_PER_REQUEST, so that"
-                " the sync functions of a request run in one thread, or open it with"
-                " check_same_thread=False."
-            )
-        if type(error) in (TypeError, ValueError) and _is_asyncio_refusing_a_value(str(error)):
-            error.add_note(
-                "In sync views and hooks, request.form, request.get_json(), render_template() and"
-                " others return values: use them without asyncio.run or run_until_complete."
-            )
-            return
-        if type(error) is TypeError and str(error) == "the first argument must be callable":
-            error.add_note(
-                "Perhaps add_background_task or run_sync got a function's result: pass the function"
-                " itself, and its arguments."
-            )
-        ctx = _cv_quart.get(None)
-        if ctx is not None and ctx.has_request and is_about_flasks_request(error):
-            error.add_note(
-                "A request is there, but this name is Flask's, and a function imported it: import"
-                " it from quart, or at the top of a module."
-            )
-        if not isinstance(error, (AttributeError, TypeError)):
-            return
-        if "coroutine" in str(error) or "Reminder" in str(error):
-            error.add_note(
-                "Perhaps an 'await' is missing: await request.form, request.get_json(),"
-                " render_template() and other calls that wait, except in sync views and hooks."
-            )
-        wrong = settings_of_wrong_types(self.config)
-        if wrong:
-            error.add_note(f"Perhaps a setting is wrong: {', '.join(wrong)}.")
+        from .debug.notes import add_notes  # imported late: only errors need it
+
+        add_notes(self, error)
 
     def _log(self, ctx: AppContext, error: BaseException) -> None:
         self.log_exception(ctx, (type(error), error, error.__traceback__))
@@ -1321,22 +1282,11 @@ def _current_view() -> str:
     return f"The view function for {endpoint!r}" if endpoint else "The view function"
 
 
-def _is_asyncio_refusing_a_value(text: str) -> bool:
-    return "a coroutine was expected" in text or "coroutine or an awaitable is required" in text
-
-
 def _with_place_of_view(text: str) -> TypeError:
-    """Return an error with a note that says where the current view is: no traceback does."""
+    from .debug.notes import add_place_of_view
+
     error = TypeError(text)
-    ctx = _cv_quart.get(None)
-    if ctx is not None and ctx.kind:
-        view = ctx.app.view_functions.get(ctx.request_websocket.endpoint or "")
-        code = getattr(inspect.unwrap(view), "__code__", None) if view is not None else None
-        if code is not None and not hasattr(view, "view_class"):
-            error.add_note(
-                f'The view: File "{code.co_filename}", line {code.co_firstlineno}, in'
-                f" {code.co_name}"
-            )
+    add_place_of_view(error)
     return error
 
 
