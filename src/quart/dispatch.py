@@ -138,7 +138,8 @@ class Dispatch(App):
     _preserved_context: AppContext | None = None
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
-        # PERF: the registered views and hooks that are known to need no thread.
+        # PERF: the registered views and hooks that are known to need no thread. What cannot be
+        # hashed is asked each time. Three places look here themselves, because a call takes longer.
         self._async_functions: set[UserFunction] = set()
         self._matches_plainly = type(self)._matches_plainly
         #: True if Flask's own names (`flask.request` ...) have to be set up on the event loop.
@@ -998,18 +999,23 @@ class Dispatch(App):
             return self.json.response(result)  # type: ignore[return-value]
         if result is None:
             raise _with_place_of_view(
-                f"{_current_view()} did not return a valid response: it returned None or ended"
-                " without a return statement."
+                TypeError(
+                    f"{_current_view()} did not return a valid response: it returned None or ended"
+                    " without a return statement."
+                )
             )
         if isinstance(result, Coroutine):
             value = wait_in_thread(result)  # sync code called it, as decorators for Flask do
             if value is not result:
                 return self.make_response(value)
-            raise _with_place_of_view(str(_unawaited(_current_view(), result)))
+            raise _with_place_of_view(_unawaited(_current_view(), result))
         raise _with_place_of_view(
-            f"{_current_view()} did not return a valid response: it returned a"
-            f" {type(result).__name__}. A view returns a str, bytes, dict, list, dataclass or other"
-            " model, Response, iterator or a tuple of one of these with a status, headers or both."
+            TypeError(
+                f"{_current_view()} did not return a valid response: it returned a"
+                f" {type(result).__name__}. A view returns a str, bytes, dict, list, dataclass or"
+                " other model, Response, iterator or a tuple of one of these with a status, headers"
+                " or both."
+            )
         )
 
     def _problem(self, error: HTTPException) -> Response | None:
@@ -1282,10 +1288,10 @@ def _current_view() -> str:
     return f"The view function for {endpoint!r}" if endpoint else "The view function"
 
 
-def _with_place_of_view(text: str) -> TypeError:
-    from .debug.notes import add_place_of_view
+def _with_place_of_view(error: TypeError) -> TypeError:
+    """Return an error about the value of the current view, with a note that says where that is."""
+    from .debug.notes import add_place_of_view  # imported late: only errors need it
 
-    error = TypeError(text)
     add_place_of_view(error)
     return error
 
@@ -1295,14 +1301,18 @@ def _parts_of(result: tuple[object, ...]) -> tuple[object, Any, Any]:
     if len(result) == 3:
         if type(result[1]) is not int and _are_headers(result[1]):
             raise _with_place_of_view(
-                f"{_current_view()} returned its headers before its status:"
-                " the order is (body, status, headers)."
+                TypeError(
+                    f"{_current_view()} returned its headers before its status:"
+                    " the order is (body, status, headers)."
+                )
             )
         return result
     if len(result) != 2:
         raise _with_place_of_view(
-            f"{_current_view()} returned a tuple of {len(result)}; it may be"
-            " (body, status, headers), (body, status) or (body, headers)."
+            TypeError(
+                f"{_current_view()} returned a tuple of {len(result)}; it may be"
+                " (body, status, headers), (body, status) or (body, headers)."
+            )
         )
     body, more = result
     if type(more) is int or not _are_headers(more):

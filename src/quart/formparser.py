@@ -363,13 +363,8 @@ class MultiPartParser:
             async for part in self.parts(body, boundary):
                 if part.filename is None:
                     data = await part.read()
-                    charset = (
-                        self.get_part_charset(part.headers)
-                        if part.content_type is None  # PERF: most fields have none
-                        else await _read_header(
-                            part.content_type, self.get_part_charset, part.headers
-                        )
-                    )
+                    header = part.content_type or ""
+                    charset = await _read_header(header, self.get_part_charset, part.headers)
                     fields.append((part.name, data.decode(charset, "replace")))
                 else:
                     files.append((part.name, await self._receive_file(part, content_length)))

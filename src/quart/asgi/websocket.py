@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from ..app import Quart
     from ..typing import HeadersValue
 
-# After sending this many messages more, let other tasks run.
+# With every so many messages after the first, let other tasks run.
 _TURNS = 32
 
 # Seconds for which unread messages are discarded before the websocket is closed because of them.
